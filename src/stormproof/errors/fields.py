@@ -1,0 +1,98 @@
+"""Typed keyword fields for classes that cannot be dataclasses.
+
+Exceptions want what dataclasses give (declared fields, a checked constructor, a table to walk),
+but generating code for each of some eighty classes would cost more than the whole import may
+take. One generic constructor over a table made at class creation does the same.
+"""
+
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeVar, dataclass_transform
+
+T = TypeVar("T")
+
+_INTERNAL: Final = "internal"
+
+Internal = Annotated[T, _INTERNAL]
+"""Marks a field that stays inside the house: it shows in ``str()`` and between our own processes,
+never in what a client is sent. It must have a default."""
+
+
+class Field(NamedTuple):
+    """One declared field of an error class."""
+
+    name: str
+    annotation: Any
+    required: bool
+    internal: bool
+
+
+class _Table(NamedTuple):
+    fields: Mapping[str, Field]
+    names: frozenset[str]
+    required: frozenset[str]
+    sequences: frozenset[str]
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+class Fields:
+    """A class whose annotations are its keyword-only constructor arguments."""
+
+    _table: ClassVar[_Table] = _Table({}, frozenset(), frozenset(), frozenset())
+
+    def __init_subclass__(cls) -> None:
+        """Read the annotations of the new class into its table."""
+        fields = {**cls._table.fields, **_declared(cls)}
+        cls._table = _Table(
+            fields,
+            names=frozenset(fields),
+            required=frozenset(name for name, field in fields.items() if field.required),
+            sequences=frozenset(name for name, field in fields.items() if _is_sequence(field)),
+        )
+
+    def __init__(self, **given: Any) -> None:
+        table = self._table
+        if not (given.keys() <= table.names and table.required <= given.keys()):
+            raise TypeError(_complaint(type(self), table, given))
+        for name in table.sequences & given.keys():
+            given[name] = tuple(given[name])  # an error is a value: nobody changes it afterwards
+        self.__dict__.update(given)
+
+    @classmethod
+    def fields(cls) -> Mapping[str, Field]:
+        """Return every field of the class by name, inherited ones first."""
+        return cls._table.fields
+
+
+def _declared(cls: type) -> dict[str, Field]:
+    annotations = cls.__dict__.get("__annotations__") or cls.__annotations__
+    if any(isinstance(annotation, str) for annotation in annotations.values()):
+        hints = typing.get_type_hints(cls, include_extras=True)
+        annotations = {name: hints[name] for name in annotations}
+    return {
+        name: _field(cls, name, annotation)
+        for name, annotation in annotations.items()
+        if typing.get_origin(annotation) is not ClassVar and annotation is not ClassVar
+    }
+
+
+def _field(cls: type, name: str, annotation: Any) -> Field:
+    internal = _INTERNAL in getattr(annotation, "__metadata__", ())
+    required = name not in cls.__dict__
+    if internal and required:
+        raise TypeError(f"{cls.__name__}.{name} is internal and must have a default")
+    return Field(name, annotation, required, internal)
+
+
+def _is_sequence(field: Field) -> bool:
+    return typing.get_origin(field.annotation) is Sequence
+
+
+def _complaint(cls: type, table: _Table, given: Mapping[str, Any]) -> str:
+    unknown = sorted(given.keys() - table.names)
+    missing = sorted(table.required - given.keys())
+    parts = [
+        f"needs {', '.join(missing)}" if missing else "",
+        f"does not know {', '.join(unknown)}" if unknown else "",
+    ]
+    return f"{cls.__name__} " + " and ".join(filter(None, parts))
