@@ -1,0 +1,64 @@
+"""A model on disk, whatever the format: its architecture, its weights, its tokenizer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from stormproof.engine.gguf import GGUFCheckpoint
+from stormproof.engine.huggingface import HuggingFaceCheckpoint
+from stormproof.engine.loading import Unusable, loading
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+    from stormproof.engine.architecture import ModelConfig
+    from stormproof.engine.tokenizer import Tokenizer
+
+
+class Checkpoint(Protocol):
+    """A model that can be read.
+
+    Tensors have the names that Hugging Face's Llama gives them, such as
+    ``model.layers.0.self_attn.q_proj.weight``, and its layout: a projection is [out, in], and the
+    two dimensions that RoPE turns together lie half a head apart.
+    """
+
+    @property
+    def config(self) -> ModelConfig:
+        """The architecture."""
+        ...
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """One tensor in main memory, quantised ones as float32.
+
+        Raises:
+            ModelLoadError: There is no such tensor, or it is damaged.
+        """
+        ...
+
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer.
+
+        Raises:
+            ModelLoadError: It is missing, damaged or of an unsupported kind.
+        """
+        ...
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Opens a GGUF file, or a folder as Hugging Face lays it out.
+
+    A folder holds ``config.json``, ``*.safetensors`` and ``tokenizer.json``. Weights stay on disk
+    until they are asked for.
+
+    Raises:
+        ModelLoadError: It is missing, damaged or of an unsupported kind.
+    """
+    with loading(path.name):
+        if path.is_dir():
+            return HuggingFaceCheckpoint(path)
+        if path.suffix != ".gguf" and path.exists():
+            raise Unusable("it is neither a .gguf file nor a folder")
+        return GGUFCheckpoint(path)

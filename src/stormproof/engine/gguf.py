@@ -1,0 +1,175 @@
+"""Reads a model from one GGUF file, as llama.cpp writes them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+
+from stormproof.engine import architecture, rope
+from stormproof.engine.architecture import Family, ModelConfig
+from stormproof.engine.gguf_file import GGUFFile
+from stormproof.engine.gguf_tokenizer import build_tokenizer
+from stormproof.engine.loading import Unusable, loading
+from stormproof.engine.untrusted import Untrusted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from stormproof.engine.tokenizer import Tokenizer
+
+_NAMES: Final = {
+    "model.embed_tokens": "token_embd",
+    "model.norm": "output_norm",
+    "lm_head": "output",
+}
+_LAYER_NAMES: Final = {
+    "input_layernorm": "attn_norm",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm",
+    "post_attention_layernorm": "ffn_norm",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+_LAYER_TENSOR: Final = re.compile(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)")
+
+
+class GGUFCheckpoint:
+    """A model in a GGUF file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        Unusable: It is damaged or of an unsupported kind.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._name = path.name
+        self._file = GGUFFile(path)
+        self._config = _config(self._file)
+
+    @property
+    def config(self) -> ModelConfig:
+        """The architecture."""
+        return self._config
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """One tensor as float32, see `Checkpoint`."""
+        with loading(self._name):
+            numbers = self._file.read(_stored_name(name))
+            heads = self._interleaved_heads(name)
+            if heads:
+                numbers = _uninterleave(numbers, heads)
+            return torch.from_numpy(np.require(numbers, requirements=["C", "W"]))
+
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, see `Checkpoint`."""
+        with loading(self._name):
+            return build_tokenizer(self._file.metadata)
+
+    def _interleaved_heads(self, name: str) -> int:
+        """Heads of a projection whose RoPE pairs lie side by side: only Llama's do in GGUF."""
+        if self._config.family is not Family.LLAMA:
+            return 0
+        if ".q_proj." in name:
+            return self._config.heads
+        return self._config.kv_heads if ".k_proj." in name else 0
+
+
+def _stored_name(name: str) -> str:
+    found = _LAYER_TENSOR.fullmatch(name)
+    if found:
+        layer, part, suffix = found.groups()
+        return f"blk.{layer}.{_LAYER_NAMES[part]}.{suffix}"
+    part, _, suffix = name.rpartition(".")
+    return f"{_NAMES[part]}.{suffix}"
+
+
+def _uninterleave(numbers: npt.NDArray[np.float32], heads: int) -> npt.NDArray[np.float32]:
+    pairs = numbers.reshape(heads, -1, 2, *numbers.shape[1:])
+    return pairs.swapaxes(1, 2).reshape(numbers.shape)
+
+
+def _config(file: GGUFFile) -> ModelConfig:
+    name = Untrusted(file.metadata).text("general.architecture")
+    family = Family.named(name)
+    values = Untrusted(_section(file.metadata, f"{name}."))
+    token = Untrusted(_section(file.metadata, "tokenizer.ggml."))
+    _refuse_variants(values)
+    hidden = values.integer("embedding_length", high=architecture.MAX_HIDDEN)
+    heads = values.integer("attention.head_count", high=architecture.MAX_HEADS)
+    head_dim = values.integer(
+        "attention.key_length", hidden // heads, high=architecture.MAX_HEAD_DIM
+    )
+    return ModelConfig(
+        family=family,
+        vocab_size=_vocab_size(file),
+        hidden_size=hidden,
+        layers=values.integer("block_count", high=architecture.MAX_LAYERS),
+        heads=heads,
+        kv_heads=values.integer("attention.head_count_kv", heads, high=architecture.MAX_HEADS),
+        head_dim=head_dim,
+        intermediate_size=values.integer("feed_forward_length", high=architecture.MAX_INTERMEDIATE),
+        max_context=values.integer("context_length", high=architecture.MAX_CONTEXT),
+        rope_frequencies=_rope_frequencies(file, values, head_dim),
+        rms_eps=values.number("attention.layer_norm_rms_epsilon", high=0.1),
+        tied_embeddings="output.weight" not in file.tensors,
+        qk_norm="blk.0.attn_q_norm.weight" in file.tensors,
+        qkv_bias="blk.0.attn_q.bias" in file.tensors,
+        output_bias="blk.0.attn_output.bias" in file.tensors,
+        mlp_bias="blk.0.ffn_gate.bias" in file.tensors,
+        bos_id=min(token.token_ids("bos_token_id"), default=None),
+        eos_ids=frozenset().union(*map(token.token_ids, ("eos_token_id", "eot_token_id"))),
+    )
+
+
+def _section(metadata: dict[str, object], prefix: str) -> dict[str, object]:
+    return {
+        key.removeprefix(prefix): value for key, value in metadata.items() if key.startswith(prefix)
+    }
+
+
+def _refuse_variants(values: Untrusted) -> None:
+    if values.integer("expert_count", 0, low=0, high=1 << 16):
+        raise Unusable("it is a mixture of experts")
+
+
+def _vocab_size(file: GGUFFile) -> int:
+    embedding = file.tensors.get("token_embd.weight")
+    if embedding is None:
+        raise Unusable("tensor token_embd.weight is missing")
+    if not 1 <= embedding.shape[0] <= architecture.MAX_VOCAB:
+        raise Unusable("its vocabulary is too large")
+    return embedding.shape[0]
+
+
+def _rope_frequencies(file: GGUFFile, values: Untrusted, head_dim: int) -> tuple[float, ...]:
+    if values.integer("rope.dimension_count", head_dim, high=architecture.MAX_HEAD_DIM) != head_dim:
+        raise Unusable("it turns only part of each head by RoPE")
+    theta = values.number("rope.freq_base", 10_000.0, high=rope.MAX_THETA)
+    turns = rope.frequencies(theta, head_dim)
+    match values.text("rope.scaling.type", "none"):
+        case "none":
+            pass
+        case "linear":
+            factor = values.number("rope.scaling.factor", high=rope.MAX_FACTOR)
+            turns = tuple(turn / factor for turn in turns)
+        case _:
+            raise Unusable("this RoPE scaling is not supported; linear is")
+    # Llama 3's scaling comes as one divisor for each pair.
+    if "rope_freqs.weight" not in file.tensors:
+        return turns
+    divisors = file.read("rope_freqs.weight").ravel().tolist()
+    if len(divisors) != len(turns) or not all(0 < d <= rope.MAX_FACTOR for d in divisors):
+        raise Unusable("its RoPE divisors do not fit its heads")
+    return tuple(turn / divisor for turn, divisor in zip(turns, divisors, strict=True))

@@ -1,0 +1,128 @@
+"""Reads a model folder as Hugging Face lays it out: JSON, safetensors and a tokenizer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from safetensors import safe_open
+
+from stormproof.engine.huggingface_config import parse_config
+from stormproof.engine.loading import Unusable, loading
+from stormproof.engine.tokenizer import Tokenizer
+from stormproof.engine.untrusted import Untrusted
+
+if TYPE_CHECKING:
+    import torch
+
+    from stormproof.engine.architecture import ModelConfig
+
+MAX_JSON_BYTES: Final = 64 * 1024 * 1024
+MAX_TOKENIZER_BYTES: Final = 256 * 1024 * 1024
+
+_SPECIAL_NAMES: Final = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+class HuggingFaceCheckpoint:
+    """A folder with ``config.json``, safetensors in one file or several, and ``tokenizer.json``.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        Unusable: It is incomplete or of an unsupported kind.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        generation = _read_json(folder / "generation_config.json", optional=True)
+        self._config = parse_config(_read_json(folder / "config.json"), generation)
+        self._files = {name: _open_weights(folder / name) for name in _weight_files(folder)}
+        self._file_of = {
+            tensor: opened
+            for opened in self._files.values()
+            for tensor in opened.keys()  # noqa: SIM118
+        }
+
+    @property
+    def config(self) -> ModelConfig:
+        """The architecture."""
+        return self._config
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """One tensor as it is stored, see `Checkpoint`."""
+        with loading(self._folder.name):
+            if name not in self._file_of:
+                raise Unusable(f"tensor {name} is missing")
+            tensor: torch.Tensor = self._file_of[name].get_tensor(name)
+            return tensor
+
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, see `Checkpoint`."""
+        with loading(self._folder.name):
+            definition = _read_text(self._folder / "tokenizer.json", MAX_TOKENIZER_BYTES)
+            settings = _read_json(self._folder / "tokenizer_config.json", optional=True)
+            return Tokenizer.from_json(
+                definition,
+                eos_ids=self._config.eos_ids,
+                template=_chat_template(self._folder, settings),
+                names=_special_names(settings),
+            )
+
+
+def _weight_files(folder: Path) -> list[str]:
+    index = _read_json(folder / "model.safetensors.index.json", optional=True)
+    if not index:
+        return ["model.safetensors"]
+    names = set(index.get("weight_map", {}).values())
+    if not all(isinstance(name, str) and name == Path(name).name for name in names):
+        raise Unusable("its index of weights names a file outside its folder")
+    return sorted(names)
+
+
+def _open_weights(path: Path) -> Any:
+    if not path.is_file():
+        raise Unusable(f"{path.name} is missing")
+    return safe_open(path, framework="pt", device="cpu")
+
+
+def _chat_template(folder: Path, settings: dict[str, Any]) -> str | None:
+    path = folder / "chat_template.jinja"
+    if path.is_file():
+        return _read_text(path, MAX_JSON_BYTES)
+    template = settings.get("chat_template")
+    if isinstance(template, list):  # several named templates
+        named = {entry.get("name"): entry.get("template") for entry in template}
+        template = named.get("default")
+    return template if isinstance(template, str) else None
+
+
+def _special_names(settings: dict[str, Any]) -> dict[str, str]:
+    # A token is given by its text, or by an object that holds it as "content".
+    texts = {name: settings.get(name) for name in _SPECIAL_NAMES}
+    return {
+        name: Untrusted(text).text("content") if isinstance(text, dict) else str(text)
+        for name, text in texts.items()
+        if text is not None
+    }
+
+
+def _read_json(path: Path, *, optional: bool = False) -> dict[str, Any]:
+    if optional and not path.exists():
+        return {}
+    try:
+        values = json.loads(_read_text(path, MAX_JSON_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise Unusable(f"{path.name} is not valid JSON") from error
+    if not isinstance(values, dict):
+        raise Unusable(f"{path.name} is not a JSON object")
+    return values
+
+
+def _read_text(path: Path, limit: int) -> str:
+    if not path.is_file():
+        raise Unusable(f"{path.name} is missing")
+    if path.stat().st_size > limit:
+        raise Unusable(f"{path.name} is larger than {limit} bytes")
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,183 @@
+"""Runs a model on torch, on a CPU or on CUDA."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, Literal
+
+import torch
+
+from stormproof.engine.attention import attend, padding, plan
+from stormproof.engine.checkpoint import Checkpoint, open_checkpoint
+from stormproof.engine.kv_cache import KVCache
+from stormproof.engine.loading import loading
+from stormproof.engine.transformer_loading import Progress, load_transformer
+from stormproof.errors import OutOfMemory, TensorError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stormproof.engine.architecture import ModelConfig
+    from stormproof.engine.batch import StepBatch
+    from stormproof.engine.transformer import Transformer
+
+Device = Literal["auto", "cpu", "cuda"]
+DType = Literal["auto", "float32", "bfloat16", "float16"]
+
+_DTYPES: Final = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+class TorchRunner:
+    """A model and its cache, run by torch; a `ModelRunner`.
+
+    Args:
+        transformer: The model.
+        cache: Its cache, on the same device.
+    """
+
+    def __init__(self, transformer: Transformer, cache: KVCache) -> None:
+        self.config: ModelConfig = transformer.config
+        self._transformer = transformer
+        self._cache = cache
+        self._device = transformer.embedding.device
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        num_blocks: int,
+        block_size: int,
+        device: Device = "auto",
+        dtype: DType = "auto",
+        progress: Progress | None = None,
+    ) -> TorchRunner:
+        """Loads the model at ``path``, see `open_checkpoint`; the rest as for `from_checkpoint`.
+
+        Raises:
+            ModelLoadError: It is missing, damaged or of an unsupported kind.
+            OutOfMemory: It and its cache do not fit.
+        """
+        return cls.from_checkpoint(
+            open_checkpoint(path),
+            name=path.name,
+            num_blocks=num_blocks,
+            block_size=block_size,
+            device=device,
+            dtype=dtype,
+            progress=progress,
+        )
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        checkpoint: Checkpoint,
+        *,
+        name: str,
+        num_blocks: int,
+        block_size: int,
+        device: Device = "auto",
+        dtype: DType = "auto",
+        progress: Progress | None = None,
+    ) -> TorchRunner:
+        """Loads a model that is already open.
+
+        Args:
+            checkpoint: The model.
+            name: What errors call it.
+            num_blocks: Blocks in the cache.
+            block_size: Tokens in a block.
+            device: Where to run; "auto" prefers CUDA.
+            dtype: What to compute with. "auto" is bfloat16 on CUDA and float32 on a CPU, where
+                memory is plenty, and where only float32 keeps the greedy answer to a prompt the
+                same whatever else is in the batch.
+            progress: Told the fraction that is loaded.
+
+        Raises:
+            ModelLoadError: It is damaged.
+            OutOfMemory: It and its cache do not fit.
+        """
+        place = _device(device)
+        numbers = _dtype(dtype, place)
+        with loading(name), _translated(place):
+            transformer = load_transformer(
+                checkpoint, device=place, dtype=numbers, progress=progress
+            )
+            cache = KVCache(
+                checkpoint.config,
+                num_blocks=num_blocks,
+                block_size=block_size,
+                device=place,
+                dtype=numbers,
+            )
+        return cls(transformer, cache)
+
+    def forward(self, batch: StepBatch) -> torch.Tensor:
+        """Writes the batch into the cache and predicts each sequence's next token.
+
+        Returns:
+            float32 logits of each sequence's last row. [sequences, vocab]
+
+        Raises:
+            OutOfMemory: The batch does not fit.
+            TensorError: The batch contradicts itself, or the device failed.
+        """
+        with _translated(self._device), torch.inference_mode():
+            return self._forward(batch)
+
+    def _forward(self, batch: StepBatch) -> torch.Tensor:
+        count = len(batch.token_ids)
+        sharing = self.config.heads // self.config.kv_heads
+        block_size = self._cache.block_size
+        groups = plan(batch, block_size=block_size, sharing=sharing, device=self._device)
+        slots = self._tensor(batch.slots)
+
+        def attend_rows(
+            layer: int, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
+        ) -> torch.Tensor:
+            self._cache.write(layer, slots, keys[:count], values[:count])
+            return attend(queries, groups, self._cache, layer)
+
+        rows = self._transformer.hidden(
+            self._padded(batch.token_ids), self._padded(batch.positions), attend_rows
+        )
+        last = [end - 1 for end in accumulate(batch.query_lengths)]
+        return self._transformer.logits(rows[self._padded(last)])[: len(last)]
+
+    def _padded(self, numbers: list[int]) -> torch.Tensor:
+        return self._tensor(numbers + [0] * padding(len(numbers)))
+
+    def _tensor(self, numbers: list[int]) -> torch.Tensor:
+        return torch.tensor(numbers, device=self._device)
+
+
+def _device(name: Device) -> torch.device:
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _dtype(name: DType, device: torch.device) -> torch.dtype:
+    if name != "auto":
+        return _DTYPES[name]
+    return torch.float32 if device.type == "cpu" else torch.bfloat16
+
+
+@contextmanager
+def _translated(device: torch.device) -> Iterator[None]:
+    """Turns what torch raises into our errors."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(device=device.type) from error
+    except (RuntimeError, IndexError, ValueError) as error:
+        # The CPU allocator has no error class of its own.
+        if "can't allocate memory" in str(error):
+            raise OutOfMemory from error
+        raise TensorError(reason=str(error).partition("\n")[0]) from error

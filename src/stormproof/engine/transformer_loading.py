@@ -1,0 +1,104 @@
+"""Builds a transformer from the tensors of a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from stormproof.engine.loading import Unusable
+from stormproof.engine.transformer import Layer, Linear, Norm, Transformer
+
+if TYPE_CHECKING:
+    from stormproof.engine.checkpoint import Checkpoint
+
+Progress = Callable[[float], None]
+"""Told the fraction of the work that is done, from 0 to 1."""
+
+
+def load_transformer(
+    checkpoint: Checkpoint,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    progress: Progress | None = None,
+) -> Transformer:
+    """Reads all weights of a model.
+
+    Args:
+        checkpoint: The model.
+        device: Where the weights are to lie.
+        dtype: What their numbers are to be.
+        progress: Told after each layer.
+
+    Raises:
+        Unusable: A tensor does not have the shape that the architecture says.
+        ModelLoadError: A tensor is missing or damaged.
+    """
+    return _Loader(checkpoint, device, dtype).transformer(progress or (lambda _: None))
+
+
+class _Loader:
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
+        self._checkpoint = checkpoint
+        self._config = checkpoint.config
+        self._device = device
+        self._dtype = dtype
+
+    def transformer(self, progress: Progress) -> Transformer:
+        config = self._config
+        embedding = self._tensor("model.embed_tokens.weight", config.vocab_size, config.hidden_size)
+        layers = []
+        for number in range(config.layers):
+            progress((number + 1) / (config.layers + 1))
+            layers.append(self._layer(f"model.layers.{number}"))
+        tied = config.tied_embeddings
+        size = (config.vocab_size, config.hidden_size)
+        head = embedding if tied else self._tensor("lm_head.weight", *size)
+        norm = self._norm("model.norm", config.hidden_size)
+        turns = torch.tensor(config.rope_frequencies, device=self._device)
+        progress(1.0)
+        return Transformer(config, embedding, tuple(layers), norm, Linear(head), turns)
+
+    def _layer(self, name: str) -> Layer:
+        config = self._config
+        hidden, inner = config.hidden_size, config.intermediate_size
+        wide, narrow = config.heads * config.head_dim, config.kv_heads * config.head_dim
+        attention, mlp = f"{name}.self_attn", f"{name}.mlp"
+        qkv = {"q_proj": wide, "k_proj": narrow, "v_proj": narrow}
+        gate_up = {"gate_proj": inner, "up_proj": inner}
+        return Layer(
+            attention_norm=self._norm(f"{name}.input_layernorm", hidden),
+            qkv=self._linear(attention, qkv, hidden, bias=config.qkv_bias),
+            query_norm=self._head_norm(f"{attention}.q_norm"),
+            key_norm=self._head_norm(f"{attention}.k_norm"),
+            output=self._linear(attention, {"o_proj": hidden}, wide, bias=config.output_bias),
+            mlp_norm=self._norm(f"{name}.post_attention_layernorm", hidden),
+            gate_up=self._linear(mlp, gate_up, hidden, bias=config.mlp_bias),
+            down=self._linear(mlp, {"down_proj": hidden}, inner, bias=config.mlp_bias),
+        )
+
+    def _linear(self, owner: str, parts: dict[str, int], width: int, *, bias: bool) -> Linear:
+        """One projection made of several that read the same rows; ``parts`` have these heights."""
+        weights = [self._tensor(f"{owner}.{part}.weight", n, width) for part, n in parts.items()]
+        if not bias:
+            return Linear(_joined(weights))
+        biases = [self._tensor(f"{owner}.{part}.bias", n) for part, n in parts.items()]
+        return Linear(_joined(weights), _joined(biases))
+
+    def _norm(self, name: str, width: int) -> Norm:
+        return Norm(self._tensor(f"{name}.weight", width), self._config.rms_eps)
+
+    def _head_norm(self, name: str) -> Norm | None:
+        return self._norm(name, self._config.head_dim) if self._config.qk_norm else None
+
+    def _tensor(self, name: str, *shape: int) -> torch.Tensor:
+        tensor = self._checkpoint.tensor(name)
+        if tuple(tensor.shape) != shape:
+            raise Unusable(f"tensor {name} has the shape {tuple(tensor.shape)}, not {shape}")
+        return tensor.to(self._device, self._dtype)
+
+
+def _joined(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    return torch.cat(tuple(tensors)) if len(tensors) > 1 else tensors[0]
