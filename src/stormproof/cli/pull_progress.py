@@ -1,0 +1,85 @@
+"""Showing how far a pull is: bars on a terminal, a line now and then elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from stormproof.weights import PullProgress, Report, Stage
+
+_LINES: Final = 10
+"""Lines that a stage of known length gets where there is no terminal."""
+
+_WAITING: Final = "another process is pulling this model; waiting for it"
+
+
+@contextmanager
+def pull_progress(console: Console) -> Iterator[Report]:
+    """Yield what ``ModelLibrary.pull`` may report its progress to.
+
+    Args:
+        console: Where to show it; results belong elsewhere.
+    """
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    ) as bars:
+        yield _Bars(bars)
+
+
+class _Bars:
+    """One bar for each stage."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[Stage, TaskID] = {}
+
+    def __call__(self, progress: PullProgress) -> None:
+        if progress.stage is Stage.WAITING:
+            self._bars.console.print(_WAITING)
+            return
+        if progress.stage not in self._tasks:
+            task = self._bars.add_task(progress.stage, completed=progress.done)
+            self._tasks[progress.stage] = task
+        task = self._tasks[progress.stage]
+        self._bars.update(task, completed=progress.done, total=progress.total)
+
+
+class _Lines:
+    """A line for each tenth of a stage, and for its beginning."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: tuple[Stage, int] | None = None
+
+    def __call__(self, progress: PullProgress) -> None:
+        step = progress.done * _LINES // progress.total if progress.total else 0
+        if (progress.stage, step) == self._last:
+            return
+        self._last = (progress.stage, step)
+        self._console.print(_line(progress), highlight=False)
+
+
+def _line(progress: PullProgress) -> str:
+    if progress.stage is Stage.WAITING:
+        return _WAITING
+    total = f" of {decimal(progress.total)}" if progress.total else ""
+    return f"{progress.stage}: {decimal(progress.done)}{total}"
