@@ -128,6 +128,7 @@ from stormproof.errors.client_errors import (
     ValidationErrors,
     VersionNotFound,
 )
+from stormproof.errors.decoding import from_wire
 from stormproof.errors.external_errors import (
     ConnectionLost,
     EmbeddingError,
@@ -191,10 +192,9 @@ from stormproof.errors.taxonomy import (
     Category,
     Severity,
 )
+from stormproof.errors.tree import known_errors
 from stormproof.errors.wire import (
-    from_wire,
     http_headers,
-    known_errors,
     to_problem,
     to_wire,
 )

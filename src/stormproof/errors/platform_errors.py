@@ -101,6 +101,7 @@ class CacheError(PlatformError):
     remedy = "Bypass the cache; if its content may be damaged, clear it."
 
     operation: str = "operation"
+    reason: Internal[str | None] = None
 
 
 class SerializationError(PlatformError):

@@ -22,14 +22,14 @@ class Problems:
         """What was wrong so far, in the order it was found."""
         return tuple(self._found)
 
-    def add(self, field: str, message: str, type: str = "value_error") -> None:  # noqa: A002
+    def add(self, field: str, message: str, kind: str = "value_error") -> None:
         """Note one problem: where, what for people, what for programs."""
-        self._found.append({"field": field, "message": message, "type": type})
+        self._found.append({"field": field, "message": message, "type": kind})
 
-    def check(self, fine: object, field: str, message: str, type: str = "value_error") -> None:  # noqa: A002
+    def check(self, fine: object, field: str, message: str, kind: str = "value_error") -> None:
         """Note a problem unless ``fine`` is true."""
         if not fine:
-            self.add(field, message, type)
+            self.add(field, message, kind)
 
     def raise_if_any(self, reason: str = "validation failed") -> None:
         """Raise all that was found.

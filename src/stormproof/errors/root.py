@@ -2,19 +2,27 @@
 
 import re
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, ClassVar, Final, Self, TypeVar
 
+from stormproof.errors.causes import causes, link
 from stormproof.errors.fields import Fields
 from stormproof.errors.foreign_cause import ForeignCause
+from stormproof.errors.jsonable import enum_text
 from stormproof.errors.redaction import redact
 from stormproof.errors.taxonomy import Category, Severity
 
-_CODE: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
+_CODE: Final = re.compile(r"(?=.{1,64}\Z)[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 
 COMMON: Final = frozenset({"retry_after", "request_id", "operation"})
 """The fields that every error has, beside its own."""
+
+
+def is_code(text: str) -> bool:
+    """Tell whether ``text`` has the form of a code: SCREAMING_SNAKE, at most 64 characters."""
+    return _CODE.fullmatch(text) is not None
 
 
 class StormproofError(Fields, Exception):
@@ -57,19 +65,23 @@ class StormproofError(Fields, Exception):
     operation: str | None = None
 
     def __init_subclass__(cls) -> None:
-        """Hold the class to the shape of a code."""
+        """Hold the class to the shape of a code, and its fields to names of their own."""
         super().__init_subclass__()
-        if not _CODE.fullmatch(cls.code):
+        if not is_code(cls.code):
             raise TypeError(f"{cls.__name__}.code must be SCREAMING_SNAKE, not {cls.code!r}")
+        for name in cls.fields():
+            if name not in COMMON and hasattr(StormproofError, name):
+                raise TypeError(f"{cls.__name__}.{name} would hide what every error has")
 
     def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
-        self._raised_at = time.time()
+        self._check(given)
+        given["_raised_at"] = time.time()
+        self.__dict__ = given  # fresh in every call, so it need not be copied
 
     @property
     def timestamp(self) -> datetime:
         """When the error was made, in UTC."""
-        return datetime.fromtimestamp(self._raised_at, UTC)
+        return datetime.fromtimestamp(vars(self)["_raised_at"], UTC)
 
     @property
     def message(self) -> str:
@@ -96,7 +108,8 @@ class StormproofError(Fields, Exception):
             for name, field in self.fields().items()
             if (internal or not field.internal) and name not in {"retry_after", "request_id"}
         }
-        return {name: value for name, value in values.items() if value is not None}
+        told = vars(self).get("_told", {})  # by a newer version, of a class unknown to this one
+        return {name: value for name, value in (values | told).items() if value is not None}
 
     def __str__(self) -> str:
         hidden = [
@@ -112,10 +125,13 @@ class StormproofError(Fields, Exception):
         return f"{type(self).__name__}({redact(shown)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), vars(self), _portable(self.__cause__))
+        behind = [_portable(cause) for cause in causes(self)]
+        return _restore_chain, (type(self), vars(self), behind)
 
     def __copy__(self) -> Self:
-        return _restore(type(self), vars(self), self.__cause__)
+        copied = _restore(type(self), vars(self))
+        copied.__cause__ = self.__cause__
+        return copied
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
         # Fields are immutable values, and an exception is an event: its cause is shared.
@@ -123,6 +139,9 @@ class StormproofError(Fields, Exception):
 
 
 E = TypeVar("E", bound=StormproofError)
+
+_State = dict[str, Any]
+_Portable = ForeignCause | tuple[type[StormproofError], _State]
 
 
 class _Readable(dict[str, str]):
@@ -136,20 +155,24 @@ class _Readable(dict[str, str]):
         value = getattr(self._error, name)
         if isinstance(value, tuple):
             return ", ".join(map(str, value))
-        return value.value if isinstance(value, Enum) else value
+        return enum_text(value) if isinstance(value, Enum) else value
 
 
-def _portable(cause: BaseException | None) -> BaseException | None:
-    if cause is None or isinstance(cause, (StormproofError, ForeignCause)):
-        return cause
-    return ForeignCause.of(cause, keep=StormproofError)
+def _portable(cause: BaseException) -> _Portable:
+    if isinstance(cause, StormproofError):
+        return type(cause), vars(cause)
+    return cause if isinstance(cause, ForeignCause) else ForeignCause.of(cause)
 
 
-def _restore(cls: type[E], state: dict[str, Any], cause: BaseException | None) -> E:
+def _restore(cls: type[E], state: _State) -> E:
     error = cls.__new__(cls)
     vars(error).update(state)
     for note in vars(error).pop("__notes__", ()):
         error.add_note(note)
-    if cause is not None:
-        error.__cause__ = cause
+    return error
+
+
+def _restore_chain(cls: type[E], state: _State, behind: Iterable[_Portable]) -> E:
+    error = _restore(cls, state)
+    link(error, (_restore(*cause) if isinstance(cause, tuple) else cause for cause in behind))
     return error
