@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TILE_TOKENS: Final = 128
 
-ROW_GRAIN: Final = 4
+ROW_GRAIN: Final = 8
 """Rows are padded to a multiple of this. The kernels of the math libraries handle rows in groups;
 the last, incomplete group goes through another kernel, which rounds differently."""
 

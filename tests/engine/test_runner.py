@@ -1,0 +1,251 @@
+"""The model computes what `transformers` computes, however its rows are batched and cached."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    MistralConfig,
+    PretrainedConfig,
+    Qwen2Config,
+    Qwen3Config,
+)
+
+from stormproof.engine.batch import StepBatch
+from stormproof.engine.runner import TorchRunner
+from stormproof.errors import ModelLoadError, OutOfMemory, TensorError
+
+BLOCK_SIZE = 16
+BLOCKS_EACH = 20
+
+SMALL: dict[str, Any] = {
+    "vocab_size": 320,
+    "hidden_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 144,
+    "max_position_embeddings": 512,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+LLAMA3_ROPE = {
+    "rope_type": "llama3",
+    "rope_theta": 10_000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+CONFIGURATIONS: dict[str, PretrainedConfig] = {
+    "llama": LlamaConfig(**SMALL),
+    "llama-tied": LlamaConfig(**SMALL, tie_word_embeddings=True),
+    "llama-biased": LlamaConfig(**SMALL, attention_bias=True, mlp_bias=True),
+    "llama-3-rope": LlamaConfig(**SMALL, rope_parameters=LLAMA3_ROPE),
+    "llama-linear-rope": LlamaConfig(
+        **SMALL, rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}
+    ),
+    "llama-one-kv-head": LlamaConfig(**SMALL | {"num_key_value_heads": 1}),
+    "mistral": MistralConfig(**SMALL, sliding_window=None),
+    "qwen2": Qwen2Config(**SMALL, tie_word_embeddings=True),
+    "qwen3": Qwen3Config(**SMALL, head_dim=32),
+    "qwen3-biased": Qwen3Config(**SMALL, head_dim=16, attention_bias=True),
+}
+
+
+class Conversation:
+    """A sequence of tokens with cache blocks of its own."""
+
+    def __init__(self, tokens: list[int], number: int = 0) -> None:
+        self.tokens = tokens
+        # Not in order, so that a test fails which takes blocks for contiguous.
+        self.blocks = [number * BLOCKS_EACH + (7 * i + 3) % BLOCKS_EACH for i in range(BLOCKS_EACH)]
+
+    def slot(self, position: int) -> int:
+        return self.blocks[position // BLOCK_SIZE] * BLOCK_SIZE + position % BLOCK_SIZE
+
+
+def step(runner: TorchRunner, *parts: tuple[Conversation, int, int]) -> torch.Tensor:
+    """Runs the tokens of each conversation from one position up to another."""
+    return runner.forward(
+        StepBatch(
+            token_ids=[token for talk, start, end in parts for token in talk.tokens[start:end]],
+            positions=[position for _, start, end in parts for position in range(start, end)],
+            slots=[talk.slot(i) for talk, start, end in parts for i in range(start, end)],
+            query_lengths=[end - start for _, start, end in parts],
+            context_lengths=[end for _, _, end in parts],
+            block_tables=[talk.blocks for talk, _, _ in parts],
+        )
+    )
+
+
+def load(path: Path, conversations: int = 1, **options: Any) -> TorchRunner:
+    blocks = conversations * BLOCKS_EACH
+    return TorchRunner.load(path, num_blocks=blocks, block_size=BLOCK_SIZE, device="cpu", **options)
+
+
+def tokens(count: int, vocab: int, seed: int = 0) -> list[int]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(vocab, (count,), generator=generator).tolist()
+
+
+def reference_logits(model: Any, sequence: list[int]) -> torch.Tensor:
+    with torch.inference_mode():
+        logits: torch.Tensor = model(torch.tensor([sequence])).logits[0]
+    return logits
+
+
+def difference(one: torch.Tensor, other: torch.Tensor) -> float:
+    return (one - other).abs().max().item()
+
+
+@pytest.fixture(scope="module", params=CONFIGURATIONS)
+def small(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Any]:
+    """A folder with a small model of random weights, and the model as `transformers` runs it."""
+    torch.manual_seed(7)
+    model = AutoModelForCausalLM.from_config(CONFIGURATIONS[request.param], dtype=torch.float32)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(1.0 if parameter.ndim == 1 else 0.0, 0.1)
+    folder = tmp_path_factory.mktemp(request.param)
+    model.save_pretrained(folder)
+    return folder, model.eval()
+
+
+@pytest.fixture(scope="module")
+def runner(model_path: Path) -> TorchRunner:
+    """SmolLM2 with a cache for eight conversations."""
+    return load(model_path, conversations=8)
+
+
+@pytest.fixture(scope="module")
+def reference(model_path: Path) -> Any:
+    """SmolLM2 as `transformers` reads and runs the same file."""
+    return AutoModelForCausalLM.from_pretrained(
+        model_path.parent, gguf_file=model_path.name, dtype=torch.float32
+    ).eval()
+
+
+def test_smollm2_computes_the_logits_of_transformers(runner: TorchRunner, reference: Any) -> None:
+    talk = Conversation(tokens(150, runner.config.vocab_size))
+    expected = reference_logits(reference, talk.tokens)
+    assert difference(step(runner, (talk, 0, 150))[0], expected[-1]) <= 1e-3
+
+
+def test_a_small_model_computes_the_logits_of_transformers(small: tuple[Path, Any]) -> None:
+    folder, reference = small
+    talk = Conversation(tokens(200, SMALL["vocab_size"]))
+    expected = reference_logits(reference, talk.tokens)
+    assert difference(step(load(folder), (talk, 0, 200))[0], expected[-1]) <= 1e-4
+
+
+def test_decoding_step_by_step_equals_one_forward_pass(small: tuple[Path, Any]) -> None:
+    """Every position, across the borders of blocks and tiles, is that of the whole sequence."""
+    folder, reference = small
+    runner = load(folder)
+    talk = Conversation(tokens(140, SMALL["vocab_size"]))
+    expected = reference_logits(reference, talk.tokens)
+    got = [step(runner, (talk, 0, 5))[0]]
+    got += [step(runner, (talk, position, position + 1))[0] for position in range(5, 140)]
+    assert difference(torch.stack(got), expected[4:]) <= 1e-4
+
+
+@given(cuts=st.sets(st.integers(1, 199), max_size=6))
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_prefill_in_chunks_equals_one_in_whole(runner: TorchRunner, cuts: set[int]) -> None:
+    talk = Conversation(tokens(200, runner.config.vocab_size))
+    whole = step(runner, (talk, 0, 200))
+    for start, end in pairwise([0, *sorted(cuts), 200]):
+        chunked = step(runner, (talk, start, end))
+    assert difference(chunked, whole) <= 1e-4
+
+
+def test_company_does_not_change_a_sequence(runner: TorchRunner) -> None:
+    """Eight sequences of all lengths, some decoding and some prefilling, together and alone."""
+    lengths = [3, 16, 17, 60, 127, 128, 129, 250]
+    vocab = runner.config.vocab_size
+    talks = [
+        Conversation(tokens(length, vocab, seed=number), number)
+        for number, length in enumerate(lengths)
+    ]
+    alone = torch.cat([step(runner, (talk, 0, len(talk.tokens))) for talk in talks])
+    together = step(
+        runner,
+        *(
+            (talk, len(talk.tokens) - 1 if number % 2 else 0, len(talk.tokens))
+            for number, talk in enumerate(talks)
+        ),
+    )
+    assert difference(together, alone) <= 1e-4
+    assert together.argmax(-1).tolist() == alone.argmax(-1).tolist()
+
+
+def test_a_sequence_does_not_see_what_its_blocks_held_before(runner: TorchRunner) -> None:
+    vocab = runner.config.vocab_size
+    talk = Conversation(tokens(20, vocab, seed=1))
+    fresh = step(runner, (talk, 0, 20))
+    step(runner, (Conversation(tokens(250, vocab, seed=2)), 0, 250))
+    assert difference(step(runner, (talk, 0, 20)), fresh) <= 1e-4
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_stays_close_to_single(
+    model_path: Path, runner: TorchRunner, dtype: str
+) -> None:
+    half = load(model_path, dtype=dtype)
+    talk = Conversation(tokens(40, runner.config.vocab_size))
+    exact = step(runner, (talk, 0, 40)).log_softmax(-1)
+    rough = step(half, (talk, 0, 40)).log_softmax(-1)
+    assert (exact.exp() * (exact - rough)).sum().item() < 0.01
+    assert rough.dtype == torch.float32
+
+
+def test_loading_reports_its_progress(model_path: Path) -> None:
+    reported: list[float] = []
+    load(model_path, progress=reported.append)
+    assert reported == sorted(reported)
+    assert len(reported) > 10
+    assert reported[-1] == 1.0
+
+
+def test_a_missing_tensor_is_named(small: tuple[Path, Any], tmp_path: Path) -> None:
+    folder, _ = small
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    config = (tmp_path / "config.json").read_text()
+    layers = '"num_hidden_layers": '
+    (tmp_path / "config.json").write_text(config.replace(f"{layers}3", f"{layers}4"))
+    with pytest.raises(ModelLoadError, match=r"model\.layers\.3\..* is missing"):
+        load(tmp_path)
+
+
+def test_a_tensor_of_another_shape_is_refused(small: tuple[Path, Any], tmp_path: Path) -> None:
+    folder, _ = small
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    config = (tmp_path / "config.json").read_text()
+    width = '"intermediate_size": '
+    (tmp_path / "config.json").write_text(config.replace(f"{width}144", f"{width}145"))
+    with pytest.raises(ModelLoadError, match="has the shape"):
+        load(tmp_path)
+
+
+def test_a_cache_larger_than_memory_is_out_of_memory(model_path: Path) -> None:
+    with pytest.raises(OutOfMemory):
+        TorchRunner.load(model_path, num_blocks=1 << 34, block_size=16, device="cpu")
+
+
+def test_a_batch_that_contradicts_itself_is_a_tensor_error(runner: TorchRunner) -> None:
+    outside = runner.config.vocab_size
+    with pytest.raises(TensorError):
+        step(runner, (Conversation([outside]), 0, 1))
