@@ -192,6 +192,7 @@ from stormproof.errors.taxonomy import (
     Category,
     Severity,
 )
+from stormproof.errors.translate import translate
 from stormproof.errors.tree import known_errors
 from stormproof.errors.wire import (
     http_headers,
@@ -297,4 +298,5 @@ __all__ = [
     "redact",
     "to_problem",
     "to_wire",
+    "translate",
 ]
