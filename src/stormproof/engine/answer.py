@@ -1,0 +1,63 @@
+"""Turning the tokens that a sequence generates into its answer."""
+
+from collections.abc import Set as AbstractSet
+
+from stormproof.engine.detokenizer import Detokenizer
+from stormproof.engine.output import Output
+from stormproof.engine.sampler import Sampled
+from stormproof.engine.sequence import FinishReason, Sequence
+from stormproof.engine.stop import StopFilter
+from stormproof.errors import StormproofError
+
+
+class Answer:
+    """The text of one sequence, and the judgement of when it is complete.
+
+    Args:
+        sequence: Where the tokens are kept.
+        detokenizer: Turns them into text; used by this answer alone.
+        eos_ids: Tokens with which the model says that it is done; they have no text.
+    """
+
+    def __init__(
+        self, sequence: Sequence, detokenizer: Detokenizer, eos_ids: AbstractSet[int]
+    ) -> None:
+        self.sequence = sequence
+        self._detokenizer = detokenizer
+        self._eos_ids = frozenset() if sequence.params.ignore_eos else eos_ids
+        self._stop = StopFilter(sequence.params.stop)
+
+    def take(self, sampled: Sampled) -> Output:
+        """Append a token and return what it adds to the answer."""
+        self.sequence.tokens.append(sampled.token_id)
+        text, reason = self._read(sampled.token_id)
+        return Output(
+            text=text,
+            token_ids=(sampled.token_id,),
+            logprobs=(sampled.logprobs,) if sampled.logprobs else (),
+            finish_reason=reason,
+            prompt_tokens=self.sequence.prompt_length,
+            completion_tokens=self.sequence.generated_length,
+        )
+
+    def fail(self, error: StormproofError) -> Output:
+        """Return the end of an answer that will not be completed."""
+        return Output(
+            finish_reason=FinishReason.ERROR,
+            prompt_tokens=self.sequence.prompt_length,
+            completion_tokens=self.sequence.generated_length,
+            error=error,
+        )
+
+    def _read(self, token: int) -> tuple[str, FinishReason | None]:
+        if token in self._eos_ids:
+            return self._rest(), FinishReason.STOP
+        text = self._stop.push(self._detokenizer.push(token))
+        if self._stop.stopped:
+            return text, FinishReason.STOP
+        if self.sequence.generated_length >= self.sequence.params.max_tokens:
+            return text + self._rest(), FinishReason.LENGTH
+        return text, None
+
+    def _rest(self) -> str:
+        return self._stop.push(self._detokenizer.flush()) + self._stop.flush()

@@ -1,0 +1,190 @@
+"""Which sequences take part in the next step, and with how many tokens.
+
+Every step mixes sequences that read their prompt, in chunks, with sequences that generate
+(continuous batching, Orca, Yu et al. 2022; chunked prefill, Sarathi-Serve, Agrawal et al. 2024).
+Three rules make it certain that every sequence ends:
+
+1. A sequence is accepted only if it fits into the cache alone, at its full length.
+2. Blocks go to the oldest running sequence first, and are taken from the newest. So the oldest one
+   reads at least one token in every step, until it ends and another is the oldest.
+3. Nothing overtakes: sequences start in order of arrival, and one that lost its blocks waits, with
+   its tokens, in front of those that came after it.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from stormproof.engine.blocks import BlockAllocator
+from stormproof.engine.sequence import FinishReason, Sequence, SequenceState
+from stormproof.engine.service_rate import ServiceRate
+from stormproof.errors import CapacityExceeded, ContextTooLong
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerLimits:
+    """How much the scheduler takes on.
+
+    Attributes:
+        context: Tokens that the model can attend to.
+        sequences: Sequences that run at once.
+        step_tokens: Tokens read in one step; at least ``sequences``.
+        waiting: Sequences that wait.
+        waiting_tokens: Tokens that waiting sequences have; one sequence alone may have more.
+    """
+
+    context: int
+    sequences: int
+    step_tokens: int
+    waiting: int
+    waiting_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The next ``length`` tokens of a sequence, to be read in this step."""
+
+    sequence: Sequence
+    length: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether a new token can be chosen once these are read."""
+        return self.length == self.sequence.pending
+
+
+class Scheduler:
+    """Queues, blocks and the token budget; knows nothing of models, threads or time.
+
+    Args:
+        limits: How much to take on.
+        block_size: Tokens in a cache block.
+        allocator: The blocks of the cache.
+        rate: What is known of how fast sequences leave.
+    """
+
+    def __init__(
+        self,
+        limits: SchedulerLimits,
+        *,
+        block_size: int,
+        allocator: BlockAllocator,
+        rate: ServiceRate,
+    ) -> None:
+        self.waiting: deque[Sequence] = deque()
+        self.running: list[Sequence] = []
+        self.preemptions = 0
+        self._limits = limits
+        self._block_size = block_size
+        self._allocator = allocator
+        self._rate = rate
+
+    @property
+    def max_sequence_tokens(self) -> int:
+        """How many tokens prompt and answer may have together."""
+        return min(self._limits.context, self._allocator.total * self._block_size)
+
+    def check_fits(self, prompt_tokens: int, max_tokens: int) -> None:
+        """Refuse what could never finish.
+
+        Raises:
+            ContextTooLong: Prompt and answer do not fit the model's context or the whole cache.
+        """
+        limit = self.max_sequence_tokens
+        if prompt_tokens + max_tokens > limit:
+            raise ContextTooLong(prompt_tokens=prompt_tokens, max_tokens=max_tokens, limit=limit)
+
+    def add(self, sequence: Sequence) -> None:
+        """Put a new sequence at the end of the queue.
+
+        Raises:
+            ContextTooLong: It could never finish.
+            CapacityExceeded: The queue is full; ``retry_after`` is how long it takes to empty.
+        """
+        self.check_fits(sequence.prompt_length, sequence.params.max_tokens)
+        self._check_queue(sequence.prompt_length)
+        self.waiting.append(sequence)
+
+    def _check_queue(self, tokens: int) -> None:
+        queued = sum(len(waiting.tokens) for waiting in self.waiting)
+        if len(self.waiting) >= self._limits.waiting:
+            self._refuse("queue of requests", self._limits.waiting)
+        if self.waiting and queued + tokens > self._limits.waiting_tokens:
+            self._refuse("queue of prompt tokens", self._limits.waiting_tokens)
+
+    def _refuse(self, resource: str, limit: int) -> None:
+        wait = self._rate.wait_for(len(self.waiting))
+        raise CapacityExceeded(resource=resource, limit=limit, retry_after=wait)
+
+    def schedule(self) -> list[Chunk]:
+        """Decide on the next step; empty only if there is nothing to do."""
+        spare = self._limits.step_tokens - len(self.running)
+        chunks: list[Chunk] = []
+        position = 0
+        while position < len(self.running):  # which loses its tail when blocks run out
+            sequence = self.running[position]
+            if self._extend(sequence):
+                # One token is certain for everybody; the spare ones go to the oldest first.
+                chunks.append(Chunk(sequence, min(sequence.pending, 1 + spare)))
+                spare -= chunks[-1].length - 1
+                position += 1
+        budget = self._limits.step_tokens - sum(chunk.length for chunk in chunks)
+        chunks.extend(self._start_waiting(budget))
+        return chunks
+
+    def _extend(self, sequence: Sequence) -> bool:
+        """Give a running sequence the block for its newest token; False if it lost them all."""
+        while self._missing_blocks(sequence) > self._allocator.free:
+            newest = self.running[-1]
+            self._preempt(newest)
+            if newest is sequence:
+                return False
+        sequence.blocks += self._allocator.allocate(self._missing_blocks(sequence))
+        return True
+
+    def _start_waiting(self, budget: int) -> list[Chunk]:
+        started: list[Chunk] = []
+        while self.waiting and budget and self._can_start(self.waiting[0]):
+            sequence = self.waiting.popleft()
+            sequence.transition(SequenceState.RUNNING)
+            sequence.blocks += self._allocator.allocate(self._missing_blocks(sequence))
+            self.running.append(sequence)
+            started.append(Chunk(sequence, min(sequence.pending, budget)))
+            budget -= started[-1].length
+        return started
+
+    def _can_start(self, sequence: Sequence) -> bool:
+        """Say whether there is a place, and blocks for all its tokens.
+
+        One block is left to each running sequence to grow into: otherwise the newcomer would soon
+        be preempted by them, and its work done twice.
+        """
+        spare = self._allocator.free - self._missing_blocks(sequence)
+        return len(self.running) < self._limits.sequences and spare >= len(self.running)
+
+    def _missing_blocks(self, sequence: Sequence) -> int:
+        return -(-len(sequence.tokens) // self._block_size) - len(sequence.blocks)
+
+    def _preempt(self, sequence: Sequence) -> None:
+        """Take the blocks of a running sequence; it will read all its tokens again."""
+        sequence.transition(SequenceState.PREEMPTED)
+        self.running.remove(sequence)
+        self._release(sequence)
+        self.waiting.appendleft(sequence)
+        self.preemptions += 1
+
+    def finish(self, sequence: Sequence, reason: FinishReason) -> None:
+        """End a sequence, wherever it is, and take its blocks.
+
+        Raises:
+            InvalidStateTransition: It has ended already.
+        """
+        queue = self.running if sequence.state is SequenceState.RUNNING else self.waiting
+        sequence.transition(SequenceState.FINISHED)
+        sequence.finish_reason = reason
+        queue.remove(sequence)
+        self._release(sequence)
+
+    def _release(self, sequence: Sequence) -> None:
+        self._allocator.release(sequence.blocks)
+        sequence.blocks = []
+        sequence.computed = 0

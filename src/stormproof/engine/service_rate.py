@@ -1,0 +1,36 @@
+"""How fast requests leave the engine, so that a refusal can say when to come back."""
+
+from typing import Final
+
+SHORTEST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 60.0
+_HALF_LIFE: Final = 30.0
+
+
+class ServiceRate:
+    """Finished requests per second of work, the recent past counting most.
+
+    Only time spent working counts, so an idle hour says nothing about the next busy one. Until
+    something was measured, one request a second is assumed.
+    """
+
+    def __init__(self) -> None:
+        self._seconds = 1.0
+        self._finished = 1.0
+
+    def record(self, *, finished: int, seconds: float) -> None:
+        """Take a step of work into account.
+
+        Args:
+            finished: Requests that ended in the step.
+            seconds: How long the step took.
+        """
+        faded = 0.5 ** (seconds / _HALF_LIFE)
+        self._seconds = self._seconds * faded + seconds
+        self._finished = self._finished * faded + finished
+
+    def wait_for(self, requests: int) -> float:
+        """Estimate the seconds until this many requests have left, between 1 and 60."""
+        if self._finished * LONGEST_WAIT <= requests * self._seconds:
+            return LONGEST_WAIT
+        return max(SHORTEST_WAIT, requests * self._seconds / self._finished)

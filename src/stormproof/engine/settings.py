@@ -1,0 +1,81 @@
+"""What an engine is started with."""
+
+from dataclasses import dataclass
+from typing import Final, get_args
+
+from stormproof.engine.runner import Device, DType
+from stormproof.engine.scheduler import SchedulerLimits
+from stormproof.errors import ConfigurationError
+
+_POSITIVE: Final = (
+    "block_size",
+    "num_blocks",
+    "cache_bytes",
+    "max_sequences",
+    "max_step_tokens",
+    "max_waiting",
+    "max_waiting_tokens",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """Every setting of an engine; checked together when it is made.
+
+    Attributes:
+        model: A GGUF file, or a folder with config.json, safetensors and a tokenizer.
+        device: ``cpu``, ``cuda``, or ``auto``.
+        dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto``.
+        block_size: Tokens in a block of the cache.
+        num_blocks: Blocks of the cache; None for as many as ``cache_bytes`` hold.
+        cache_bytes: Memory for the cache, where ``num_blocks`` does not say.
+        max_sequences: Requests that are answered at once.
+        max_step_tokens: Tokens that the model reads in one step.
+        max_waiting: Requests that wait.
+        max_waiting_tokens: Tokens that waiting requests have together.
+
+    Raises:
+        ConfigurationError: Settings are wrong or contradict each other; all of them are named.
+    """
+
+    model: str
+    device: Device = "auto"
+    dtype: DType = "auto"
+    block_size: int = 16
+    num_blocks: int | None = None
+    cache_bytes: int = 1 << 30
+    max_sequences: int = 32
+    max_step_tokens: int = 512
+    max_waiting: int = 256
+    max_waiting_tokens: int = 1 << 18
+
+    def __post_init__(self) -> None:
+        problems = {
+            name: "must be positive"
+            for name in _POSITIVE
+            if (value := getattr(self, name)) is not None and value < 1
+        }
+        for name, choices in (("device", get_args(Device)), ("dtype", get_args(DType))):
+            if getattr(self, name) not in choices:
+                problems[name] = f"must be one of {', '.join(choices)}"
+        if not self.model:
+            problems["model"] = "must name a file or a folder"
+        if self.max_step_tokens < self.max_sequences:
+            problems.setdefault("max_step_tokens", "must be at least max_sequences")
+        if problems:
+            reason = "; ".join(f"{name} {what}" for name, what in problems.items())
+            raise ConfigurationError(setting=", ".join(problems), reason=reason)
+
+    def limits(self, context: int) -> SchedulerLimits:
+        """Return the scheduler's part.
+
+        Args:
+            context: Tokens that the model can attend to.
+        """
+        return SchedulerLimits(
+            context=context,
+            sequences=self.max_sequences,
+            step_tokens=self.max_step_tokens,
+            waiting=self.max_waiting,
+            waiting_tokens=self.max_waiting_tokens,
+        )

@@ -1,0 +1,30 @@
+"""What the engine is doing, in numbers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStats:
+    """A snapshot taken between two steps.
+
+    Attributes:
+        running: Sequences that take part in steps.
+        waiting: Sequences in the queue, new and preempted.
+        free_blocks: Cache blocks that nobody owns.
+        total_blocks: Cache blocks there are.
+        steps: Steps since the start.
+        prompt_tokens: Prompt tokens of all accepted requests.
+        generated_tokens: Tokens generated since the start.
+        finished: Requests that ended, for whatever reason.
+        preemptions: How often a sequence lost its blocks and had to read its tokens again.
+    """
+
+    running: int = 0
+    waiting: int = 0
+    free_blocks: int = 0
+    total_blocks: int = 0
+    steps: int = 0
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    finished: int = 0
+    preemptions: int = 0
