@@ -147,7 +147,7 @@ class Tokenizer:
         added = self._added.get(token_id)
         if added is not None:
             return b"" if added.special else added.content.encode()
-        token = self._backend.id_to_token(token_id) if token_id < self.vocab_size else None
+        token = self._backend.id_to_token(token_id) if 0 <= token_id < self.vocab_size else None
         return b"" if token is None else self._spelling(token)
 
 
