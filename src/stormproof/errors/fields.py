@@ -71,13 +71,21 @@ class Fields:
 def _declared(cls: type) -> dict[str, Field]:
     annotations: Mapping[str, Any] = cls.__annotations__
     if any(isinstance(annotation, str) for annotation in annotations.values()):
-        hints = typing.get_type_hints(cls, include_extras=True)
+        hints = _evaluated(cls)
         annotations = {name: hints[name] for name in annotations}
     return {
         name: _field(cls, name, annotation)
         for name, annotation in annotations.items()
         if typing.get_origin(annotation) is not ClassVar and annotation is not ClassVar
     }
+
+
+def _evaluated(cls: type) -> Mapping[str, Any]:
+    try:
+        return typing.get_type_hints(cls, include_extras=True)
+    except NameError as error:
+        # Linters like to move such imports under TYPE_CHECKING; the wire needs the types.
+        raise TypeError(f"{cls.__name__}: {error.name} must be imported at run time") from error
 
 
 def _field(cls: type, name: str, annotation: Any) -> Field:

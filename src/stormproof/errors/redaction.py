@@ -21,7 +21,7 @@ _SHAPES: Final = r"""
     | (?P<weak>(?:\bbasic|token)[\\"'\s=:]{1,12})(?=[^\s\d=]{0,99}[\d=])[\w.~+/=-]{8,}
     | (?P<key>(?:api[_-]?key|access[_-]?key|private[_-]?key|secret|passw(?:or)?d|passphrase
         |[_-]token|authorization|signature|cookie)[\\"']{0,4}\s{0,4}[=:]\s{0,4}[\\"']{0,4})
-        (?!bearer\b|basic\b)[^\s"'&,;}\]\\]{3,}
+        (?!bearer\b|basic\b|\[redacted\])[^\s"'&,;}\]\\]{3,}
     | \b(?:sk|pk|rk)-[\w-]{8,}                              # OpenAI, Anthropic, Stripe
     | \b(?:gh[pousr]|github_pat|hf|gsk|xox[abprs])[_-][\w-]{8,}
     | \bAIza[\w-]{20,}                                      # Google
