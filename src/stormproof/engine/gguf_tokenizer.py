@@ -79,7 +79,7 @@ def _byte_level_bpe(tokens: list[str], merges: list[str], splitter: str) -> toke
         ignore_merges=splitter in _LLAMA3_NAMES,
     )
     backend = tokenizers.Tokenizer(model)
-    backend.pre_tokenizer = _pre_tokenizer(splitter)
+    backend.pre_tokenizer = pre_tokenizer(splitter)
     backend.decoder = decoders.ByteLevel()
     if splitter in _QWEN2_NAMES:
         backend.normalizer = normalizers.NFC()
@@ -90,7 +90,12 @@ _LLAMA3_NAMES: Final = frozenset({"llama-bpe", "llama3", "llama-v3"})
 _QWEN2_NAMES: Final = frozenset({"qwen2", "deepseek-r1-qwen"})
 
 
-def _pre_tokenizer(name: str) -> PreTokenizer:
+def pre_tokenizer(name: str) -> PreTokenizer:
+    """What cuts text into words, by the name that GGUF files give it.
+
+    Raises:
+        Unusable: The name is not known.
+    """
     if name in _LLAMA3_NAMES:
         return _split_by(_LLAMA3)
     if name in _QWEN2_NAMES:

@@ -13,7 +13,7 @@ class Untrusted:
     """Typed, bounded access to a mapping from a file.
 
     Every method raises `Unusable` that names the key when the value is missing without a default,
-    of another type, or out of bounds. An explicit null counts as missing.
+    of another type, or out of bounds. An explicit null counts as missing; true is no number.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -25,14 +25,14 @@ class Untrusted:
     def integer(self, key: str, default: int | None = None, *, low: int = 1, high: int) -> int:
         """The integer at ``key``, no less than ``low`` and no more than ``high``."""
         value = self._get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        if type(value) is not int or not low <= value <= high:
             raise Unusable(f"{key} must be an integer from {low} to {high}")
         return value
 
     def number(self, key: str, default: float | None = None, *, high: float) -> float:
         """The finite number at ``key``, more than zero and no more than ``high``."""
         value = self._get(key, default)
-        if not isinstance(value, int | float) or not math.isfinite(value) or not 0 < value <= high:
+        if type(value) not in (int, float) or not math.isfinite(value) or not 0 < value <= high:
             raise Unusable(f"{key} must be a number over 0 and up to {high:g}")
         return float(value)
 
@@ -61,7 +61,7 @@ class Untrusted:
         """The token ids at ``key``: none, one, or a list of them."""
         value = self._values.get(key)
         ids = value if isinstance(value, list) else [] if value is None else [value]
-        if not all(isinstance(token, int) and token >= 0 for token in ids):
+        if not all(type(token) is int and token >= 0 for token in ids):
             raise Unusable(f"{key} must be a token id or a list of them")
         return frozenset(ids)
 
