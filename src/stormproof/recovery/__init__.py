@@ -1,0 +1,76 @@
+"""What to do about a failure: pipelines of strategies for sync functions, coroutines and streams.
+
+::
+
+    pipeline = Pipeline(
+        Fallback(value="Ask me again later."),  # answers when all else failed
+        Deadline(30),  # over everything inside: waits, attempts, what they call
+        Retry(),  # again, while the error says that it may help
+        CircuitBreaker("openai"),  # leaves a dead dependency alone
+        Deadline(10),  # over each attempt, so that a hung one counts as a failure
+    )
+"""
+
+from stormproof.recovery.attempts import Attempt, attempts
+from stormproof.recovery.breaker import CircuitBreaker
+from stormproof.recovery.circuit import CircuitState
+from stormproof.recovery.classification import ErrorFilter
+from stormproof.recovery.clock import Clock, Timer
+from stormproof.recovery.deadline import DEADLINE_HEADER, Deadline, remaining
+from stormproof.recovery.events import (
+    AttemptFailed,
+    CallRejected,
+    CircuitClosed,
+    CircuitHalfOpened,
+    CircuitOpened,
+    DeadlinePassed,
+    Event,
+    FallbackUsed,
+    GiveUpReason,
+    Listener,
+    ListenerFailed,
+    RetryGaveUp,
+    RetryScheduled,
+    subscribe,
+)
+from stormproof.recovery.failure_counts import ConsecutiveFailures, FailureRate
+from stormproof.recovery.fallback import Fallback
+from stormproof.recovery.pipeline import Pipeline
+from stormproof.recovery.retry import PROVIDER_RETRY, STEP_RETRY, STORAGE_RETRY, Retry
+from stormproof.recovery.strategy import Strategy
+
+__all__ = [
+    "DEADLINE_HEADER",
+    "PROVIDER_RETRY",
+    "STEP_RETRY",
+    "STORAGE_RETRY",
+    "Attempt",
+    "AttemptFailed",
+    "CallRejected",
+    "CircuitBreaker",
+    "CircuitClosed",
+    "CircuitHalfOpened",
+    "CircuitOpened",
+    "CircuitState",
+    "Clock",
+    "ConsecutiveFailures",
+    "Deadline",
+    "DeadlinePassed",
+    "ErrorFilter",
+    "Event",
+    "FailureRate",
+    "Fallback",
+    "FallbackUsed",
+    "GiveUpReason",
+    "Listener",
+    "ListenerFailed",
+    "Pipeline",
+    "Retry",
+    "RetryGaveUp",
+    "RetryScheduled",
+    "Strategy",
+    "Timer",
+    "attempts",
+    "remaining",
+    "subscribe",
+]

@@ -1,0 +1,126 @@
+"""The record that a retry leaves on an error it gave up on.
+
+It tells people what was tried, and tells retries further out that this work has been retried
+already: three layers of three attempts make three calls, not 27.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from stormproof.errors import redact
+
+_RECORD: Final = "_stormproof_attempts"
+_MOST_RELATED: Final = 32
+_LONGEST_TEXT: Final = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One attempt that failed.
+
+    Attributes:
+        number: 1 for the first call.
+        pipeline: Where it was made.
+        failed_at: When it failed, in seconds on the monotonic clock; only differences mean
+            anything.
+        error: The class and message of what it raised, on one line, secrets blanked out.
+        wait: Seconds that were waited after it; None after the last.
+    """
+
+    number: int
+    pipeline: str
+    failed_at: float
+    error: str
+    wait: float | None
+
+    def __str__(self) -> str:
+        waited = f"; waited {self.wait:.3g}s" if self.wait else ""
+        return f"{self.pipeline}, attempt {self.number}: {self.error}{waited}"
+
+
+@dataclass(frozen=True)
+class _Record:
+    attempts: tuple[Attempt, ...]
+    serial: int
+    notes: tuple[str, ...]
+
+
+class _Records:
+    """Counts the records written in this process, so that one can be told from an older one."""
+
+    __slots__ = ("_lock", "written")
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.written = 0
+
+    def next(self) -> int:
+        with self._lock:
+            self.written += 1
+            return self.written
+
+
+records: Final = _Records()
+
+
+def attempts(error: BaseException) -> tuple[Attempt, ...]:
+    """Return what a retry tried before it gave up on ``error`` or on what caused it.
+
+    Empty if no retry gave up on it. The record pickles and copies with the error.
+    """
+    record = next(_found(error), None)
+    return record.attempts if record else ()
+
+
+def given_up(error: BaseException, since: int) -> bool:
+    """Whether a retry further in gave up on ``error`` after ``since`` records were written.
+
+    An error object may be raised again in another call, from a failed future or by a test double;
+    a record from before says nothing about this call.
+    """
+    return records.written > since and any(record.serial > since for record in _found(error))
+
+
+def give_up(error: Exception, tried: Sequence[Attempt], reason: str) -> None:
+    """Write on ``error`` what was tried, for programs and, as notes, for people."""
+    _forget(error)
+    notes = (*map(str, tried), f"gave up: {reason}")
+    for note in notes:
+        error.add_note(note)
+    vars(error)[_RECORD] = _Record(tuple(tried), records.next(), notes)
+
+
+def describe(error: BaseException) -> str:
+    """Return the class and message of ``error`` on one bounded line, secrets blanked out."""
+    try:
+        text = " ".join(str(error)[: 4 * _LONGEST_TEXT].split())
+    except Exception:  # noqa: BLE001 - somebody else's __str__ must not hide the error itself
+        text = ""
+    shown = redact(text)[:_LONGEST_TEXT]
+    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
+
+
+def _found(error: BaseException) -> Iterator[_Record]:
+    """Find the records on an error, on its chain of causes, and on the members of groups."""
+    waiting = deque([error])
+    for _ in range(_MOST_RELATED):
+        if not waiting:
+            return
+        one = waiting.popleft()
+        record: _Record | None = vars(one).get(_RECORD)
+        if record is not None:
+            yield record
+        if one.__cause__ is not None:
+            waiting.append(one.__cause__)
+        if isinstance(one, BaseExceptionGroup):
+            waiting.extend(one.exceptions)
+
+
+def _forget(error: BaseException) -> None:
+    """Take an older record off, so that an error object used twice does not grow."""
+    record: _Record | None = vars(error).pop(_RECORD, None)
+    if record is not None:
+        error.__notes__ = [note for note in error.__notes__ if note not in record.notes]

@@ -1,0 +1,83 @@
+"""What an error says about what to do next.
+
+Our own errors carry it as data; a foreign exception is translated first; a group says what its
+worst member says.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from stormproof.errors import ClientError, StormproofError, translate
+
+ErrorFilter: TypeAlias = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
+"""Selects errors: by class, by several classes, or by a predicate."""
+
+
+def matcher(errors: ErrorFilter) -> Callable[[Exception], bool]:
+    """Return the predicate that ``errors`` stands for."""
+    if isinstance(errors, (type, tuple)):
+        classes = errors
+        return lambda error: isinstance(error, classes)
+    return errors
+
+
+def is_filter(value: object) -> bool:
+    """Whether ``value`` can select errors: a class, a tuple of classes, or a predicate."""
+    if not isinstance(value, (type, tuple)):
+        return callable(value)
+    classes = value if isinstance(value, tuple) else (value,)
+    return bool(classes) and all(
+        isinstance(one, type) and issubclass(one, Exception) for one in classes
+    )
+
+
+class Verdict(NamedTuple):
+    """Whether a call that failed may be made again, and after how many seconds if known."""
+
+    retriable: bool
+    retry_after: float | None
+
+
+def verdict(error: Exception) -> Verdict | None:
+    """Return what ``error`` says about another attempt, None if it is control flow.
+
+    A group may be retried if every member may, after the longest of their waits.
+    """
+    if isinstance(error, ExceptionGroup):
+        members = [one for one in map(verdict, error.exceptions) if one is not None]
+        waits = [one.retry_after for one in members if one.retry_after is not None]
+        return Verdict(all(one.retriable for one in members), max(waits, default=None))
+    ours = _ours(error)
+    return None if ours is None else Verdict(ours.retriable, ours.retry_after)
+
+
+def blames_callee(error: Exception) -> bool:
+    """Whether a call failed, and not for what the caller asked: any but a client error."""
+    if isinstance(error, ExceptionGroup):
+        return any(map(blames_callee, error.exceptions))
+    ours = _ours(error)
+    return ours is not None and not isinstance(ours, ClientError)
+
+
+def failure_filter(errors: ErrorFilter | None) -> Callable[[Exception], bool]:
+    """Return the predicate for ``errors``, by default ``blames_callee``.
+
+    Control flow that travels as an exception (a ``StopIteration``, an interrupt of a graph) is
+    never a failure, whatever the filter says.
+    """
+    if errors is None:
+        return blames_callee
+    selects = matcher(errors)
+    return lambda error: selects(error) and verdict(error) is not None
+
+
+def _ours(error: Exception) -> StormproofError | None:
+    """Return the error of ours that says what ``error`` says, None if it is control flow."""
+    if isinstance(error, StormproofError):
+        return error
+    try:
+        return translate(error)
+    except Exception as control_flow:
+        if control_flow is not error:
+            raise
+        return None

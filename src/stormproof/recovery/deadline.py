@@ -1,0 +1,223 @@
+"""One point in time by which everything inside must be over.
+
+The deadline in force is a context variable: waits, attempts and nested deadlines inherit it, and
+none can outlast it. Between processes it travels as the milliseconds that are left, since the
+clocks of two machines do not agree (as gRPC does, "gRPC over HTTP2", grpc-timeout).
+
+A coroutine is cut when the time is over, by one timer. A sync function cannot be cut: it can ask
+``remaining()``, no attempt or wait begins that could not end in time, and a result that arrives
+late is still a result.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from stormproof.errors import DeadlineExceeded, Problems
+from stormproof.recovery.clock import current_clock
+from stormproof.recovery.events import DeadlinePassed, bus
+from stormproof.recovery.options import LONGEST, check_seconds
+from stormproof.recovery.strategy import Call, Strategy
+
+if TYPE_CHECKING:
+    import asyncio
+
+DEADLINE_HEADER: Final = "x-deadline-ms"
+"""The HTTP header that carries a deadline: whole milliseconds that are left."""
+
+_MOST_DIGITS: Final = 12
+
+_expiry: Final[ContextVar[float | None]] = ContextVar("stormproof.deadline", default=None)
+
+
+def remaining() -> float | None:
+    """Return the seconds left before the deadline in force, 0 once it is over, None without one."""
+    expiry = _expiry.get()
+    return None if expiry is None else max(expiry - current_clock().now(), 0.0)
+
+
+@dataclass(frozen=True)
+class Deadline(Strategy):
+    """Gives a call, and all that happens inside it, so many seconds.
+
+    Args:
+        seconds: The time allowed, 0 to a day. Inside another deadline the lesser holds.
+        name: What events call it.
+
+    Raises:
+        DeadlineExceeded: At the guarded call, when the time is over.
+    """
+
+    seconds: float
+    name: str = "deadline"
+
+    def __post_init__(self) -> None:
+        problems = Problems()
+        check_seconds(problems, "seconds", self.seconds, positive=False)
+        problems.raise_if_any("the deadline is not valid")
+
+    def __str__(self) -> str:
+        return f"Deadline {self.seconds:g}s"
+
+    @staticmethod
+    def to_header() -> str | None:
+        """Return the value of ``DEADLINE_HEADER`` for an outgoing call, None without a deadline.
+
+        Rounded down: the callee must not think it has more time than its caller.
+        """
+        left = remaining()
+        return None if left is None else str(int(left * 1000))
+
+    @classmethod
+    def from_header(cls, value: str | None) -> Self | None:
+        """Return the deadline that an incoming call brought, None if it brought none.
+
+        Args:
+            value: The header as received. What is not a plain whole number is as good as absent;
+                more than a day is cut to a day.
+        """
+        if value is None or not (value.isascii() and value.isdigit()):
+            return None
+        return cls(min(int(value[:_MOST_DIGITS]) / 1000, LONGEST))
+
+    def guard_call(self, call: Call, pipeline: str) -> Call:
+        """Guard a sync function."""
+        begin = self._begin
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            token = begin(pipeline)
+            if token is None:
+                return call(*args, **kwargs)
+            try:
+                return call(*args, **kwargs)
+            finally:
+                _expiry.reset(token)
+
+        return guarded
+
+    def guard_coroutine(self, call: Call, pipeline: str) -> Call:
+        """Guard a function that returns an awaitable."""
+        from asyncio import CancelledError, current_task, get_running_loop  # noqa: PLC0415 - heavy
+
+        begin, exceeded, seconds = self._begin, self._exceeded, self.seconds
+
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            token = begin(pipeline)
+            if token is None:
+                return await call(*args, **kwargs)
+            cut = _Cut(current_task())
+            timer = current_clock().call_later(get_running_loop(), seconds, cut)
+            try:
+                return await call(*args, **kwargs)
+            except CancelledError as error:
+                if cut.withdraw():
+                    raise exceeded(pipeline, seconds) from error
+                raise
+            finally:
+                timer.cancel()
+                cut.withdraw()
+                _expiry.reset(token)
+
+        return guarded
+
+    def guard_stream(self, call: Call, pipeline: str) -> Call:
+        """Guard a function that returns an async generator, from its first item to its end."""
+        from asyncio import get_running_loop  # noqa: PLC0415 - heavy
+
+        async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+            token = self._begin(pipeline)
+            expiry = _expiry.get()
+            if token is not None:
+                # The body of a generator runs in its consumer's context: between two items the
+                # deadline must not be in force there.
+                _expiry.reset(token)
+            async with aclosing(call(*args, **kwargs)) as items:
+                if token is None:
+                    async for item in items:
+                        yield item
+                    return
+                cut = _Cut(None)
+                timer = current_clock().call_later(get_running_loop(), self.seconds, cut)
+                try:
+                    while (item := await self._item(items, expiry, cut, pipeline)) is not _END:
+                        yield item
+                finally:
+                    timer.cancel()
+
+        return guarded
+
+    async def _item(
+        self,
+        items: AsyncGenerator[Any, None],
+        expiry: float | None,
+        cut: "_Cut",
+        pipeline: str,
+    ) -> Any:
+        """Return the next item, or ``_END``, with the deadline in force."""
+        from asyncio import CancelledError, current_task  # noqa: PLC0415 - heavy
+
+        if cut.fired:
+            raise self._exceeded(pipeline, self.seconds)
+        token = _expiry.set(expiry)
+        cut.watch(current_task())
+        try:
+            return await anext(items, _END)
+        except CancelledError as error:
+            if cut.withdraw():
+                raise self._exceeded(pipeline, self.seconds) from error
+            raise
+        finally:
+            cut.withdraw()
+            _expiry.reset(token)
+
+    def _begin(self, pipeline: str) -> Token[float | None] | None:
+        """Put the deadline in force, or return None where an outer one ends no later."""
+        now = current_clock().now()
+        expiry = now + self.seconds
+        outer = _expiry.get()
+        if outer is not None and outer <= expiry:
+            if outer <= now:
+                raise self._exceeded(pipeline, None)
+            return None
+        if expiry <= now:
+            raise self._exceeded(pipeline, self.seconds)
+        return _expiry.set(expiry)
+
+    def _exceeded(self, pipeline: str, timeout: float | None) -> DeadlineExceeded:
+        if bus.listeners:
+            bus.publish(DeadlinePassed(pipeline=pipeline, strategy=self.name, timeout=timeout))
+        return DeadlineExceeded(operation=pipeline, timeout=timeout)
+
+
+_END: Final = object()
+
+
+class _Cut:
+    """Cancels a task when called, and can tell its own request from anybody else's.
+
+    The counting is that of ``asyncio.timeout``: a task that others asked to cancel as well is
+    cancelled, not merely late.
+    """
+
+    __slots__ = ("_requests", "_task", "fired")
+
+    def __init__(self, task: "asyncio.Task[Any] | None") -> None:
+        self.fired = False
+        self.watch(task)
+
+    def watch(self, task: "asyncio.Task[Any] | None") -> None:
+        """Aim at ``task``, or at nothing for now."""
+        self._task = task
+        self._requests = task.cancelling() if task else 0
+
+    def __call__(self) -> None:
+        self.fired = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def withdraw(self) -> bool:
+        """Let go of the task; return whether this, and nobody else, asked to cancel it."""
+        task, self._task = self._task, None
+        return self.fired and task is not None and task.uncancel() <= self._requests

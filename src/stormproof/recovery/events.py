@@ -1,0 +1,225 @@
+"""What happened while calls were guarded: frozen records on one bus.
+
+This floor neither logs nor counts. Whoever wants to know subscribes::
+
+    unsubscribe = subscribe(lambda event: print(event))
+
+Listeners are called at once, on the thread of the guarded call: hand the event to a queue if
+what you do with it takes time. Events are built only while somebody listens.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Lock
+from typing import ClassVar, Final
+
+from stormproof.errors import CapacityExceeded, Severity
+
+MOST_LISTENERS: Final = 64
+"""More than this is a leak: somebody subscribes for each call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something a strategy did.
+
+    Attributes:
+        pipeline: The pipeline's name, or that of the function it decorates; empty for what was
+            done by hand, outside any call.
+        strategy: The name of the strategy.
+    """
+
+    severity: ClassVar[Severity] = Severity.INFO
+    pipeline: str
+    strategy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptFailed(Event):
+    """An attempt under a retry failed, whatever comes of it."""
+
+    severity: ClassVar[Severity] = Severity.INFO
+    attempt: int
+    error: Exception
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryScheduled(Event):
+    """The call will be attempted again.
+
+    Attributes:
+        attempt: The number of the coming attempt; the first retry is attempt 2.
+        wait: Seconds until then.
+        error: Why the attempt before it failed.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    attempt: int
+    wait: float
+    error: Exception
+
+
+class GiveUpReason(StrEnum):
+    """Why no further attempt was made."""
+
+    ATTEMPTS_SPENT = "attempts_spent"
+    NOT_RETRIABLE = "not_retriable"
+    WAIT_TOO_LONG = "wait_too_long"
+    DEADLINE_TOO_NEAR = "deadline_too_near"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryGaveUp(Event):
+    """A call that had been, or could have been, retried fails for good.
+
+    Attributes:
+        attempts: How many were made.
+        error: The last failure, which the caller gets.
+        reason: What stood in the way of another attempt.
+    """
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    attempts: int
+    error: Exception
+    reason: GiveUpReason
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitOpened(Event):
+    """A dependency failed too often; calls to it are stopped.
+
+    Attributes:
+        retry_after: Seconds until probes are let through; None if only a person will close it.
+    """
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    retry_after: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitHalfOpened(Event):
+    """The break is over; a few probes find out whether the dependency is back."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitClosed(Event):
+    """The dependency is back; calls flow again."""
+
+    severity: ClassVar[Severity] = Severity.INFO
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallRejected(Event):
+    """A call was turned away without being made.
+
+    Attributes:
+        retry_after: Seconds until it may be let through; None if unknown.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    retry_after: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadlinePassed(Event):
+    """A call was cut, or not begun, because its time was over.
+
+    Attributes:
+        timeout: The seconds that the deadline allowed; None if it inherited one that was over.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    timeout: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FallbackUsed(Event):
+    """A call failed and something else answers for it."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    error: Exception
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListenerFailed(Event):
+    """A listener raised; neither the call nor the other listeners noticed."""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    listener: str
+    error: Exception
+
+
+Listener = Callable[[Event], object]
+
+
+class Bus:
+    """Hands every event to every listener, in the order they subscribed."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.listeners: tuple[Listener, ...] = ()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have ``listener`` called with every event from now on.
+
+        Args:
+            listener: Any callable. What it raises is published as ``ListenerFailed``.
+
+        Returns:
+            A function that ends the subscription; calling it again does nothing.
+
+        Raises:
+            CapacityExceeded: There are ``MOST_LISTENERS`` already.
+        """
+        entry = _Subscription(listener)
+        with self._lock:
+            if len(self.listeners) >= MOST_LISTENERS:
+                raise CapacityExceeded(resource="event listeners", limit=MOST_LISTENERS)
+            self.listeners += (entry,)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self.listeners = tuple(one for one in self.listeners if one is not entry)
+
+        return unsubscribe
+
+    def publish(self, event: Event) -> None:
+        """Call every listener with ``event``; no listener can harm the call or another one."""
+        for listener in self.listeners:
+            try:
+                listener(event)
+            except Exception as error:  # noqa: BLE001 - a listener must not break what it observes
+                if not isinstance(event, ListenerFailed):
+                    self._report(event, listener, error)
+
+    def _report(self, event: Event, listener: Listener, error: Exception) -> None:
+        self.publish(
+            ListenerFailed(
+                pipeline=event.pipeline,
+                strategy=event.strategy,
+                listener=repr(listener),
+                error=error,
+            )
+        )
+
+
+class _Subscription:
+    """One subscription: the same function may hold several, and end each on its own."""
+
+    __slots__ = ("_listener",)
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def __call__(self, event: Event) -> None:
+        self._listener(event)
+
+    def __repr__(self) -> str:
+        return getattr(self._listener, "__qualname__", type(self._listener).__qualname__)
+
+
+bus: Final = Bus()
+subscribe: Final = bus.subscribe

@@ -1,0 +1,162 @@
+"""An ordered list of strategies around one function."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from functools import cached_property, reduce, update_wrapper
+from types import CoroutineType
+from typing import Any, Final, ParamSpec, TypeVar
+
+from stormproof.recovery.strategy import Call, Strategy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+_UNNAMED: Final = "pipeline"
+
+_Guard = Callable[[Strategy, Call, str], Call]
+
+
+class Pipeline:
+    """Strategies around a function, outermost first.
+
+    ::
+
+        answers = Pipeline(
+            Fallback(value="Ask me again later."),
+            Deadline(30),
+            Retry(),
+            CircuitBreaker("openai"),
+            name="answers",
+        )
+
+        @answers
+        async def answer(question: str) -> str: ...
+
+    Sync functions, coroutine functions and async generator functions are guarded alike. The
+    pipeline is immutable; what changes, such as the state of a circuit, belongs to its strategies
+    and is shared by everything they guard.
+
+    Args:
+        strategies: Outermost first: the first one sees only what the others could not recover.
+        name: What events and errors call it; a decorated function's own name by default.
+    """
+
+    def __init__(self, *strategies: Strategy, name: str | None = None) -> None:
+        for strategy in strategies:
+            if not isinstance(strategy, Strategy):
+                raise TypeError(f"a pipeline is made of strategies, not of {strategy!r}")
+        self._strategies: Final = strategies
+        self._name: Final = name
+
+    @property
+    def strategies(self) -> tuple[Strategy, ...]:
+        """The strategies, outermost first."""
+        return self._strategies
+
+    @property
+    def name(self) -> str | None:
+        """What events and errors call it, if that was said."""
+        return self._name
+
+    def __repr__(self) -> str:
+        return f"{self._name or _UNNAMED}: {' > '.join(map(str, self._strategies)) or 'unguarded'}"
+
+    def __call__(self, fn: Callable[P, R], /) -> Callable[P, R]:
+        """Guard ``fn``: a sync function, a coroutine function or an async generator function.
+
+        Raises:
+            TypeError: ``fn`` is a generator function; what it yields cannot be called again.
+        """
+        guarded = self._compile(_guard_for(fn), fn, getattr(fn, "__name__", _UNNAMED))
+        return guarded if guarded is fn else update_wrapper(guarded, fn)
+
+    def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what ``fn(*args, **kwargs)`` returns, guarded.
+
+        Raises:
+            TypeError: ``fn`` returned a coroutine: ``acall`` it.
+        """
+        result: R = self._guarded_call(fn, *args, **kwargs)
+        return result
+
+    def acall(
+        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]:
+        """Return what ``await fn(*args, **kwargs)`` returns, guarded, when awaited."""
+        result: Coroutine[Any, Any, R] = self._guarded_coroutine(fn, *args, **kwargs)
+        return result
+
+    def stream(
+        self, fn: Callable[P, AsyncIterator[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncGenerator[T, None]:
+        """Return the items of ``fn(*args, **kwargs)``, guarded.
+
+        Leave the stream by its end, or close it (``contextlib.aclosing``).
+        """
+        items: AsyncGenerator[T, None] = self._guarded_stream(fn, *args, **kwargs)
+        return items
+
+    @cached_property
+    def _guarded_call(self) -> Call:
+        return self._compile(_guard_call, _invoke, _UNNAMED)
+
+    @cached_property
+    def _guarded_coroutine(self) -> Call:
+        return self._compile(_guard_coroutine, _invoke_coroutine, _UNNAMED)
+
+    @cached_property
+    def _guarded_stream(self) -> Call:
+        return self._compile(_guard_stream, _invoke_stream, _UNNAMED)
+
+    def _compile(self, guard: _Guard, call: Call, label: str) -> Call:
+        """Wrap ``call`` in every strategy, the last one first."""
+        label = self._name or label
+        return reduce(lambda inner, one: guard(one, inner, label), self._strategies[::-1], call)
+
+
+def _guard_call(strategy: Strategy, call: Call, pipeline: str) -> Call:
+    return strategy.guard_call(call, pipeline)
+
+
+def _guard_coroutine(strategy: Strategy, call: Call, pipeline: str) -> Call:
+    return strategy.guard_coroutine(call, pipeline)
+
+
+def _guard_stream(strategy: Strategy, call: Call, pipeline: str) -> Call:
+    return strategy.guard_stream(call, pipeline)
+
+
+def _guard_for(fn: Call) -> _Guard:
+    import inspect  # noqa: PLC0415 - heavy, and needed by decorators alone
+
+    # An object that is called like a function is what its class says.
+    for one in (fn, vars(type(fn)).get("__call__")):
+        if inspect.isasyncgenfunction(one):
+            return _guard_stream
+        if inspect.iscoroutinefunction(one):
+            return _guard_coroutine
+        if inspect.isgeneratorfunction(one):
+            raise TypeError("a generator function cannot be guarded; an async one can")
+    return _guard_call
+
+
+def _invoke(fn: Call, /, *args: Any, **kwargs: Any) -> Any:
+    result = fn(*args, **kwargs)
+    if result.__class__ is CoroutineType:
+        result.close()
+        raise TypeError("call() was given a coroutine function; acall() guards those")
+    return result
+
+
+def _invoke_coroutine(fn: Call, /, *args: Any, **kwargs: Any) -> Any:
+    return fn(*args, **kwargs)
+
+
+async def _invoke_stream(fn: Call, /, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+    items = fn(*args, **kwargs)
+    try:
+        async for item in items:
+            yield item
+    finally:
+        if hasattr(items, "aclose"):  # an iterator may have nothing to close
+            await items.aclose()

@@ -1,0 +1,235 @@
+"""Calling again after a failure that may pass.
+
+The wait before retry n is drawn evenly from 0 to ``initial_delay * factor**(n - 1)`` seconds and
+then cut to ``max_delay``: "full jitter" (Brooker, "Exponential Backoff And Jitter", AWS
+Architecture Blog, 2015). Cut after the draw, so that long waits still spread over the callers.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from stormproof.errors import Problems
+from stormproof.recovery.attempts import Attempt, describe, give_up, given_up, records
+from stormproof.recovery.classification import ErrorFilter, is_filter, matcher, verdict
+from stormproof.recovery.clock import current_clock
+from stormproof.recovery.deadline import remaining
+from stormproof.recovery.events import (
+    AttemptFailed,
+    GiveUpReason,
+    RetryGaveUp,
+    RetryScheduled,
+    bus,
+)
+from stormproof.recovery.options import LONGEST, check_count, check_seconds, is_number
+from stormproof.recovery.strategy import Call, Strategy
+
+_MOST_ATTEMPTS: Final = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry(Strategy):
+    """Calls again, after a wait, while the error says that this may help.
+
+    A wait that the error itself asks for (``retry_after``) takes the place of the drawn one. The
+    retry gives up at once, so that a fallback can answer, when that is longer than ``max_delay``
+    or when any wait would outlast the deadline in force. The last error reaches the caller as it
+    is, with the record of all attempts on it: see ``attempts``.
+
+    A stream is retried until its first item is delivered, and never after.
+
+    Args:
+        attempts: How many calls at most, the first one included; 1 to 1000.
+        initial_delay: Seconds, the longest first wait. With 0 nothing ever sleeps, unless an
+            error asks for a wait.
+        factor: How much longer the longest wait gets each time; 1 to 100.
+        max_delay: Seconds, the longest of all waits.
+        retry_on: Which errors to retry. By default what the error says: ``retriable``, for
+            foreign exceptions after translation. Bugs and client errors are never retried so.
+        name: What events call it.
+    """
+
+    attempts: int = 3
+    initial_delay: float = 0.1
+    factor: float = 2.0
+    max_delay: float = 10.0
+    retry_on: ErrorFilter | None = None
+    name: str = "retry"
+    matches: Callable[[Exception], bool] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        problems = Problems()
+        check_count(problems, "attempts", self.attempts, most=_MOST_ATTEMPTS)
+        check_seconds(problems, "initial_delay", self.initial_delay, positive=False)
+        check_seconds(problems, "max_delay", self.max_delay, positive=False)
+        fine = is_number(self.factor) and 1 <= self.factor <= 100  # noqa: PLR2004 - as documented
+        problems.check(fine, "factor", "must be a number from 1 to 100", "number")
+        fine = self.retry_on is None or is_filter(self.retry_on)
+        problems.check(fine, "retry_on", "must select errors by class or predicate", "filter")
+        problems.raise_if_any("the retry is not valid")
+        matches = None if self.retry_on is None else matcher(self.retry_on)
+        object.__setattr__(self, "matches", matches)
+
+    def __str__(self) -> str:
+        waits = f"{self.initial_delay:g}s x{self.factor:g} to {self.max_delay:g}s"
+        return f"Retry {self.attempts} attempts {waits}"
+
+    def guard_call(self, call: Call, pipeline: str) -> Call:
+        """Guard a sync function."""
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            written = records.written
+            run = None
+            try:
+                while True:
+                    try:
+                        return call(*args, **kwargs)
+                    except Exception as error:
+                        run = run or _Run(self, pipeline, written)
+                        wait = run.wait_after(error)
+                        if wait is None:
+                            raise
+                    if wait > 0:
+                        current_clock().sleep(wait)
+            finally:
+                run = None  # it holds errors, whose tracebacks hold this frame
+
+        return guarded
+
+    def guard_coroutine(self, call: Call, pipeline: str) -> Call:
+        """Guard a function that returns an awaitable."""
+
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            written = records.written
+            run = None
+            try:
+                while True:
+                    try:
+                        return await call(*args, **kwargs)
+                    except Exception as error:
+                        run = run or _Run(self, pipeline, written)
+                        wait = run.wait_after(error)
+                        if wait is None:
+                            raise
+                    await _pause(wait)
+            finally:
+                run = None
+
+        return guarded
+
+    def guard_stream(self, call: Call, pipeline: str) -> Call:
+        """Guard a function that returns an async generator."""
+
+        async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+            written = records.written
+            run = None
+            delivered = False
+            try:
+                while True:
+                    try:
+                        async with aclosing(call(*args, **kwargs)) as items:
+                            async for item in items:
+                                delivered = True
+                                yield item
+                    except Exception as error:
+                        if delivered:
+                            raise  # what the consumer has cannot be taken back
+                        run = run or _Run(self, pipeline, written)
+                        wait = run.wait_after(error)
+                        if wait is None:
+                            raise
+                    else:
+                        return
+                    await _pause(wait)
+            finally:
+                run = None
+
+        return guarded
+
+
+async def _pause(seconds: float) -> None:
+    if seconds > 0:
+        await current_clock().asleep(seconds)
+
+
+class _Run:
+    """One guarded call that has failed at least once: decides what comes next."""
+
+    __slots__ = ("_failed", "_longest", "_pipeline", "_retry", "_written")
+
+    def __init__(self, retry: Retry, pipeline: str, written: int) -> None:
+        self._retry = retry
+        self._pipeline = pipeline
+        self._written = written
+        self._longest = retry.initial_delay
+        self._failed: list[tuple[float, Exception, float | None]] = []
+
+    def wait_after(self, error: Exception) -> float | None:
+        """Return the seconds to wait before the next attempt, None to pass ``error`` on."""
+        said = verdict(error)
+        if said is None or given_up(error, self._written):
+            return None
+        number = len(self._failed) + 1
+        if bus.listeners:
+            self._publish(AttemptFailed, attempt=number, error=error)
+        matches = self._retry.matches
+        retriable = said.retriable if matches is None else matches(error)
+        asked = said.retry_after
+        wait = asked if asked is not None and asked >= 0 else self._draw()
+        reason = self._obstacle(number, wait) if retriable else GiveUpReason.NOT_RETRIABLE
+        self._failed.append((current_clock().now(), error, None if reason else wait))
+        if reason:
+            if retriable or number > 1:
+                self._give_up(error, reason)
+            return None
+        if bus.listeners:
+            self._publish(RetryScheduled, attempt=number + 1, wait=wait, error=error)
+        return wait
+
+    def _draw(self) -> float:
+        longest = self._longest
+        if not longest:
+            return 0.0
+        self._longest = min(longest * self._retry.factor, LONGEST)
+        return min(current_clock().random() * longest, self._retry.max_delay)
+
+    def _obstacle(self, number: int, wait: float) -> GiveUpReason | None:
+        if number >= self._retry.attempts:
+            return GiveUpReason.ATTEMPTS_SPENT
+        if wait > self._retry.max_delay:
+            return GiveUpReason.WAIT_TOO_LONG
+        left = remaining()
+        if left is not None and wait >= left:
+            return GiveUpReason.DEADLINE_TOO_NEAR
+        return None
+
+    def _give_up(self, error: Exception, reason: GiveUpReason) -> None:
+        give_up(error, self._history(), reason.replace("_", " "))
+        if bus.listeners:
+            self._publish(RetryGaveUp, attempts=len(self._failed), error=error, reason=reason)
+
+    def _history(self) -> list[Attempt]:
+        return [
+            Attempt(
+                number=number,
+                pipeline=self._pipeline,
+                failed_at=failed_at,
+                error=describe(error),
+                wait=wait,
+            )
+            for number, (failed_at, error, wait) in enumerate(self._failed, start=1)
+        ]
+
+    def _publish(self, kind: type, **fields: Any) -> None:
+        bus.publish(kind(pipeline=self._pipeline, strategy=self._retry.name, **fields))
+
+
+STORAGE_RETRY: Final = Retry(name="storage-retry")
+"""3 attempts, waits from 100 ms, doubling, up to 10 s: for disks, databases and caches."""
+
+PROVIDER_RETRY: Final = Retry(initial_delay=1.0, max_delay=60.0, name="provider-retry")
+"""3 attempts, waits from 1 s, doubling, up to 60 s: for model providers and their rate limits."""
+
+STEP_RETRY: Final = Retry(initial_delay=0.2, name="step-retry")
+"""3 attempts, waits from 200 ms, doubling, up to 10 s: for one step of a chain."""

@@ -1,0 +1,106 @@
+"""What a strategy is, and the shape of those that let calls in and watch how they end.
+
+A strategy is an object of frozen options with one place where it decides. Around that stand
+three thin drivers, which perform what was decided for a sync function, a coroutine function and
+an async generator function; a driver calls, waits and raises, and decides nothing itself.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+Call: TypeAlias = Callable[..., Any]
+
+Ticket = TypeVar("Ticket")
+
+
+class Strategy(ABC):
+    """One layer of a pipeline.
+
+    Each method returns a function that guards ``call`` and takes the same arguments. ``pipeline``
+    is the name that events and errors will bear.
+    """
+
+    @abstractmethod
+    def guard_call(self, call: Call, pipeline: str) -> Call:
+        """Guard a sync function."""
+
+    @abstractmethod
+    def guard_coroutine(self, call: Call, pipeline: str) -> Call:
+        """Guard a function that returns an awaitable."""
+
+    @abstractmethod
+    def guard_stream(self, call: Call, pipeline: str) -> Call:
+        """Guard a function that returns an async generator."""
+
+
+class Gate(NamedTuple, Generic[Ticket]):
+    """What an admission does around a call; each function gets the pipeline's name last.
+
+    Attributes:
+        enter: Lets a call in, and returns a ticket for it, or raises.
+        succeeded: Learns that the call with this ticket returned.
+        failed: Learns what the call with this ticket raised, be it an error or a cancellation.
+    """
+
+    enter: Callable[[str], Ticket]
+    succeeded: Callable[[Ticket, str], None]
+    failed: Callable[[Ticket, BaseException, str], None]
+
+
+class Admission(Strategy, Generic[Ticket]):
+    """A strategy that lets a call in, or not, and learns how it ended."""
+
+    @abstractmethod
+    def gate(self) -> Gate[Ticket]:
+        """Return what to do around every call."""
+
+    def guard_call(self, call: Call, pipeline: str) -> Call:
+        """Guard a sync function."""
+        enter, succeeded, failed = self.gate()
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            ticket = enter(pipeline)
+            try:
+                result = call(*args, **kwargs)
+            except BaseException as error:
+                failed(ticket, error, pipeline)
+                raise
+            succeeded(ticket, pipeline)
+            return result
+
+        return guarded
+
+    def guard_coroutine(self, call: Call, pipeline: str) -> Call:
+        """Guard a function that returns an awaitable."""
+        enter, succeeded, failed = self.gate()
+
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            ticket = enter(pipeline)
+            try:
+                result = await call(*args, **kwargs)
+            except BaseException as error:
+                failed(ticket, error, pipeline)
+                raise
+            succeeded(ticket, pipeline)
+            return result
+
+        return guarded
+
+    def guard_stream(self, call: Call, pipeline: str) -> Call:
+        """Guard a function that returns an async generator: what counts is how the stream ends."""
+        enter, succeeded, failed = self.gate()
+
+        async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+            ticket = enter(pipeline)
+            try:
+                async with aclosing(call(*args, **kwargs)) as items:
+                    async for item in items:
+                        yield item
+            except BaseException as error:
+                failed(ticket, error, pipeline)
+                raise
+            succeeded(ticket, pipeline)
+
+        return guarded
