@@ -31,7 +31,9 @@ from stormproof.errors.translate.rate_limits import asked_wait, limit_wait
 
 THIRD_PARTY: Final = "a third party"
 
-_MODEL: Final = re.compile(r"""\bmodel:?\s+[`'"]?([\w./:@-]{1,200}?)[`'"]?(?=[\s.,;)]|\Z)""")
+_MODEL: Final = re.compile(
+    r"""\bmodel:?\s(?:[`'"](?P<quoted>[^`'"]{1,200})[`'"]|(?<=:\s)(?P<bare>[\w./:@-]{1,200}))"""
+)
 _BYTES: Final = re.compile(r"\blimit \(?(\d{1,15})\b")
 
 
@@ -112,7 +114,7 @@ def _not_found(answer: Answer) -> StormproofError:
         return _failed(answer)
     named = _MODEL.search(answer.said or "")
     if named:
-        return ModelNotFound(model=named[1])
+        return ModelNotFound(model=named["quoted"] or named["bare"])
     return InvalidRequest(reason=answer.said or f"{answer.service} has no such resource")
 
 

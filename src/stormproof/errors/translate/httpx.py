@@ -69,7 +69,6 @@ _MAKERS: Final[Table] = {
     "RequestError": _unreachable("the request failed"),
     "RequestNotRead": bug,
     "ResponseNotRead": bug,
-    "SSEError": _broken("not a stream of events"),
     "StreamClosed": bug,
     "StreamConsumed": bug,
     "StreamError": bug,
@@ -82,5 +81,6 @@ _MAKERS: Final[Table] = {
 }
 
 TABLE: Final[Table] = {
-    f"{root}.{name}": make for root in ("httpx", "httpx2") for name, make in _MAKERS.items()
+    **{f"{root}.{name}": make for root in ("httpx", "httpx2") for name, make in _MAKERS.items()},
+    "httpx2.SSEError": _broken("not a stream of events"),
 }

@@ -85,6 +85,4 @@ TABLE: Final[Table] = {
     "openai.ResponsesWebSocketBufferError": _queue_full,
     "openai.ResponsesWebSocketError": _failed,
     "openai.ToolRunnerError": _tool_failed,
-    "openai.DecisionsToolRunnerCancelledError": control_flow,
-    "openai.ToolRunnerCancelledError": control_flow,
 }

@@ -54,10 +54,13 @@ def _bad_settings(_exc: Any) -> StormproofError:
 
 TABLE: Final[Table] = {
     "pydantic_core.ValidationError": _invalid,
-    "pydantic.ValidationError": _invalid,  # pydantic.v1
     "pydantic_core.PydanticSerializationError": _unserializable,
     "pydantic_core.PydanticSerializationUnexpectedValue": _unserializable,
     "pydantic_settings.SettingsError": _bad_settings,
+    # pydantic.v1, kept for models of long ago.
+    "pydantic.SettingsError": _bad_settings,
+    "pydantic.SkipField": control_flow,
+    "pydantic.ValidationError": _invalid,
     # Signals of a validator to pydantic.
     "pydantic_core.PydanticOmit": control_flow,
     "pydantic_core.PydanticUseDefault": control_flow,
