@@ -1,0 +1,5 @@
+"""``python -m stormproof.cli`` is the ``stormproof`` command."""
+
+from stormproof.cli import main
+
+main()

@@ -1,0 +1,164 @@
+"""``stormproof chat``: a conversation in the terminal, streamed."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+
+from stormproof.cli.failures import failures
+from stormproof.errors import ProtocolError, StormproofError, from_wire, translate
+
+_HELP = "Type a message; /new starts over, /exit or Ctrl-D leaves, Ctrl-C stops an answer."
+
+
+def chat(
+    prompt: Annotated[
+        str | None, typer.Argument(help="Ask this, print the answer, and leave.")
+    ] = None,
+    url: Annotated[
+        str, typer.Option(help="Where the server is.", envvar="STORMPROOF_URL")
+    ] = "http://127.0.0.1:8000",
+    model: Annotated[
+        str | None, typer.Option(help="Model to talk to; by default the first that is served.")
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="System message.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Randomness, 0 to 2.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
+) -> None:
+    """Talk to a running server.
+
+    A key is taken from the environment variable STORMPROOF_API_KEY.
+    """
+    console = Console()
+    with failures(Console(stderr=True)), _client(url) as client:
+        options = {"temperature": temperature, "max_tokens": max_tokens}
+        conversation = _Conversation(
+            client, model or _first_model(client), system, {k: v for k, v in options.items() if v is not None}
+        )
+        if prompt is not None:
+            _print_answer(console, conversation.ask(prompt))
+        else:
+            _converse(console, conversation)
+
+
+class _Conversation:
+    """The messages so far, and the server that adds to them."""
+
+    def __init__(
+        self, client: httpx.Client, model: str, system: str | None, options: dict[str, Any]
+    ) -> None:
+        self.model = model
+        self._client = client
+        self._options = options
+        self._opening = [{"role": "system", "content": system}] if system else []
+        self._messages = list(self._opening)
+
+    def restart(self) -> None:
+        """Forget everything but the system message."""
+        self._messages = list(self._opening)
+
+    def ask(self, text: str) -> Iterator[str]:
+        """Say ``text`` and yield the answer as it comes; what failed is as if never said."""
+        question = {"role": "user", "content": text}
+        body = {
+            "model": self.model,
+            "messages": [*self._messages, question],
+            "stream": True,
+            **self._options,
+        }
+        pieces = []
+        for piece in _stream(self._client, body):
+            pieces.append(piece)
+            yield piece
+        answer = {"role": "assistant", "content": "".join(pieces)}
+        self._messages += [question, answer]
+
+
+def _converse(console: Console, conversation: _Conversation) -> None:
+    console.print(f"[bold]{conversation.model}[/] · {_HELP}", style="dim")
+    while True:
+        try:
+            text = console.input("[bold cyan]›[/] ").strip()
+        except EOFError:
+            console.print()
+            return
+        if text == "/exit":
+            return
+        if text == "/new":
+            conversation.restart()
+        elif text:
+            _answer_or_explain(console, conversation, text)
+
+
+def _answer_or_explain(console: Console, conversation: _Conversation, text: str) -> None:
+    """One failed answer must not end the conversation."""
+    try:
+        _print_answer(console, conversation.ask(text))
+    except StormproofError as error:
+        console.print(f"\n[red]{error.code}[/]: {error.message}", highlight=False)
+        console.print(error.remedy, style="dim", highlight=False)
+    except KeyboardInterrupt:
+        console.print("\n(stopped)", style="dim")
+
+
+def _print_answer(console: Console, pieces: Iterator[str]) -> None:
+    for piece in pieces:
+        console.out(piece, end="", highlight=False)
+    console.print()
+
+
+def _client(url: str) -> httpx.Client:
+    key = os.environ.get("STORMPROOF_API_KEY")
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    # An answer may take long to begin; that a server is not there shows at once.
+    return httpx.Client(base_url=url, headers=headers, timeout=httpx.Timeout(None, connect=5.0))
+
+
+def _first_model(client: httpx.Client) -> str:
+    try:
+        response = client.get("/v1/models")
+    except httpx.HTTPError as error:
+        raise translate(error) from error
+    document = _json(response)
+    try:
+        return str(document["data"][0]["id"])
+    except (LookupError, TypeError) as error:
+        raise ProtocolError(reason="the server lists no model") from error
+
+
+def _stream(client: httpx.Client, body: dict[str, Any]) -> Iterator[str]:
+    try:
+        with client.stream("POST", "/v1/chat/completions", json=body) as response:
+            if response.is_error:
+                response.read()
+                _json(response)
+            yield from _texts(response)
+    except httpx.HTTPError as error:
+        raise translate(error) from error
+
+
+def _texts(response: httpx.Response) -> Iterator[str]:
+    for line in response.iter_lines():
+        if line == "data: [DONE]":
+            return
+        if line.startswith("data: "):
+            chunk = json.loads(line.removeprefix("data: "))
+            if "error" in chunk:
+                raise from_wire(chunk)
+            for choice in chunk["choices"]:
+                yield choice["delta"].get("content") or ""
+    raise ProtocolError(reason="the answer ended without saying so")
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        document = response.json()
+    except ValueError as error:
+        raise ProtocolError(reason="the server does not speak JSON") from error
+    if response.is_error:
+        raise from_wire(document)
+    return document

@@ -1,0 +1,111 @@
+"""``stormproof serve``: a model behind an OpenAI-compatible address."""
+
+import inspect
+import logging
+import typing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from stormproof.cli.failures import failures
+from stormproof.cli.model import pulled
+from stormproof.gateway.settings import ENV_PREFIX, Settings, load_settings
+
+if typing.TYPE_CHECKING:
+    from stormproof.engine import AsyncLLM
+
+
+def serve(**flags: str | None) -> None:
+    """Serve a model over HTTP as OpenAI's API does, until SIGTERM.
+
+    Every option can also be set in the environment (`STORMPROOF_PORT=9000`) or in the `[serve]`
+    table of `stormproof.toml` (`port = 9000`); a flag beats the environment, which beats the file.
+    """
+    console = Console(stderr=True)
+    with failures(console):
+        settings = load_settings(flags)
+        _log(settings, console)
+        _serve(settings, console)
+
+
+def _serve(settings: Settings, console: Console) -> None:
+    # Heavy: what only --help and a typing mistake need comes before this.
+    from stormproof.gateway import Lifecycle, create_app, listen, run  # noqa: PLC0415
+
+    listener = listen(settings.host, settings.port)
+    model = pulled(settings.model, console)
+    engine = _load(settings, model, console)
+    lifecycle = Lifecycle(engine, drain_timeout=settings.drain_timeout)
+    name = settings.model_name or Path(settings.model).name.removesuffix(".gguf")
+    app = create_app(engine, settings, model_name=name, lifecycle=lifecycle)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    console.print(
+        f"[bold green]Listening[/] on http://{shown}:{port} · model [bold]{name}[/]"
+        f" · docs http://{shown}:{port}/docs"
+    )
+    run(app, lifecycle, listener)
+    console.print("Stopped.")
+
+
+def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
+    from stormproof.engine import AsyncLLM, EngineConfig  # noqa: PLC0415
+
+    config = EngineConfig(
+        model=str(model),
+        device=settings.device,
+        dtype=settings.dtype,
+        block_size=settings.block_size,
+        num_blocks=settings.num_blocks,
+        max_sequences=settings.max_sequences,
+        max_step_tokens=settings.max_step_tokens,
+        max_waiting=settings.max_waiting,
+        max_waiting_tokens=settings.max_waiting_tokens,
+    )
+    columns = (TextColumn("Loading the model"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("load", total=1.0)
+        return AsyncLLM.load(config, progress=lambda done: progress.update(task, completed=done))
+
+
+def _log(settings: Settings, console: Console) -> None:
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_path=False, rich_tracebacks=False)],
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def _option(name: str, field: FieldInfo) -> inspect.Parameter:
+    """Make the flag of a setting; its value is checked where the environment's and file's are."""
+    default = field.get_default()
+    shown = "" if default in (None, ()) else f" [default: {default}]"
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=f"{field.description} ({ENV_PREFIX}{name.upper()}){shown}",
+        metavar=_metavar(field),
+        show_default=False,
+    )
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
+    )
+
+
+def _metavar(field: FieldInfo) -> str:
+    annotation: Any = field.annotation
+    if typing.get_origin(annotation) is typing.Literal:
+        return "|".join(typing.get_args(annotation))
+    kinds = {int: "INTEGER", float: "NUMBER", Path: "FILE"}
+    named = [kinds[kind] for kind in (annotation, *typing.get_args(annotation)) if kind in kinds]
+    return named[0] if named else "TEXT"
+
+
+serve.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [_option(name, field) for name, field in Settings.model_fields.items()]
+)

@@ -1,0 +1,162 @@
+"""Answers in OpenAI's shapes: whole, and chunk by chunk."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol
+
+from stormproof.engine import Output, TokenLogprobs
+
+Json = dict[str, Any]
+TokenBytes = Callable[[int], bytes]
+
+
+class AnswerFormat(Protocol):
+    """How one route writes its answers."""
+
+    def whole(self, outputs: Sequence[Output], usage: Json) -> Json:
+        """Return the body of an answer that is not streamed."""
+
+    def opening(self, count: int) -> list[Json]:
+        """Return what a stream of ``count`` choices starts with."""
+
+    def chunks(self, index: int, output: Output) -> list[Json]:
+        """Return what a stream says for one piece of one choice."""
+
+    def usage_chunk(self, usage: Json) -> Json:
+        """Return what a stream says at its end when token counts were asked for."""
+
+
+class _Envelope:
+    """What every object of one answer has in common."""
+
+    prefix: ClassVar[str]
+    whole_object: ClassVar[str]
+    chunk_object: ClassVar[str]
+
+    def __init__(self, model: str, token_bytes: TokenBytes, *, with_usage: bool) -> None:
+        self._head = {
+            "id": f"{self.prefix}-{secrets.token_hex(12)}",
+            "created": int(time.time()),
+            "model": model,
+        }
+        self._token_bytes = token_bytes
+        self._with_usage = with_usage
+
+    def usage_chunk(self, usage: Json) -> Json:
+        """Return the closing chunk that has no choices and counts tokens."""
+        return {"object": self.chunk_object, **self._head, "choices": [], "usage": usage}
+
+    def _whole(self, choices: list[Json], usage: Json) -> Json:
+        return {"object": self.whole_object, **self._head, "choices": choices, "usage": usage}
+
+    def _chunk(self, choice: Json) -> Json:
+        chunk = {"object": self.chunk_object, **self._head, "choices": [choice]}
+        return {**chunk, "usage": None} if self._with_usage else chunk
+
+
+class ChatFormat(_Envelope):
+    """``chat.completion`` and ``chat.completion.chunk``."""
+
+    prefix = "chatcmpl"
+    whole_object = "chat.completion"
+    chunk_object = "chat.completion.chunk"
+
+    def whole(self, outputs: Sequence[Output], usage: Json) -> Json:
+        """Return the body of an answer that is not streamed."""
+        choices = [
+            {
+                "index": index,
+                "message": {"role": "assistant", "content": output.text, "refusal": None},
+                "logprobs": self._logprobs(output),
+                "finish_reason": output.finish_reason,
+            }
+            for index, output in enumerate(outputs)
+        ]
+        return self._whole(choices, usage)
+
+    def opening(self, count: int) -> list[Json]:
+        """Return the chunks that say who speaks."""
+        return [self._delta(i, {"role": "assistant", "content": ""}) for i in range(count)]
+
+    def chunks(self, index: int, output: Output) -> list[Json]:
+        """Return the chunk with the text, and the one that ends the choice."""
+        found = []
+        if output.text or output.logprobs:
+            delta = self._delta(index, {"content": output.text})
+            delta["choices"][0]["logprobs"] = self._logprobs(output)
+            found.append(delta)
+        if output.finish_reason:
+            found.append(self._delta(index, {}, output.finish_reason))
+        return found
+
+    def _delta(self, index: int, delta: Json, finish_reason: str | None = None) -> Json:
+        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        return self._chunk(choice)
+
+    def _logprobs(self, output: Output) -> Json | None:
+        if not output.logprobs:
+            return None
+        return {"content": [self._position(position) for position in output.logprobs]}
+
+    def _position(self, position: TokenLogprobs) -> Json:
+        top = [self._token(token_id, logprob) for token_id, logprob in position.top]
+        return {**self._token(position.token_id, position.logprob), "top_logprobs": top}
+
+    def _token(self, token_id: int, logprob: float) -> Json:
+        spelled = self._token_bytes(token_id)
+        text = spelled.decode("utf-8", "replace")
+        return {"token": text, "logprob": logprob, "bytes": list(spelled)}
+
+
+class TextFormat(_Envelope):
+    """``text_completion``, whole and in chunks."""
+
+    prefix = "cmpl"
+    whole_object = "text_completion"
+    chunk_object = "text_completion"
+
+    def __init__(self, model: str, token_bytes: TokenBytes, *, with_usage: bool) -> None:
+        super().__init__(model, token_bytes, with_usage=with_usage)
+        self._offsets: dict[int, int] = {}
+
+    def whole(self, outputs: Sequence[Output], usage: Json) -> Json:
+        """Return the body of an answer that is not streamed."""
+        return self._whole([self._choice(*pair) for pair in enumerate(outputs)], usage)
+
+    def opening(self, count: int) -> list[Json]:  # noqa: ARG002 - part of the protocol
+        """Return nothing: the first chunk already has text."""
+        return []
+
+    def chunks(self, index: int, output: Output) -> list[Json]:
+        """Return the chunk for one piece."""
+        return [self._chunk(self._choice(index, output))]
+
+    def _choice(self, index: int, output: Output) -> Json:
+        return {
+            "index": index,
+            "text": output.text,
+            "logprobs": self._logprobs(index, output),
+            "finish_reason": output.finish_reason,
+        }
+
+    def _logprobs(self, index: int, output: Output) -> Json | None:
+        if not output.logprobs:
+            return None
+        tokens = [self._text(position.token_id) for position in output.logprobs]
+        offsets = []
+        for token in tokens:
+            offsets.append(self._offsets.get(index, 0))
+            self._offsets[index] = offsets[-1] + len(token)
+        return {
+            "tokens": tokens,
+            "token_logprobs": [position.logprob for position in output.logprobs],
+            "top_logprobs": [
+                {self._text(token_id): logprob for token_id, logprob in position.top}
+                for position in output.logprobs
+            ],
+            "text_offset": offsets,
+        }
+
+    def _text(self, token_id: int) -> str:
+        return self._token_bytes(token_id).decode("utf-8", "replace")

@@ -1,0 +1,154 @@
+"""What every request passes on its way in: an id, a size limit, a key, a last resort.
+
+Plain ASGI, because a framework's middleware would hide the client's disconnect from the routes.
+"""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stormproof.errors import PayloadTooLarge, ServiceUnavailable
+from stormproof.gateway.keys import Keyring
+from stormproof.gateway.lifecycle import Lifecycle
+from stormproof.gateway.metrics import Metrics
+from stormproof.gateway.wire_errors import respond
+
+logger = logging.getLogger(__name__)
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_CLIENT_GONE: Final = 499
+"""The status that is counted, and never sent, when the client left before there was an answer."""
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Edge:
+    """The outermost layer of the server.
+
+    Args:
+        app: What serves the request.
+        keyring: Who may call the routes under ``/v1/``.
+        lifecycle: Whether new work is still accepted.
+        metrics: Where answers are counted.
+        max_body_bytes: Larger bodies are refused, before they are read where the client says so.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keyring: Keyring,
+        lifecycle: Lifecycle,
+        metrics: Metrics,
+        max_body_bytes: int,
+    ) -> None:
+        self._app = app
+        self._keyring = keyring
+        self._lifecycle = lifecycle
+        self._metrics = metrics
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        self._metrics.in_flight.inc()
+        try:
+            await self._guarded(scope, receive, exchange)
+        finally:
+            self._metrics.in_flight.dec()
+            self._record(scope, exchange)
+
+    async def _guarded(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
+        try:
+            self._admit(scope)
+            body = _BoundedBody(receive, self._max_body_bytes)
+            await self._app(scope, body.receive, exchange.send)
+        except Exception as error:  # noqa: BLE001 - the last resort: nothing internal gets out
+            await exchange.fail(error, receive)
+
+    def _admit(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        if scope["path"].startswith("/v1/"):
+            self._keyring.check(headers.get("authorization"))
+            if self._lifecycle.draining:
+                raise ServiceUnavailable(reason="the server is shutting down", retry_after=1.0)
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._max_body_bytes:
+            raise PayloadTooLarge(limit=self._max_body_bytes)
+
+    def _record(self, scope: Scope, exchange: "_Exchange") -> None:
+        seconds = time.perf_counter() - exchange.started
+        route = getattr(scope.get("route"), "path", "(none)")
+        method = scope["method"] if scope["method"] in _METHODS else "(other)"
+        self._metrics.answered(
+            route=route, method=method, status=exchange.status, seconds=seconds
+        )
+        code = scope["state"].get("error_code")
+        if code:
+            self._metrics.failed(code)
+        logger.info(
+            "%s %s %s -> %s in %.3fs", exchange.request_id, method, route, exchange.status, seconds
+        )
+
+
+class _Exchange:
+    """What is known of one request and its answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.started = time.perf_counter()
+        self.status = _CLIENT_GONE
+        self.request_id = _request_id(scope)
+        self._scope = scope
+        self._send = send
+        scope.setdefault("state", {})["request_id"] = self.request_id
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on, putting the request's id into the headers."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": self._with_id(message)}
+        await self._send(message)
+
+    async def fail(self, error: Exception, receive: Receive) -> None:
+        """Answer with an error, if there has been no answer yet."""
+        if self.status != _CLIENT_GONE:
+            raise error  # headers are out; only breaking off is honest
+        response = respond(Request(self._scope), error)
+        response.headers["connection"] = "close"  # the body may not have been read
+        await response(self._scope, receive, self.send)
+
+    def _with_id(self, message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:
+        headers = [pair for pair in message.get("headers", ()) if pair[0] != b"x-request-id"]
+        return [*headers, (b"x-request-id", self.request_id.encode())]
+
+
+class _BoundedBody:
+    """Counts the bytes of a body that did not announce its size."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._seen = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self._seen > self._limit:
+            raise PayloadTooLarge(limit=self._limit)
+        return message
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+

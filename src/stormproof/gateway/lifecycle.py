@@ -1,0 +1,46 @@
+"""Whether the server can answer now, and how it stops."""
+
+from stormproof.engine import AsyncLLM
+from stormproof.errors import ServiceUnavailable
+
+
+class Lifecycle:
+    """Serving, then draining, then gone.
+
+    Args:
+        engine: What answers; it is drained first and closed last.
+        drain_timeout: Seconds that running requests get to finish.
+    """
+
+    def __init__(self, engine: AsyncLLM, *, drain_timeout: float) -> None:
+        self._engine = engine
+        self._drain_timeout = drain_timeout
+        self.draining = False
+
+    def check_alive(self) -> None:
+        """Tell the truth about the engine: a step finished lately, or nothing waits.
+
+        Raises:
+            ServiceUnavailable: The engine hangs or is dead.
+        """
+        if not self._engine.alive:
+            raise ServiceUnavailable(reason="the engine has stopped making progress")
+
+    def check_ready(self) -> None:
+        """Say whether a request sent now would be served.
+
+        Raises:
+            ServiceUnavailable: It would not.
+        """
+        if self.draining:
+            raise ServiceUnavailable(reason="the server is shutting down", retry_after=1.0)
+        self.check_alive()
+
+    async def drain(self) -> None:
+        """Refuse new work, and let the work there is end within the drain timeout."""
+        self.draining = True
+        await self._engine.drain(self._drain_timeout)
+
+    def close(self) -> None:
+        """Stop the engine."""
+        self._engine.close()

@@ -1,0 +1,78 @@
+"""What Prometheus reads at ``/metrics``."""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from stormproof.engine import EngineStats
+
+
+class Metrics:
+    """The series of one server, in a registry of their own.
+
+    Args:
+        stats: Reads the engine's numbers at the moment of a scrape.
+    """
+
+    def __init__(self, stats: Callable[[], EngineStats]) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_EngineCollector(stats))
+        self._requests = Counter(
+            "stormproof_http_requests",
+            "Requests answered.",
+            ("route", "method", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "stormproof_http_request_duration_seconds",
+            "From the first byte of a request to the last of its answer.",
+            ("route",),
+            buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+            registry=self.registry,
+        )
+        self._errors = Counter(
+            "stormproof_errors",
+            "Errors that clients were sent, in answers and in streams.",
+            ("code", "component"),
+            registry=self.registry,
+        )
+        self.in_flight = Gauge(
+            "stormproof_http_requests_in_flight", "Requests being served.", registry=self.registry
+        )
+
+    def answered(self, *, route: str, method: str, status: int, seconds: float) -> None:
+        """Count an answer; ``route`` is a template, never a path that a client made up."""
+        self._requests.labels(route, method, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def failed(self, code: str) -> None:
+        """Count an error by its stable code."""
+        self._errors.labels(code, "gateway").inc()
+
+
+class _EngineCollector(Collector):
+    def __init__(self, stats: Callable[[], EngineStats]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterable[Metric]:
+        """Read the engine once and report it."""
+        stats = self._stats()
+        yield _gauge("running_requests", "Requests that take part in steps.", stats.running)
+        yield _gauge("waiting_requests", "Requests in the queue.", stats.waiting)
+        yield _gauge("kv_blocks_free", "Cache blocks that nobody owns.", stats.free_blocks)
+        yield _gauge("kv_blocks", "Cache blocks there are.", stats.total_blocks)
+        yield _counter("steps", "Steps since the start.", stats.steps)
+        yield _counter("prompt_tokens", "Prompt tokens accepted.", stats.prompt_tokens)
+        yield _counter("generated_tokens", "Tokens generated.", stats.generated_tokens)
+        yield _counter("finished_requests", "Requests that ended.", stats.finished)
+        yield _counter("preemptions", "Times a request lost its blocks.", stats.preemptions)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"stormproof_engine_{name}", text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"stormproof_engine_{name}", text, value=value)

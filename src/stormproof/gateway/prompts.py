@@ -1,0 +1,123 @@
+"""From a validated request to what the engine is asked."""
+
+import asyncio
+from collections.abc import Sequence
+
+from stormproof.engine import AsyncLLM, SamplingParams
+from stormproof.errors import InvalidRequest
+from stormproof.gateway.generation import Choice
+from stormproof.gateway.schema import ChatRequest, CompletionRequest
+from stormproof.gateway.settings import Settings
+
+AnyRequest = ChatRequest | CompletionRequest
+
+
+class Prompts:
+    """Tokenizes prompts and applies the server's limits and defaults.
+
+    Args:
+        engine: Whose tokenizer and context it is.
+        settings: Limits and defaults.
+    """
+
+    def __init__(self, engine: AsyncLLM, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+
+    async def chat(self, body: ChatRequest) -> list[Choice]:
+        """Return the answers that a conversation asks for.
+
+        Raises:
+            InvalidRequest: It is over one of the server's limits.
+            PromptError: The model's template cannot render it.
+        """
+        self._check_length(sum(len(message.text) for message in body.messages), "messages")
+        messages = [{"role": _role(m.role), "content": m.text} for m in body.messages]
+        # Tokenizing a long prompt takes long enough to make other clients wait.
+        prompt = await asyncio.to_thread(self._engine.tokenizer.chat, messages)
+        asked = body.max_completion_tokens or body.max_tokens
+        return self._choices(body, [prompt], asked, self._chat_logprobs(body))
+
+    async def complete(self, body: CompletionRequest) -> list[Choice]:
+        """Return the answers that a plain completion asks for.
+
+        Raises:
+            InvalidRequest: It is over one of the server's limits.
+        """
+        self._check_length(sum(map(len, body.prompts)), "prompt")
+        prompts = await asyncio.to_thread(self._tokenize, body.prompts)
+        return self._choices(body, prompts, body.max_tokens, body.logprobs)
+
+    def _tokenize(self, prompts: "list[str] | list[list[int]]") -> list[list[int]]:
+        tokenizer = self._engine.tokenizer
+        return [tokenizer.prompt(p) if isinstance(p, str) else p for p in prompts]
+
+    def _check_length(self, length: int, param: str) -> None:
+        limit = self._settings.max_prompt_chars
+        if length > limit:
+            raise InvalidRequest(
+                reason=f"the prompt has {length} characters; at most {limit} are accepted",
+                param=param,
+            )
+
+    def _choices(
+        self,
+        body: AnyRequest,
+        prompts: Sequence[list[int]],
+        asked: int | None,
+        logprobs: int | None,
+    ) -> list[Choice]:
+        copies = body.n or 1
+        if copies * len(prompts) > self._settings.max_choices:
+            limit = self._settings.max_choices
+            raise InvalidRequest(reason=f"at most {limit} answers per request", param="n")
+        return [
+            Choice(prompt, self._params(body, prompt, asked, logprobs, copy))
+            for prompt in prompts
+            for copy in range(copies)
+        ]
+
+    def _params(
+        self,
+        body: AnyRequest,
+        prompt: list[int],
+        asked: int | None,
+        logprobs: int | None,
+        copy: int,
+    ) -> SamplingParams:
+        temperature = body.temperature
+        return SamplingParams(
+            temperature=self._settings.default_temperature if temperature is None else temperature,
+            top_k=body.top_k or 0,
+            top_p=1.0 if body.top_p is None else body.top_p,
+            min_p=body.min_p or 0.0,
+            presence_penalty=body.presence_penalty or 0.0,
+            frequency_penalty=body.frequency_penalty or 0.0,
+            logit_bias={int(token): bias for token, bias in (body.logit_bias or {}).items()},
+            # Copies of one seeded request must differ from each other, and be repeatable.
+            seed=None if body.seed is None else body.seed + copy,
+            stop=body.stops,
+            max_tokens=self._max_tokens(asked, len(prompt)),
+            ignore_eos=body.ignore_eos,
+            logprobs=logprobs,
+        )
+
+    def _max_tokens(self, asked: int | None, prompt_tokens: int) -> int:
+        if asked is None:
+            room = self._engine.max_sequence_tokens - prompt_tokens
+            return max(1, min(self._settings.default_max_tokens, room))
+        if asked > self._settings.max_tokens:
+            raise InvalidRequest(
+                reason=f"at most {self._settings.max_tokens} new tokens per request",
+                param="max_tokens",
+            )
+        return asked
+
+    @staticmethod
+    def _chat_logprobs(body: ChatRequest) -> int | None:
+        return (body.top_logprobs or 0) if body.logprobs else None
+
+
+def _role(role: str) -> str:
+    """Chat templates know OpenAI's newer name for the system's voice only by its old one."""
+    return "system" if role == "developer" else role

@@ -1,0 +1,86 @@
+"""Running the application: a socket, a model, and an orderly end."""
+
+import asyncio
+import logging
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from stormproof.errors import ConfigurationError
+from stormproof.gateway.lifecycle import Lifecycle
+
+logger = logging.getLogger(__name__)
+
+_HALF_SENT: float = 5.0
+"""Seconds that connections get, once the work is done, to take what they were sent."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address before anything slow is started for it.
+
+    Args:
+        host: Name or address.
+        port: 0 picks a free port.
+
+    Raises:
+        ConfigurationError: The address is not ours to take.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        reason = f"cannot listen on {host}:{port}: {error.strerror}"
+        raise ConfigurationError(setting="host, port", reason=reason) from error
+
+
+def run(app: ASGIApp, lifecycle: Lifecycle, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends it at once.
+
+    Args:
+        app: The application.
+        lifecycle: Told when to drain.
+        listener: From ``listen``.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=int(_HALF_SENT),
+    )
+    try:
+        _Server(config, lifecycle).run(sockets=[listener])
+    finally:
+        lifecycle.close()
+
+
+class _Server(uvicorn.Server):
+    """Goes on listening while it drains, so that new requests get a clear answer."""
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+        self._leaving: asyncio.Task[None] | None = None
+        self._signalled = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
+        """Begin to drain on the first signal; leave at once on the second."""
+        if self._signalled or not self.started:
+            self.should_exit = self.force_exit = True
+            return
+        self._signalled = True
+        logger.info("%s: draining", signal.Signals(sig).name)
+        asyncio.get_running_loop().call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
+        self._leaving = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        await self._lifecycle.drain()
+        self.should_exit = True

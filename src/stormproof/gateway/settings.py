@@ -1,0 +1,159 @@
+"""What the server runs with: flag > environment > file > default."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from stormproof.errors import ConfigurationError, translate
+
+ENV_PREFIX: Final = "STORMPROOF_"
+DEFAULT_FILE: Final = Path("stormproof.toml")
+TABLE: Final = "serve"
+"""The table of ``stormproof.toml`` that holds these settings."""
+
+
+class Settings(BaseSettings):
+    """Every setting of ``stormproof serve``; the field names are those of flags and file keys."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+
+    config: Path | None = Field(
+        None, description="TOML file; by default stormproof.toml in the working folder, if any."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+
+    model: str = Field(
+        "smollm2", min_length=1, description="Model name, folder, GGUF file or Hugging Face id."
+    )
+    model_name: str | None = Field(
+        None, min_length=1, description="Name that clients use; by default made from the model."
+    )
+    device: str = Field("auto", description="Where to compute: auto, cpu, cuda, cuda:1 …")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Number format to compute in."
+    )
+
+    block_size: int = Field(16, ge=1, le=1024, description="Tokens per KV cache block.")
+    num_blocks: int | None = Field(
+        None, ge=1, description="KV cache blocks; by default what a memory budget allows."
+    )
+    max_sequences: int = Field(32, ge=1, le=4096, description="Requests computed at once.")
+    max_step_tokens: int = Field(512, ge=1, le=65536, description="Tokens computed in one step.")
+    max_waiting: int = Field(256, ge=0, le=100_000, description="Requests that may queue.")
+    max_waiting_tokens: int = Field(
+        262_144, ge=1, description="Prompt tokens that may queue, over all requests."
+    )
+
+    max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest request body.")
+    max_prompt_chars: int = Field(400_000, ge=1, description="Longest prompt, before tokens.")
+    max_tokens: int = Field(4096, ge=1, description="Most new tokens that a request may ask for.")
+    default_max_tokens: int = Field(
+        512, ge=1, description="New tokens for a request that names no number, if they fit."
+    )
+    default_temperature: float = Field(
+        0.2, ge=0, le=2, description="Temperature for a request that names none."
+    )
+    max_choices: int = Field(8, ge=1, le=128, description="Most answers that one request may get.")
+    request_timeout: float = Field(
+        600, gt=0, description="Seconds after which a request is ended with a typed error."
+    )
+    drain_timeout: float = Field(
+        30, ge=0, description="Seconds that running requests get to finish on SIGTERM."
+    )
+
+    api_key: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Keys that clients may send, joined by commas; none lets everyone in."
+    )
+    api_key_file: Path | None = Field(
+        None, description="File with one key a line; empty lines and # comments are skipped."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="How much to log."
+    )
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _split_keys(cls, value: Any) -> Any:
+        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put flags before the environment before the file."""
+        named = init_settings().get("config") or os.environ.get(f"{ENV_PREFIX}CONFIG")
+        table = _read_table(Path(named) if named else None)
+        return (init_settings, env_settings, InitSettingsSource(settings_cls, table))
+
+
+def load_settings(flags: Mapping[str, Any]) -> Settings:
+    """Layer flags over the environment over the file over the defaults.
+
+    Args:
+        flags: What the command line gave, by setting; None means not given.
+
+    Raises:
+        ConfigurationError: A value is wrong, or the file is; all wrong values are named, each
+            with where it came from.
+        StorageError: The file cannot be read.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except (ValidationError, SettingsError) as error:
+        raise _named(error, given) from None  # the original would print values, keys among them
+
+
+def _read_table(file: Path | None) -> dict[str, Any]:
+    path = file or DEFAULT_FILE
+    if file is None and not path.exists():
+        return {}
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise translate(error) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(reason=f"{path.name} is not TOML: {error}") from error
+    table = document.get(TABLE, {})
+    if not isinstance(table, dict):
+        raise ConfigurationError(setting=TABLE, reason=f"must be a table in {path.name}")
+    return table
+
+
+def _named(error: ValidationError | SettingsError, given: Mapping[str, Any]) -> ConfigurationError:
+    if isinstance(error, SettingsError):
+        return ConfigurationError(reason=str(error))
+    problems = {
+        str(problem["loc"][0]): str(problem["msg"])
+        for problem in error.errors(include_input=False, include_url=False)
+    }
+    if len(problems) == 1:
+        [(name, message)] = problems.items()
+        return ConfigurationError(setting=name, reason=f"{message} ({_origin(name, given)})")
+    listed = [f"{name}: {message} ({_origin(name, given)})" for name, message in problems.items()]
+    return ConfigurationError(reason="; ".join(listed))
+
+
+def _origin(name: str, given: Mapping[str, Any]) -> str:
+    variable = f"{ENV_PREFIX}{name}".upper()
+    if name in given:
+        return f"from the flag --{name.replace('_', '-')}"
+    return f"from {variable}" if variable in os.environ else f"from the file's [{TABLE}] table"

@@ -1,0 +1,33 @@
+"""Servers for the tests of the gateway."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from support.serving import Server, serving
+
+
+@pytest.fixture(scope="session")
+def server(model_path: Path) -> Iterator[Server]:
+    """A server that all tests of a worker share."""
+    with serving(model_path, "--max-body-bytes", "200000", "--max-prompt-chars", "100000") as it:
+        yield it
+
+
+@pytest.fixture
+def serve(model_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers with settings of their own."""
+    with ExitStack() as stack:
+        yield lambda *flags, **environ: stack.enter_context(
+            serving(model_path, *flags, **environ)
+        )
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    with server.client() as it:
+        yield it
+
+

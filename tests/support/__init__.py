@@ -1,0 +1,1 @@
+"""What tests need that is not a fixture."""
