@@ -16,6 +16,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from stormproof.recovery import Event, RetryScheduled, subscribe
 from stormproof.weights import PullProgress, Report, Stage
 
 _LINES: Final = 10
@@ -26,23 +27,36 @@ _WAITING: Final = "another process is pulling this model; waiting for it"
 
 @contextmanager
 def pull_progress(console: Console) -> Iterator[Report]:
-    """Yield what ``ModelLibrary.pull`` may report its progress to.
+    """Yield what ``ModelLibrary.pull`` may report its progress to; retries are shown too.
 
     Args:
         console: Where to show it; results belong elsewhere.
     """
-    if not console.is_terminal:
-        yield _Lines(console)
-        return
-    with Progress(
+
+    def show_retry(event: Event) -> None:
+        if isinstance(event, RetryScheduled):
+            console.print(f"{event.error}; trying again in {event.wait:.1f} s", markup=False)
+
+    unsubscribe = subscribe(show_retry)
+    try:
+        if console.is_terminal:
+            with _progress(console) as bars:
+                yield _Bars(bars)
+        else:
+            yield _Lines(console)
+    finally:
+        unsubscribe()
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
         console=console,
-    ) as bars:
-        yield _Bars(bars)
+    )
 
 
 class _Bars:

@@ -21,19 +21,21 @@ def checked_model(path: Path) -> Path:
     Raises:
         ModelLoadError: It is neither; the message says what is missing.
     """
-    if path.is_dir():
-        problem = _problem_of_folder(path)
-    elif path.is_file():
-        problem = _problem_of_file(path)
-    else:
-        problem = "there is no such file or folder"
+    with storing("read the model", path):
+        problem = _problem(path)
     if problem:
         raise ModelLoadError(model=path.name, reason=f"{path.name}: {problem}", path=str(path))
     return path
 
 
+def _problem(path: Path) -> str | None:
+    if path.is_dir():
+        return _problem_of_folder(path)
+    return _problem_of_file(path) if path.is_file() else "there is no such file or folder"
+
+
 def _problem_of_file(path: Path) -> str | None:
-    with storing("read the model", path), path.open("rb") as file:
+    with path.open("rb") as file:
         magic = file.read(len(_GGUF_MAGIC))
     return None if magic == _GGUF_MAGIC else "it is not a GGUF file"
 

@@ -45,9 +45,8 @@ def source_of(spec: str | Path, catalog: Mapping[str, CatalogModel]) -> Source:
     text = str(spec)
     if text in catalog:
         return catalog[text]
-    path = Path(spec).expanduser()
-    if isinstance(spec, Path) or _looks_like_path(text) or path.exists():
-        return LocalModel(path)
+    if isinstance(spec, Path) or _looks_like_path(text) or _exists(text):
+        return LocalModel(_expanded(Path(spec)))
     if _HUB_ID.fullmatch(text) and "--" not in text and ".." not in text:
         return HubModel(text)
     raise ModelNotFound(model=text[:_LONGEST_SHOWN], available=sorted(catalog))
@@ -55,3 +54,17 @@ def source_of(spec: str | Path, catalog: Mapping[str, CatalogModel]) -> Source:
 
 def _looks_like_path(text: str) -> bool:
     return text.startswith((".", "~", *_SEPARATORS)) or text.lower().endswith(".gguf")
+
+
+def _exists(text: str) -> bool:
+    try:
+        return text != "" and Path(text).exists()
+    except OSError:  # too long to be the name of a file
+        return False
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # "~nobody": then it is the name of a file
+        return path
