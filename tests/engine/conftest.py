@@ -3,9 +3,16 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from stormproof.engine.checkpoint import open_checkpoint
 from stormproof.engine.tokenizer import Tokenizer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Torch's threads spin while they wait: tests that run side by side would starve each other."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -161,10 +161,11 @@ def test_decoding_step_by_step_equals_one_forward_pass(small: tuple[Path, Any]) 
 
 @given(cuts=st.sets(st.integers(1, 199), max_size=6))
 @settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_a_prefill_in_chunks_equals_one_in_whole(runner: TorchRunner, cuts: set[int]) -> None:
-    talk = Conversation(tokens(200, runner.config.vocab_size))
+def test_a_prefill_in_chunks_equals_one_in_whole(small: tuple[Path, Any], cuts: set[int]) -> None:
+    runner = load(small[0])
+    talk = Conversation(tokens(200, SMALL["vocab_size"]))
     whole = step(runner, (talk, 0, 200))
     borders = [0, *sorted(cuts), 200]
     chunked = [step(runner, (talk, start, end)) for start, end in pairwise(borders)]
