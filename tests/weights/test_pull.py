@@ -82,6 +82,26 @@ def test_progress_counts_up_to_the_whole(mirror: Mirror, library: ModelLibrary) 
     assert done == sorted(done)
 
 
+@pytest.mark.parametrize("stage", [Stage.DOWNLOADING, Stage.CHECKING, Stage.UNPACKING])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("the watcher's own")], ids=repr)
+def test_an_interruption_at_any_stage_passes_untouched(
+    mirror: Mirror, library: ModelLibrary, stage: Stage, error: BaseException
+) -> None:
+    """What the watcher raises is its own affair, and the next pull goes on where this one was."""
+
+    def interrupt(progress: PullProgress) -> None:
+        if progress.stage is stage:
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        library.pull("tiny", progress=interrupt)
+    assert caught.value is error
+    assert library.installed() == ()
+    assert library.pull("tiny").read_bytes() == PAYLOAD
+    assert mirror.ranges[1:] == ([mirror.ranges[-1]] if stage is Stage.DOWNLOADING else [])
+    assert stage is not Stage.DOWNLOADING or mirror.ranges[-1] is not None
+
+
 class TestInterruptions:
     """What has arrived is never fetched again, if it is still worth anything."""
 

@@ -118,7 +118,8 @@ def _rows(library: ModelLibrary) -> list[dict[str, Any]]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("Model", "Size", "Licence", "Source", "Where", box=None)
+    table = Table("Model", "Size", "Licence", "Source", box=None)
+    table.add_column("Where", overflow="fold")
     for row in rows:
         where = row["path"] or f"not here: stormproof model pull {row['name']}"
         table.add_row(

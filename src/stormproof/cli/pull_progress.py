@@ -20,7 +20,7 @@ from stormproof.recovery import Event, RetryScheduled, subscribe
 from stormproof.weights import PullProgress, Report, Stage
 
 _LINES: Final = 10
-"""Lines that a stage of known length gets where there is no terminal."""
+"""Lines that a download of known length gets where there is no terminal."""
 
 _WAITING: Final = "another process is pulling this model; waiting for it"
 
@@ -35,7 +35,8 @@ def pull_progress(console: Console) -> Iterator[Report]:
 
     def show_retry(event: Event) -> None:
         if isinstance(event, RetryScheduled):
-            console.print(f"{event.error}; trying again in {event.wait:.1f} s", markup=False)
+            text = f"{event.error}; trying again in {event.wait:.1f} s"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     unsubscribe = subscribe(show_retry)
     try:
@@ -78,18 +79,21 @@ class _Bars:
 
 
 class _Lines:
-    """A line for each tenth of a stage, and for its beginning."""
+    """A line for the beginning of each stage, and for each tenth of a download."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last: tuple[Stage, int] | None = None
 
     def __call__(self, progress: PullProgress) -> None:
-        step = progress.done * _LINES // progress.total if progress.total else 0
-        if (progress.stage, step) == self._last:
-            return
-        self._last = (progress.stage, step)
-        self._console.print(_line(progress), highlight=False)
+        step = _tenth(progress) if progress.stage is Stage.DOWNLOADING else 0
+        if (progress.stage, step) != self._last:
+            self._last = (progress.stage, step)
+            self._console.print(_line(progress), highlight=False)
+
+
+def _tenth(progress: PullProgress) -> int:
+    return progress.done * _LINES // progress.total if progress.total else 0
 
 
 def _line(progress: PullProgress) -> str:

@@ -56,7 +56,8 @@ class ModelLibrary:
             return checked_model(source.path)
         installed = self._installed(source)
         if installed is None:
-            reason = f"{source.name} is not on this machine; 'stormproof model pull' fetches it"
+            command = f"stormproof model pull {source.name}"
+            reason = f"{source.name} is not on this machine; {command!r} fetches it"
             raise ModelLoadError(model=source.name, reason=reason)
         return checked_model(installed.path)
 
