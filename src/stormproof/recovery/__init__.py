@@ -16,7 +16,7 @@ from stormproof.recovery.breaker import CircuitBreaker
 from stormproof.recovery.circuit import CircuitState
 from stormproof.recovery.classification import ErrorFilter
 from stormproof.recovery.clock import Clock, Timer
-from stormproof.recovery.deadline import DEADLINE_HEADER, Deadline, remaining
+from stormproof.recovery.deadline import Deadline, remaining
 from stormproof.recovery.events import (
     AttemptFailed,
     CallRejected,
@@ -36,14 +36,10 @@ from stormproof.recovery.events import (
 from stormproof.recovery.failure_counts import ConsecutiveFailures, FailureRate
 from stormproof.recovery.fallback import Fallback
 from stormproof.recovery.pipeline import Pipeline
-from stormproof.recovery.retry import PROVIDER_RETRY, STEP_RETRY, STORAGE_RETRY, Retry
+from stormproof.recovery.retry import Retry
 from stormproof.recovery.strategy import Strategy
 
 __all__ = [
-    "DEADLINE_HEADER",
-    "PROVIDER_RETRY",
-    "STEP_RETRY",
-    "STORAGE_RETRY",
     "Attempt",
     "AttemptFailed",
     "CallRejected",

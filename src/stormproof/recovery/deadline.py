@@ -13,19 +13,16 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from stormproof.errors import DeadlineExceeded, Problems
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.events import DeadlinePassed, bus
 from stormproof.recovery.options import LONGEST, check_seconds
-from stormproof.recovery.strategy import Call, Strategy
+from stormproof.recovery.strategy import Call, Site, Strategy
 
 if TYPE_CHECKING:
     import asyncio
-
-DEADLINE_HEADER: Final = "x-deadline-ms"
-"""The HTTP header that carries a deadline: whole milliseconds that are left."""
 
 _MOST_DIGITS: Final = 12
 
@@ -50,6 +47,9 @@ class Deadline(Strategy):
         DeadlineExceeded: At the guarded call, when the time is over.
     """
 
+    HEADER: ClassVar[str] = "x-deadline-ms"
+    """The HTTP header that carries a deadline: whole milliseconds that are left."""
+
     seconds: float
     name: str = "deadline"
 
@@ -63,7 +63,7 @@ class Deadline(Strategy):
 
     @staticmethod
     def to_header() -> str | None:
-        """Return the value of ``DEADLINE_HEADER`` for an outgoing call, None without a deadline.
+        """Return the value of ``HEADER`` for an outgoing call, None without a deadline.
 
         Rounded down: the callee must not think it has more time than its caller.
         """
@@ -82,9 +82,9 @@ class Deadline(Strategy):
             return None
         return cls(min(int(value[:_MOST_DIGITS]) / 1000, LONGEST))
 
-    def guard_call(self, call: Call, pipeline: str) -> Call:
+    def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
-        begin = self._begin
+        begin, pipeline = self._begin, site.pipeline
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             token = begin(pipeline)
@@ -97,11 +97,12 @@ class Deadline(Strategy):
 
         return guarded
 
-    def guard_coroutine(self, call: Call, pipeline: str) -> Call:
+    def guard_coroutine(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an awaitable."""
         from asyncio import CancelledError, current_task, get_running_loop  # noqa: PLC0415 - heavy
 
         begin, exceeded, seconds = self._begin, self._exceeded, self.seconds
+        pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             token = begin(pipeline)
@@ -122,9 +123,11 @@ class Deadline(Strategy):
 
         return guarded
 
-    def guard_stream(self, call: Call, pipeline: str) -> Call:
+    def guard_stream(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an async generator, from its first item to its end."""
         from asyncio import get_running_loop  # noqa: PLC0415 - heavy
+
+        pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             token = self._begin(pipeline)

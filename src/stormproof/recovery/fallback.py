@@ -8,12 +8,12 @@ from typing import Any, Final
 from stormproof.errors import Problems
 from stormproof.recovery.classification import ErrorFilter, failure_filter, is_filter
 from stormproof.recovery.events import FallbackUsed, bus
-from stormproof.recovery.strategy import Call, Strategy
+from stormproof.recovery.strategy import Call, Site, Strategy
 
 _NOTHING: Final = object()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Fallback(Strategy):
     """Answers with a value, or with what another function returns.
 
@@ -22,25 +22,25 @@ class Fallback(Strategy):
     first one as context.
 
     Args:
-        value: The answer; a stream's only item.
         call: A function that takes the same arguments and returns what the guarded one does:
             a value, an awaitable or a value, or an async generator. One that another pipeline
             guards is as good as any.
+        value: The answer; a stream's only item.
         on: Which errors to answer for. By default every one that is not a client error; foreign
             exceptions count as what they translate to.
         name: What events call it.
     """
 
-    value: Any = _NOTHING
     call: Call | None = None
-    on: ErrorFilter | None = None
-    name: str = "fallback"
+    value: Any = field(default=_NOTHING, kw_only=True)
+    on: ErrorFilter | None = field(default=None, kw_only=True)
+    name: str = field(default="fallback", kw_only=True)
     _answers_for: Callable[[Exception], bool] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         problems = Problems()
         one = (self.value is _NOTHING) != (self.call is None)
-        problems.check(one, "value", "exactly one of value and call must be given", "missing")
+        problems.check(one, "call", "exactly one of call and value must be given", "missing")
         fine = self.call is None or callable(self.call)
         problems.check(fine, "call", "must be a function", "callable")
         fine = self.on is None or is_filter(self.on)
@@ -52,36 +52,39 @@ class Fallback(Strategy):
         to = "value" if self.call is None else getattr(self.call, "__name__", "call")
         return f"Fallback to {to}"
 
-    def guard_call(self, call: Call, pipeline: str) -> Call:
+    def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
+        answer = self._answer(site)
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             try:
                 return call(*args, **kwargs)
             except Exception as error:
-                if not self._steps_in(error, pipeline):
+                if not self._steps_in(error, site.pipeline):
                     raise
-                return self._answer(*args, **kwargs)
+                return answer(*args, **kwargs)
 
         return guarded
 
-    def guard_coroutine(self, call: Call, pipeline: str) -> Call:
+    def guard_coroutine(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an awaitable."""
+        answer = self._answer(site)
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             try:
                 return await call(*args, **kwargs)
             except Exception as error:
-                if not self._steps_in(error, pipeline):
+                if not self._steps_in(error, site.pipeline):
                     raise
-                answer = self._answer(*args, **kwargs)
-                is_call = self.call is not None and isinstance(answer, Awaitable)
-                return await answer if is_call else answer
+                result = answer(*args, **kwargs)
+                pending = self.call is not None and isinstance(result, Awaitable)
+                return await result if pending else result
 
         return guarded
 
-    def guard_stream(self, call: Call, pipeline: str) -> Call:
+    def guard_stream(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an async generator."""
+        answer = self._only_item if self.call is None else site.substitute(self.call)
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             delivered = False
@@ -91,12 +94,9 @@ class Fallback(Strategy):
                         delivered = True
                         yield item
             except Exception as error:
-                if delivered or not self._steps_in(error, pipeline):
+                if delivered or not self._steps_in(error, site.pipeline):
                     raise  # what the consumer has cannot be taken back
-                if self.call is None:
-                    yield self.value
-                    return
-                async with aclosing(self.call(*args, **kwargs)) as items:
+                async with aclosing(answer(*args, **kwargs)) as items:
                     async for item in items:
                         yield item
 
@@ -109,5 +109,11 @@ class Fallback(Strategy):
             bus.publish(FallbackUsed(pipeline=pipeline, strategy=self.name, error=error))
         return True
 
-    def _answer(self, *args: Any, **kwargs: Any) -> Any:
-        return self.value if self.call is None else self.call(*args, **kwargs)
+    def _answer(self, site: Site) -> Call:
+        if self.call is not None:
+            return site.substitute(self.call)
+        value = self.value
+        return lambda *_, **__: value
+
+    async def _only_item(self, *_: Any, **__: Any) -> AsyncGenerator[Any, None]:
+        yield self.value

@@ -5,7 +5,7 @@ from functools import cached_property, reduce, update_wrapper
 from types import CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar
 
-from stormproof.recovery.strategy import Call, Strategy
+from stormproof.recovery.strategy import Call, Site, Strategy
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 _UNNAMED: Final = "pipeline"
 
-_Guard = Callable[[Strategy, Call, str], Call]
+_Guard = Callable[[Strategy, Call, Site], Call]
 
 
 class Pipeline:
@@ -67,7 +67,8 @@ class Pipeline:
         Raises:
             TypeError: ``fn`` is a generator function; what it yields cannot be called again.
         """
-        guarded = self._compile(_guard_for(fn), fn, getattr(fn, "__name__", _UNNAMED))
+        site = Site(self._name or getattr(fn, "__name__", _UNNAMED))
+        guarded = self._compile(_guard_for(fn), fn, site)
         return guarded if guarded is fn else update_wrapper(guarded, fn)
 
     def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -98,32 +99,35 @@ class Pipeline:
 
     @cached_property
     def _guarded_call(self) -> Call:
-        return self._compile(_guard_call, _invoke, _UNNAMED)
+        return self._compile(_guard_call, _invoke, self._anywhere)
 
     @cached_property
     def _guarded_coroutine(self) -> Call:
-        return self._compile(_guard_coroutine, _invoke_coroutine, _UNNAMED)
+        return self._compile(_guard_coroutine, _invoke_coroutine, self._anywhere)
 
     @cached_property
     def _guarded_stream(self) -> Call:
-        return self._compile(_guard_stream, _invoke_stream, _UNNAMED)
+        return self._compile(_guard_stream, _invoke_stream, self._anywhere)
 
-    def _compile(self, guard: _Guard, call: Call, label: str) -> Call:
+    @property
+    def _anywhere(self) -> Site:
+        return Site(self._name or _UNNAMED, named_call=True)
+
+    def _compile(self, guard: _Guard, call: Call, site: Site) -> Call:
         """Wrap ``call`` in every strategy, the last one first."""
-        label = self._name or label
-        return reduce(lambda inner, one: guard(one, inner, label), self._strategies[::-1], call)
+        return reduce(lambda inner, one: guard(one, inner, site), self._strategies[::-1], call)
 
 
-def _guard_call(strategy: Strategy, call: Call, pipeline: str) -> Call:
-    return strategy.guard_call(call, pipeline)
+def _guard_call(strategy: Strategy, call: Call, site: Site) -> Call:
+    return strategy.guard_call(call, site)
 
 
-def _guard_coroutine(strategy: Strategy, call: Call, pipeline: str) -> Call:
-    return strategy.guard_coroutine(call, pipeline)
+def _guard_coroutine(strategy: Strategy, call: Call, site: Site) -> Call:
+    return strategy.guard_coroutine(call, site)
 
 
-def _guard_stream(strategy: Strategy, call: Call, pipeline: str) -> Call:
-    return strategy.guard_stream(call, pipeline)
+def _guard_stream(strategy: Strategy, call: Call, site: Site) -> Call:
+    return strategy.guard_stream(call, site)
 
 
 def _guard_for(fn: Call) -> _Guard:

@@ -8,11 +8,11 @@ Architecture Blog, 2015). Cut after the draw, so that long waits still spread ov
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from stormproof.errors import Problems
 from stormproof.recovery.attempts import Attempt, describe, give_up, given_up, records
-from stormproof.recovery.classification import ErrorFilter, is_filter, matcher, verdict
+from stormproof.recovery.classification import ErrorFilter, Verdict, is_filter, matcher, verdict
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.deadline import remaining
 from stormproof.recovery.events import (
@@ -23,7 +23,7 @@ from stormproof.recovery.events import (
     bus,
 )
 from stormproof.recovery.options import LONGEST, check_count, check_seconds, is_number
-from stormproof.recovery.strategy import Call, Strategy
+from stormproof.recovery.strategy import Call, Site, Strategy
 
 _MOST_ATTEMPTS: Final = 1000
 
@@ -71,11 +71,26 @@ class Retry(Strategy):
         matches = None if self.retry_on is None else matcher(self.retry_on)
         object.__setattr__(self, "matches", matches)
 
+    @classmethod
+    def storage(cls) -> Self:
+        """For disks, databases and caches: 3 attempts, waits from 100 ms, doubling, to 10 s."""
+        return cls(name="storage-retry")
+
+    @classmethod
+    def provider(cls) -> Self:
+        """For model providers and their rate limits: 3 attempts, from 1 s, doubling, to 60 s."""
+        return cls(initial_delay=1.0, max_delay=60.0, name="provider-retry")
+
+    @classmethod
+    def step(cls) -> Self:
+        """For one step of a chain: 3 attempts, waits from 200 ms, doubling, to 10 s."""
+        return cls(initial_delay=0.2, name="step-retry")
+
     def __str__(self) -> str:
         waits = f"{self.initial_delay:g}s x{self.factor:g} to {self.max_delay:g}s"
         return f"Retry {self.attempts} attempts {waits}"
 
-    def guard_call(self, call: Call, pipeline: str) -> Call:
+    def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -86,7 +101,7 @@ class Retry(Strategy):
                     try:
                         return call(*args, **kwargs)
                     except Exception as error:
-                        run = run or _Run(self, pipeline, written)
+                        run = run or _Run(self, site.pipeline, written)
                         wait = run.wait_after(error)
                         if wait is None:
                             raise
@@ -97,7 +112,7 @@ class Retry(Strategy):
 
         return guarded
 
-    def guard_coroutine(self, call: Call, pipeline: str) -> Call:
+    def guard_coroutine(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an awaitable."""
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -108,7 +123,7 @@ class Retry(Strategy):
                     try:
                         return await call(*args, **kwargs)
                     except Exception as error:
-                        run = run or _Run(self, pipeline, written)
+                        run = run or _Run(self, site.pipeline, written)
                         wait = run.wait_after(error)
                         if wait is None:
                             raise
@@ -118,7 +133,7 @@ class Retry(Strategy):
 
         return guarded
 
-    def guard_stream(self, call: Call, pipeline: str) -> Call:
+    def guard_stream(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an async generator."""
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
@@ -135,7 +150,7 @@ class Retry(Strategy):
                     except Exception as error:
                         if delivered:
                             raise  # what the consumer has cannot be taken back
-                        run = run or _Run(self, pipeline, written)
+                        run = run or _Run(self, site.pipeline, written)
                         wait = run.wait_after(error)
                         if wait is None:
                             raise
@@ -173,19 +188,34 @@ class _Run:
         number = len(self._failed) + 1
         if bus.listeners:
             self._publish(AttemptFailed, attempt=number, error=error)
-        matches = self._retry.matches
-        retriable = said.retriable if matches is None else matches(error)
-        asked = said.retry_after
-        wait = asked if asked is not None and asked >= 0 else self._draw()
-        reason = self._obstacle(number, wait) if retriable else GiveUpReason.NOT_RETRIABLE
+        wait, reason = self._plan(number, error, said)
         self._failed.append((current_clock().now(), error, None if reason else wait))
         if reason:
-            if retriable or number > 1:
+            if number > 1 or reason is not GiveUpReason.NOT_RETRIABLE:
                 self._give_up(error, reason)
             return None
         if bus.listeners:
             self._publish(RetryScheduled, attempt=number + 1, wait=wait, error=error)
         return wait
+
+    def _plan(
+        self, number: int, error: Exception, said: Verdict
+    ) -> tuple[float, GiveUpReason | None]:
+        """Return the wait before the next attempt, or what stands in its way."""
+        retry = self._retry
+        retriable = said.retriable if retry.matches is None else retry.matches(error)
+        if not retriable:
+            return 0.0, GiveUpReason.NOT_RETRIABLE
+        if number >= retry.attempts:
+            return 0.0, GiveUpReason.ATTEMPTS_SPENT
+        asked = said.retry_after
+        wait = asked if asked is not None and asked >= 0 else self._draw()
+        if wait > retry.max_delay:
+            return wait, GiveUpReason.WAIT_TOO_LONG
+        left = remaining()
+        if left is not None and wait >= left:
+            return wait, GiveUpReason.DEADLINE_TOO_NEAR
+        return wait, None
 
     def _draw(self) -> float:
         longest = self._longest
@@ -193,16 +223,6 @@ class _Run:
             return 0.0
         self._longest = min(longest * self._retry.factor, LONGEST)
         return min(current_clock().random() * longest, self._retry.max_delay)
-
-    def _obstacle(self, number: int, wait: float) -> GiveUpReason | None:
-        if number >= self._retry.attempts:
-            return GiveUpReason.ATTEMPTS_SPENT
-        if wait > self._retry.max_delay:
-            return GiveUpReason.WAIT_TOO_LONG
-        left = remaining()
-        if left is not None and wait >= left:
-            return GiveUpReason.DEADLINE_TOO_NEAR
-        return None
 
     def _give_up(self, error: Exception, reason: GiveUpReason) -> None:
         give_up(error, self._history(), reason.replace("_", " "))
@@ -223,13 +243,3 @@ class _Run:
 
     def _publish(self, kind: type, **fields: Any) -> None:
         bus.publish(kind(pipeline=self._pipeline, strategy=self._retry.name, **fields))
-
-
-STORAGE_RETRY: Final = Retry(name="storage-retry")
-"""3 attempts, waits from 100 ms, doubling, up to 10 s: for disks, databases and caches."""
-
-PROVIDER_RETRY: Final = Retry(initial_delay=1.0, max_delay=60.0, name="provider-retry")
-"""3 attempts, waits from 1 s, doubling, up to 60 s: for model providers and their rate limits."""
-
-STEP_RETRY: Final = Retry(initial_delay=0.2, name="step-retry")
-"""3 attempts, waits from 200 ms, doubling, up to 10 s: for one step of a chain."""

@@ -15,23 +15,41 @@ Call: TypeAlias = Callable[..., Any]
 Ticket = TypeVar("Ticket")
 
 
+class Site(NamedTuple):
+    """Where a strategy is put to use.
+
+    Attributes:
+        pipeline: The name that events and errors bear.
+        named_call: Whether the first argument of every call is the function to call, as in
+            ``pipeline.call(fn, ...)``; a decorated function gets its own arguments alone.
+    """
+
+    pipeline: str
+    named_call: bool = False
+
+    def substitute(self, call: Call) -> Call:
+        """Return ``call`` so that it can take the place of the guarded function."""
+        if not self.named_call:
+            return call
+        return lambda _replaced, /, *args, **kwargs: call(*args, **kwargs)
+
+
 class Strategy(ABC):
     """One layer of a pipeline.
 
-    Each method returns a function that guards ``call`` and takes the same arguments. ``pipeline``
-    is the name that events and errors will bear.
+    Each method returns a function that guards ``call`` and takes the same arguments.
     """
 
     @abstractmethod
-    def guard_call(self, call: Call, pipeline: str) -> Call:
+    def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
 
     @abstractmethod
-    def guard_coroutine(self, call: Call, pipeline: str) -> Call:
+    def guard_coroutine(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an awaitable."""
 
     @abstractmethod
-    def guard_stream(self, call: Call, pipeline: str) -> Call:
+    def guard_stream(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an async generator."""
 
 
@@ -56,9 +74,10 @@ class Admission(Strategy, Generic[Ticket]):
     def gate(self) -> Gate[Ticket]:
         """Return what to do around every call."""
 
-    def guard_call(self, call: Call, pipeline: str) -> Call:
+    def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
         enter, succeeded, failed = self.gate()
+        pipeline = site.pipeline
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             ticket = enter(pipeline)
@@ -72,9 +91,10 @@ class Admission(Strategy, Generic[Ticket]):
 
         return guarded
 
-    def guard_coroutine(self, call: Call, pipeline: str) -> Call:
+    def guard_coroutine(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an awaitable."""
         enter, succeeded, failed = self.gate()
+        pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             ticket = enter(pipeline)
@@ -88,9 +108,10 @@ class Admission(Strategy, Generic[Ticket]):
 
         return guarded
 
-    def guard_stream(self, call: Call, pipeline: str) -> Call:
+    def guard_stream(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an async generator: what counts is how the stream ends."""
         enter, succeeded, failed = self.gate()
+        pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             ticket = enter(pipeline)

@@ -1,0 +1,243 @@
+"""One point in time by which everything inside must be over."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import pytest
+
+from stormproof.errors import DeadlineExceeded, NetworkError, ValidationErrors
+from stormproof.recovery import (
+    Deadline,
+    DeadlinePassed,
+    Event,
+    Pipeline,
+    Retry,
+    remaining,
+)
+from stormproof.testing import FakeClock, Scripted, Takes
+
+
+async def test_a_running_attempt_is_cut(clock: FakeClock) -> None:
+    """A deadline of 0.3 s against one attempt of 1 s, with a retry between, ends at 0.3 s."""
+    begun = clock.now()
+    fetch = Scripted(Takes(1.0, "too late"))
+    with pytest.raises(DeadlineExceeded) as raised:
+        await Pipeline(Deadline(0.3), Retry(), name="ask").acall(fetch.acall)
+    assert clock.now() - begun == pytest.approx(0.3)
+    assert len(fetch.calls) == 1
+    assert (raised.value.operation, raised.value.timeout) == ("ask", 0.3)
+    assert isinstance(raised.value, TimeoutError)
+    assert isinstance(raised.value.__cause__, asyncio.CancelledError)
+
+
+async def test_a_wait_is_cut(clock: FakeClock) -> None:
+    async def wait() -> None:
+        await clock.asleep(60)
+
+    begun = clock.now()
+    with pytest.raises(DeadlineExceeded):
+        await Pipeline(Deadline(1)).acall(wait)
+    assert clock.now() - begun == pytest.approx(1)
+
+
+async def test_each_attempt_can_have_a_deadline_of_its_own(clock: FakeClock) -> None:
+    fetch = Scripted(Takes(5, "late"), Takes(5, "late"), "answer")
+    pipeline = Pipeline(Deadline(30), Retry(), Deadline(1))
+    assert await pipeline.acall(fetch.acall) == "answer"
+
+
+async def test_a_call_in_time_is_left_alone(clock: FakeClock) -> None:
+    assert await Pipeline(Deadline(1)).acall(Scripted(Takes(0.9, "answer")).acall) == "answer"
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_an_error_in_time_is_passed_on(clock: FakeClock) -> None:
+    with pytest.raises(NetworkError):
+        await Pipeline(Deadline(1)).acall(Scripted(NetworkError(reason="cut")).acall)
+
+
+async def test_a_cancelled_task_is_cancelled_not_late(clock: FakeClock) -> None:
+    """When somebody else asked too, the cancellation passes, whoever asked first."""
+    task = asyncio.create_task(Pipeline(Deadline(1)).acall(Scripted(Takes(60)).acall))
+    await asyncio.sleep(0)
+    task.cancel()
+    clock.advance(2)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
+
+
+async def test_a_task_that_was_cut_can_go_on(clock: FakeClock) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await Pipeline(Deadline(1)).acall(Scripted(Takes(60)).acall)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    await asyncio.sleep(0)
+
+
+async def test_a_call_that_outlives_its_cut_keeps_its_result(clock: FakeClock) -> None:
+    """Work that was done is not thrown away, and no cancellation is left behind."""
+
+    async def stubborn() -> str:
+        try:
+            await clock.asleep(60)
+        except asyncio.CancelledError:
+            return "finished all the same"
+        return "never"
+
+    assert await Pipeline(Deadline(1)).acall(stubborn) == "finished all the same"
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+@pytest.mark.parametrize(("outer", "inner"), [(0.3, 5), (5, 0.3)])
+async def test_of_nested_deadlines_the_lesser_holds(
+    clock: FakeClock, outer: float, inner: float
+) -> None:
+    begun = clock.now()
+    nested = Pipeline(Deadline(inner))(Scripted(Takes(60)).acall)
+    with pytest.raises(DeadlineExceeded):
+        await Pipeline(Deadline(outer)).acall(nested)
+    assert clock.now() - begun == pytest.approx(0.3)
+
+
+async def test_two_deadlines_that_end_together_make_one_error(clock: FakeClock) -> None:
+    inner = Pipeline(Deadline(1))(Scripted(Takes(60)).acall)
+
+    async def slow() -> None:
+        clock.advance(0.5)
+        await Pipeline(Deadline(0.5)).acall(inner)
+
+    with pytest.raises(DeadlineExceeded):
+        await Pipeline(Deadline(1)).acall(slow)
+
+
+def test_a_sync_function_can_ask_what_is_left(clock: FakeClock) -> None:
+    def work() -> float | None:
+        clock.sleep(2)
+        return remaining()
+
+    assert Pipeline(Deadline(10)).call(work) == pytest.approx(8)
+    assert remaining() is None
+
+
+def test_what_is_left_is_never_less_than_nothing(clock: FakeClock) -> None:
+    def work() -> float | None:
+        clock.sleep(20)
+        return remaining()
+
+    assert Pipeline(Deadline(10)).call(work) == 0
+
+
+def test_a_sync_result_that_comes_late_is_still_a_result(clock: FakeClock) -> None:
+    assert Pipeline(Deadline(0.3)).call(Scripted(Takes(1.0, "late"))) == "late"
+
+
+def test_nothing_begins_after_an_outer_deadline(clock: FakeClock, heard: list[Event]) -> None:
+    fetch = Scripted("answer")
+
+    def slow() -> str:
+        clock.sleep(2)
+        return str(Pipeline(Deadline(10), name="inner").call(fetch))
+
+    with pytest.raises(DeadlineExceeded) as raised:
+        Pipeline(Deadline(1)).call(slow)
+    assert fetch.calls == []
+    assert raised.value.timeout is None
+    assert heard == [DeadlinePassed(pipeline="inner", strategy="deadline", timeout=None)]
+
+
+def test_a_deadline_of_zero_refuses_every_call() -> None:
+    fetch = Scripted("answer")
+    with pytest.raises(DeadlineExceeded):
+        Pipeline(Deadline(0)).call(fetch)
+    assert fetch.calls == []
+
+
+async def test_tasks_inherit_the_deadline(clock: FakeClock) -> None:
+    async def child() -> float | None:
+        return remaining()
+
+    async def parent() -> float | None:
+        return await asyncio.create_task(child())
+
+    assert await Pipeline(Deadline(5)).acall(parent) == pytest.approx(5)
+
+
+async def test_a_stream_is_cut_while_its_source_is_silent(clock: FakeClock) -> None:
+    source = Scripted([Takes(0.2, "a"), Takes(5, "b")])
+    items = Pipeline(Deadline(1)).stream(source.stream)
+    assert await anext(items) == "a"
+    with pytest.raises(DeadlineExceeded):
+        await anext(items)
+
+
+async def test_a_stream_ends_by_its_deadline_though_its_consumer_is_slow(
+    clock: FakeClock,
+) -> None:
+    items = Pipeline(Deadline(1)).stream(Scripted(["a", "b"]).stream)
+    assert await anext(items) == "a"
+    await clock.asleep(2)
+    with pytest.raises(DeadlineExceeded):
+        await anext(items)
+
+
+async def test_the_consumer_of_a_stream_is_not_under_its_deadline(clock: FakeClock) -> None:
+    """A generator runs in its consumer's context, and must leave that as it found it."""
+
+    async def source() -> AsyncGenerator[float | None, None]:
+        yield remaining()
+        yield remaining()
+
+    async with aclosing(Pipeline(Deadline(9)).stream(source)) as items:
+        async for item in items:
+            assert item is not None
+            assert remaining() is None
+
+
+async def test_a_stream_inside_a_lesser_deadline_is_cut_by_that(clock: FakeClock) -> None:
+    async def consume() -> None:
+        async for _ in Pipeline(Deadline(60)).stream(Scripted([Takes(30)]).stream):
+            pass
+
+    begun = clock.now()
+    with pytest.raises(DeadlineExceeded):
+        await Pipeline(Deadline(1)).acall(consume)
+    assert clock.now() - begun == pytest.approx(1)
+
+
+def test_a_deadline_crosses_a_process_boundary(clock: FakeClock) -> None:
+    """What goes out as a header comes in as a deadline, never longer than it was."""
+
+    def outgoing() -> str | None:
+        clock.sleep(0.5)
+        return Deadline.to_header()
+
+    header = Pipeline(Deadline(2)).call(outgoing)
+    incoming = Deadline.from_header(header)
+    assert incoming is not None
+    assert 1.49 < incoming.seconds <= 1.5
+    assert Deadline.to_header() is None
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", "soon", "-1", "1.5", "٣", "1e3", " 5", "inf", "0x10"], ids=repr
+)
+def test_a_header_that_makes_no_sense_is_no_deadline(value: str | None) -> None:
+    assert Deadline.from_header(value) is None
+
+
+def test_a_header_is_bounded() -> None:
+    assert Deadline.from_header("9" * 10_000) == Deadline(86_400)
+    assert Deadline.from_header("0") == Deadline(0)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), True, "1", 1e9], ids=repr)
+def test_a_deadline_is_a_time(seconds: float) -> None:
+    with pytest.raises(ValidationErrors):
+        Deadline(seconds)

@@ -1,0 +1,86 @@
+"""One bus for everything that happens."""
+
+import pytest
+
+from stormproof.errors import CapacityExceeded, NetworkError, Severity
+from stormproof.recovery import (
+    CircuitBreaker,
+    Event,
+    Fallback,
+    FallbackUsed,
+    ListenerFailed,
+    Pipeline,
+    events,
+    subscribe,
+)
+from stormproof.testing import Scripted
+
+GUARDED = Pipeline(Fallback(value="sorry"), name="ask")
+
+
+def fail() -> None:
+    GUARDED.call(Scripted(NetworkError(reason="cut")))
+
+
+def test_a_subscription_ends_once_and_for_itself() -> None:
+    heard: list[Event] = []
+    first, second = subscribe(heard.append), subscribe(heard.append)
+    fail()
+    assert len(heard) == 2
+    first()
+    first()
+    fail()
+    assert len(heard) == 3
+    second()
+    fail()
+    assert len(heard) == 3
+
+
+def test_a_listener_that_raises_harms_nobody_and_is_told_of() -> None:
+    heard: list[Event] = []
+
+    def broken(_event: Event) -> None:
+        raise RuntimeError("the log is full")
+
+    subscriptions = [subscribe(broken), subscribe(heard.append)]
+    fail()
+    for unsubscribe in subscriptions:
+        unsubscribe()
+    used, failed = sorted(heard, key=lambda event: isinstance(event, ListenerFailed))
+    assert isinstance(used, FallbackUsed)
+    assert isinstance(failed, ListenerFailed)
+    assert "broken" in failed.listener
+    assert str(failed.error) == "the log is full"
+
+
+def test_listeners_are_bounded() -> None:
+    """Somebody who subscribes for each call is told, before memory is."""
+    before = len(events.bus.listeners)
+    subscriptions = [subscribe(print) for _ in range(events.MOST_LISTENERS - before)]
+    try:
+        with pytest.raises(CapacityExceeded):
+            subscribe(print)
+    finally:
+        for unsubscribe in subscriptions:
+            unsubscribe()
+
+
+def test_nothing_is_built_while_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    def must_not_happen(*_: object) -> None:
+        raise AssertionError
+
+    breaker = CircuitBreaker("dependency")
+    monkeypatch.setattr(Event, "__init__", must_not_happen)
+    monkeypatch.setattr(FallbackUsed, "__init__", must_not_happen)
+    monkeypatch.setattr(events.bus, "publish", must_not_happen)
+    fail()
+    breaker.isolate()
+    breaker.close()
+
+
+def test_every_kind_of_event_has_a_severity() -> None:
+    assert {kind.severity for kind in Event.__subclasses__()} == {
+        Severity.INFO,
+        Severity.WARNING,
+        Severity.ERROR,
+    }
