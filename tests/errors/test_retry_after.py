@@ -48,7 +48,7 @@ def test_a_date_is_the_time_until_then(header: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["", " ", "soon", "nan", "inf", "-inf", "1 2", "Thu, 99 Jan 2026 12:00:30 GMT", "\0", "١٢x"],
+    ["", " ", "soon", "nan", "inf", "-inf", "1 2", "Thu, 99 Jan 2026 12:00:30 GMT", "\0"],
 )
 def test_what_says_nothing_sensible_is_none(header: str) -> None:
     """None means unknown, which is not the same as at once."""

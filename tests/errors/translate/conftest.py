@@ -38,16 +38,18 @@ class CannedServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: CannedServer
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.close_connection = True
         if self.server.status is None:
-            self.close_connection = True
             return
         self.send_response(self.server.status)
         for name, value in {
             "content-type": "application/json",
             "content-length": str(len(self.server.body)),
+            "connection": "close",
             **self.server.headers,
         }.items():
             self.send_header(name, value)

@@ -110,13 +110,17 @@ def test_a_missing_model_is_named(said: str, model: str) -> None:
     ("said", "numbers"),
     [
         (
-            "This model's maximum context length is 4097 tokens. However, you requested 5000 tokens"
-            " (4000 in the messages, 1000 in the completion). Please reduce the length.",
+            (
+                "This model's maximum context length is 4097 tokens. However, you requested"
+                " 5000 tokens (4000 in the messages, 1000 in the completion)."
+            ),
             (4000, 1000, 4097),
         ),
         (
-            "This model's maximum context length is 8192 tokens. However, your messages resulted"
-            " in 10000 tokens.",
+            (
+                "This model's maximum context length is 8192 tokens. However, your messages"
+                " resulted in 10000 tokens."
+            ),
             (10000, 0, 8192),
         ),
         ("prompt is too long: 208310 tokens > 200000 maximum", (208310, 0, 200000)),

@@ -80,7 +80,8 @@ def test_each_status_is_one_error(
         (
             400,
             error_body(
-                "This model's maximum context length is 10 tokens. However, you requested 20 tokens",
+                "This model's maximum context length is 10 tokens. However, you requested"
+                " 20 tokens",
                 code="context_length_exceeded",
             ),
             ContextTooLong,

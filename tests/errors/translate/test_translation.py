@@ -83,14 +83,14 @@ def test_the_most_specific_entry_wins() -> None:
 
 def test_the_traceback_and_the_notes_stay_on_the_cause() -> None:
     """What a debugger wants is all there."""
-    try:
-        raise ValueError("inner")
-    except ValueError as exc:
-        exc.add_note("while doing this")
-        error = translate(exc)
-        assert error.__cause__ is exc
-        assert exc.__notes__ == ["while doing this"]
-        assert exc.__traceback__ is not None
+    with pytest.raises(ValueError, match="inner") as raised:
+        int("inner")
+    raised.value.add_note("while doing this")
+    traceback = raised.value.__traceback__
+
+    assert translate(raised.value).__cause__ is raised.value
+    assert raised.value.__notes__ == ["while doing this"]
+    assert raised.value.__traceback__ is traceback
 
 
 def test_a_group_is_its_worst_member_and_tells_of_the_others() -> None:
