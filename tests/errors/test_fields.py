@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from stormproof.errors import ClientError, Internal, OutOfBlocks, RateLimitExceeded
+from stormproof.errors import ClientError, Internal, OutOfBlocks, RateLimitExceeded, ValidationError
 
 
 class Overbooked(ClientError):
@@ -69,6 +69,25 @@ def test_a_field_of_a_subclass_may_get_a_default() -> None:
 def test_inherited_fields_come_first() -> None:
     """The table lists what every error has, then the class's own, in order of writing."""
     assert list(Overbooked.fields())[-4:] == ["seats", "guests", "table", "till"]
+
+
+def test_fields_of_several_parents_are_united() -> None:
+    """A class that is two things at once has the facts of both."""
+
+    class FullHouse(Overbooked, ValidationError):
+        """Too many guests, and one of them is unwelcome."""
+
+        code = "FULL_HOUSE"
+
+    error = FullHouse(seats=1, guests=("a",), reason="not invited", field="guests.0")
+
+    assert error.details == {
+        "seats": 1,
+        "guests": ("a",),
+        "table": "any",
+        "reason": "not invited",
+        "field": "guests.0",
+    }
 
 
 def test_an_internal_field_must_have_a_default() -> None:

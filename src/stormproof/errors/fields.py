@@ -41,7 +41,10 @@ class Fields:
 
     def __init_subclass__(cls) -> None:
         """Read the annotations of the new class into its table."""
-        fields = {**cls._table.fields, **_declared(cls)}
+        fields: dict[str, Field] = {}
+        for base in reversed(cls.__bases__):
+            fields |= base._table.fields if issubclass(base, Fields) else {}
+        fields |= _declared(cls)
         cls._table = _Table(
             fields,
             required=tuple(name for name, field in fields.items() if field.required),
