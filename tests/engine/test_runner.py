@@ -1,5 +1,6 @@
 """The model computes what `transformers` computes, however its rows are batched and cached."""
 
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,18 @@ def test_a_sequence_does_not_see_what_its_blocks_held_before(runner: TorchRunner
     assert difference(step(runner, (talk, 0, 20)), fresh) <= 1e-4
 
 
+def test_a_sequence_that_went_wrong_does_not_spoil_the_next_one(model_path: Path) -> None:
+    """Numbers that are none stay in the blocks of the sequence that made them."""
+    runner = load(model_path, conversations=2)
+    vocab = runner.config.vocab_size
+    talk, victim = Conversation(tokens(20, vocab), 0), Conversation(tokens(20, vocab), 1)
+    expected = step(runner, (victim, 0, 20))
+    runner._cache._keys.fill_(math.nan)
+    runner._cache._values.fill_(math.nan)
+    assert difference(step(runner, (talk, 0, 20)), expected) <= 1e-4
+    assert difference(step(runner, (victim, 0, 20), (talk, 19, 20))[:1], expected) <= 1e-4
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_stays_close_to_single(
     model_path: Path, runner: TorchRunner, dtype: str
@@ -247,7 +260,12 @@ def test_a_cache_larger_than_memory_is_out_of_memory(model_path: Path) -> None:
         TorchRunner.load(model_path, num_blocks=1 << 34, block_size=16, device="cpu")
 
 
-def test_a_batch_that_contradicts_itself_is_a_tensor_error(runner: TorchRunner) -> None:
-    outside = runner.config.vocab_size
+@pytest.mark.parametrize("token", [-1, 49_152])
+def test_a_token_outside_the_vocabulary_is_a_tensor_error(runner: TorchRunner, token: int) -> None:
+    with pytest.raises(TensorError, match="outside the model's vocabulary"):
+        step(runner, (Conversation([1, token]), 0, 2))
+
+
+def test_a_slot_outside_the_cache_is_a_tensor_error(runner: TorchRunner) -> None:
     with pytest.raises(TensorError):
-        step(runner, (Conversation([outside]), 0, 1))
+        step(runner, (Conversation([1], number=1000), 0, 1))

@@ -193,7 +193,8 @@ class _Layout:
         first = start // self._block_size
         used = math.ceil(self._batch.context_lengths[member] / self._block_size)
         blocks = self._batch.block_tables[member][first : min(used, first + self._tile_blocks)]
-        return blocks + [0] * (self._tile_blocks - len(blocks))
+        # A tile is whole; what no row may see is filled up with a block of the sequence's own.
+        return blocks + blocks[-1:] * (self._tile_blocks - len(blocks))
 
     def _hidden(self, first_positions: list[int], start: int, length: int) -> torch.Tensor | None:
         end = start + self._tile_blocks * self._block_size

@@ -40,10 +40,19 @@ class KVCache:
         self.block_size = block_size
         self.kv_heads = config.kv_heads
         shape = (config.layers, config.kv_heads, num_blocks, block_size, config.head_dim)
-        # Zeros, not garbage: attention weighs slots that nobody wrote by exactly 0, and 0 times
-        # whatever memory held before could be NaN.
         self._keys = torch.zeros(shape, device=device, dtype=dtype)
         self._values = torch.zeros(shape, device=device, dtype=dtype)
+
+    def wipe(self, blocks: torch.Tensor) -> None:
+        """Forgets what blocks hold, before they are used by another sequence.
+
+        Attention weighs the slots that a sequence has not reached yet by exactly 0; but 0 times a
+        NaN, left behind by a sequence that went wrong, would be NaN.
+
+        Args:
+            blocks: Which blocks. [blocks]
+        """
+        self._values.index_fill_(2, blocks, 0)
 
     def write(
         self, layer: int, slots: torch.Tensor, keys: torch.Tensor, values: torch.Tensor

@@ -128,6 +128,9 @@ class TorchRunner:
             OutOfMemory: The batch does not fit.
             TensorError: The batch contradicts itself, or the device failed.
         """
+        if not 0 <= min(batch.token_ids) <= max(batch.token_ids) < self.config.vocab_size:
+            # Torch would take a negative one from the end, and CUDA would not survive the others.
+            raise TensorError(reason="a token is outside the model's vocabulary")
         with _translated(self._device), torch.inference_mode():
             return self._forward(batch)
 
@@ -137,6 +140,9 @@ class TorchRunner:
         block_size = self._cache.block_size
         groups = plan(batch, block_size=block_size, sharing=sharing, device=self._device)
         slots = self._tensor(batch.slots)
+        begun = [slot // block_size for slot in batch.slots if slot % block_size == 0]
+        if begun:
+            self._cache.wipe(self._tensor(begun))
 
         def attend_rows(
             layer: int, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
