@@ -5,6 +5,7 @@
 
 import http.client
 import os
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +35,8 @@ class Case:
     param: str | None = None
 
 
-def post(**fields: Any) -> Send:
-    return lambda client: client.post(CHAT, json=chat_body(**fields))
+def post(content: str = "Say hi.", **fields: Any) -> Send:
+    return lambda client: client.post(CHAT, json=chat_body(content, **fields))
 
 
 def raw(content: bytes, headers: dict[str, str] = JSON) -> Send:
@@ -59,6 +60,16 @@ def endless(client: httpx.Client) -> httpx.Response:
     response = httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
     connection.close()
     return response
+
+
+def not_http(client: httpx.Client) -> httpx.Response:
+    """A TLS handshake, say, on a plain port."""
+    address = (client.base_url.host, client.base_url.port or 80)
+    with socket.create_connection(address, timeout=60) as connection:
+        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
 
 
 CASES = [
@@ -94,7 +105,8 @@ CASES = [
     Case("Unknown model", lambda c: c.post(CHAT, json=chat_body() | {"model": "gpt-9"}), 404, "MODEL_NOT_FOUND"),
     Case("Unknown route", lambda c: c.get("/v2/chat"), 404, "ROUTE_NOT_FOUND"),
     Case("Wrong method", lambda c: c.get(CHAT), 405, "METHOD_NOT_ALLOWED"),
-    Case("Unheard-of method", lambda c: c.request("BREW", CHAT), 405, "METHOD_NOT_ALLOWED"),
+    Case("Unheard-of method", lambda c: c.request("BREW", CHAT), 400, "INVALID_REQUEST"),
+    Case("Bytes that are not HTTP", not_http, 400, "INVALID_REQUEST"),
 ]
 
 

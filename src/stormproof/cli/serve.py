@@ -47,7 +47,8 @@ def _serve(settings: Settings, console: Console) -> None:
     shown = f"[{host}]" if ":" in host else host
     console.print(
         f"[bold green]Listening[/] on http://{shown}:{port} · model [bold]{name}[/]"
-        f" · docs http://{shown}:{port}/docs"
+        f" · docs http://{shown}:{port}/docs",
+        soft_wrap=True,
     )
     run(app, lifecycle, listener)
     console.print("Stopped.")
@@ -74,10 +75,17 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
 
 
 def _log(settings: Settings, console: Console) -> None:
+    """Log in colour for a person, one plain line a record for everything else."""
+    handler: logging.Handler = (
+        RichHandler(console=console, show_path=False)
+        if console.is_terminal
+        else logging.StreamHandler(console.file)
+    )
+    plain = "%(asctime)s %(levelname)s %(name)s %(message)s"
     logging.basicConfig(
         level=settings.log_level.upper(),
-        format="%(message)s",
-        handlers=[RichHandler(console=console, show_path=False, rich_tracebacks=False)],
+        format="%(message)s" if console.is_terminal else plain,
+        handlers=[handler],
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -121,10 +121,10 @@ class Routes:
         return Response(text.encode("utf-8", "replace"), media_type="application/json")
 
     async def _stream(
-        self, request: Request, job: _Job, pieces: AsyncIterator[tuple[int, Output]]
+        self, request: Request, job: _Job, pieces: AsyncGenerator[tuple[int, Output], None]
     ) -> Response:
         """Wait for the first piece before committing to a status, then send what comes."""
-        first = await _unless_gone(request, anext(pieces))  # type: ignore[arg-type]
+        first = await _unless_gone(request, anext(pieces))
         if first is None:
             return Response(status_code=_CLIENT_GONE)
         return StreamingResponse(
@@ -136,11 +136,11 @@ async def _events(
     request: Request,
     job: _Job,
     first: tuple[int, Output],
-    pieces: AsyncIterator[tuple[int, Output]],
+    pieces: AsyncGenerator[tuple[int, Output], None],
 ) -> AsyncIterator[bytes]:
     last: dict[int, Output] = {}
     try:
-        async with aclosing(pieces):  # type: ignore[type-var]
+        async with aclosing(pieces):
             yield b"".join(map(sse.data, job.format.opening(len(job.choices))))
             async for index, piece in _chain(first, pieces):
                 last[index] = piece
@@ -169,7 +169,7 @@ def _usage(choices: Sequence[Choice], outputs: Sequence[Output]) -> dict[str, in
     }
 
 
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+async def _unless_gone(request: Request, work: Awaitable[T]) -> T | None:
     """Return what ``work`` returns, or None, having cancelled it, once the client is gone."""
     task = asyncio.ensure_future(work)
     watcher = asyncio.ensure_future(_disconnect(request))

@@ -4,7 +4,7 @@ Everything that a field may not be is refused by name; nothing is ignored in sil
 that OpenAI's clients like to attach (``user``, ``metadata`` …) are accepted and have no effect.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -146,6 +146,5 @@ class CompletionRequest(_Sampling):
         """The prompts as a list, whichever way they were given."""
         if isinstance(self.prompt, str):
             return [self.prompt]
-        if self.prompt and isinstance(self.prompt[0], int):
-            return [self.prompt]  # type: ignore[list-item]
-        return self.prompt  # type: ignore[return-value]
+        one_list_of_tokens = isinstance(self.prompt[0], int)
+        return cast("list[list[int]]", [self.prompt] if one_list_of_tokens else self.prompt)

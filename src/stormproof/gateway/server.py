@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from stormproof.errors import ConfigurationError
+from stormproof.gateway.http_protocol import HttpProtocol
 from stormproof.gateway.lifecycle import Lifecycle
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ def run(app: ASGIApp, lifecycle: Lifecycle, listener: socket.socket) -> None:
     """
     config = uvicorn.Config(
         app,
+        http=HttpProtocol,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     model_name: str | None = Field(
         None, min_length=1, description="Name that clients use; by default made from the model."
     )
-    device: str = Field("auto", description="Where to compute: auto, cpu, cuda, cuda:1 …")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Number format to compute in."
     )
