@@ -5,7 +5,7 @@ find that out, the circuit opens, and from then on nobody waits for the dead one
 answered by the local engine.
 """
 
-import httpx
+import httpx2
 
 from stormproof.errors import from_wire
 from stormproof.recovery import CircuitBreaker, Fallback, Pipeline, Retry, events
@@ -17,7 +17,7 @@ ALIVE = "http://127.0.0.1:8000"
 def ask(base_url: str, question: str) -> str:
     """Ask one server; raise the error that it answers with."""
     body = {"model": "smollm2", "messages": [{"role": "user", "content": question}]}
-    response = httpx.post(f"{base_url}/v1/chat/completions", json=body, timeout=60)
+    response = httpx2.post(f"{base_url}/v1/chat/completions", json=body, timeout=60)
     if response.is_error:
         raise from_wire(response.json())
     return str(response.json()["choices"][0]["message"]["content"])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from support.serving import Server, serving
 
@@ -26,7 +26,7 @@ def serve(model_path: Path) -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
+def client(server: Server) -> Iterator[httpx2.Client]:
     with server.client() as it:
         yield it
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 from support.serving import Server, chat_body
 
@@ -21,7 +21,7 @@ CHAT = "/v1/chat/completions"
 
 JSON = {"content-type": "application/json"}
 
-Send = Callable[[httpx.Client], httpx.Response]
+Send = Callable[[httpx2.Client], httpx2.Response]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def raw(content: bytes, headers: dict[str, str] = JSON) -> Send:
     return lambda client: client.post(CHAT, content=content, headers=headers)
 
 
-def endless(client: httpx.Client) -> httpx.Response:
+def endless(client: httpx2.Client) -> httpx2.Response:
     """A body of 1 GB that does not say how long it is."""
     chunk = b"x" * 65536
 
@@ -57,19 +57,19 @@ def endless(client: httpx.Client) -> httpx.Response:
     except (BrokenPipeError, ConnectionResetError):
         pass  # it stopped listening, as it should; the answer is there to be read
     answer = connection.getresponse()
-    response = httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+    response = httpx2.Response(answer.status, headers=answer.getheaders(), content=answer.read())
     connection.close()
     return response
 
 
-def not_http(client: httpx.Client) -> httpx.Response:
+def not_http(client: httpx2.Client) -> httpx2.Response:
     """A TLS handshake, say, on a plain port."""
     address = (client.base_url.host, client.base_url.port or 80)
     with socket.create_connection(address, timeout=60) as connection:
         connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
         answer = http.client.HTTPResponse(connection)
         answer.begin()
-        return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+        return httpx2.Response(answer.status, headers=answer.getheaders(), content=answer.read())
 
 
 CASES = [
@@ -111,7 +111,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
-def test_a_bad_request_gets_one_clear_error(client: httpx.Client, case: Case) -> None:
+def test_a_bad_request_gets_one_clear_error(client: httpx2.Client, case: Case) -> None:
     """The right status and code, the field's name, a request id, and no trace of the inside."""
     response = case.send(client)
     error = response.json()["error"]
@@ -125,7 +125,7 @@ def test_a_bad_request_gets_one_clear_error(client: httpx.Client, case: Case) ->
     assert not any(word in response.text for word in ("Traceback", "site-packages", ".py"))
 
 
-def test_every_wrong_field_is_named_at_once(client: httpx.Client) -> None:
+def test_every_wrong_field_is_named_at_once(client: httpx2.Client) -> None:
     """Nobody should have to fix a request one error at a time."""
     fields = {"temperature": 9, "top_p": -1, "n": 0, "stop": [""], "nonsense": 1}
     error = client.post(CHAT, json=chat_body(**fields)).json()["error"]
@@ -146,7 +146,7 @@ def test_a_missing_key_is_refused(serve: Callable[..., Server]) -> None:
             assert client.get(path).status_code == 200
 
 
-def test_problem_details_on_request(client: httpx.Client) -> None:
+def test_problem_details_on_request(client: httpx2.Client) -> None:
     """Whoever accepts application/problem+json gets RFC 9457."""
     response = client.get("/v2/chat", headers={"accept": "application/problem+json"})
     assert response.headers["content-type"] == "application/problem+json"
@@ -154,7 +154,7 @@ def test_problem_details_on_request(client: httpx.Client) -> None:
     assert response.json()["type"] == "urn:stormproof:error:ROUTE_NOT_FOUND"
 
 
-def test_the_client_may_name_the_request(client: httpx.Client) -> None:
+def test_the_client_may_name_the_request(client: httpx2.Client) -> None:
     """A sensible x-request-id comes back; a hostile one is replaced."""
     kept = client.get("/v2", headers={"x-request-id": "abc-123"})
     assert kept.headers["x-request-id"] == "abc-123"

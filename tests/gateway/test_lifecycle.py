@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from support.serving import Server, chat_body
 
@@ -18,11 +18,11 @@ CHAT = "/v1/chat/completions"
 LONG = chat_body(max_tokens=2000, stream=True, ignore_eos=True)
 
 
-def lines(response: httpx.Response) -> Iterator[str]:
+def lines(response: httpx2.Response) -> Iterator[str]:
     return (line for line in response.iter_lines() if line)
 
 
-def test_health_ready_and_metrics(client: httpx.Client) -> None:
+def test_health_ready_and_metrics(client: httpx2.Client) -> None:
     """A server with nothing to do is alive, ready and countable."""
     assert client.get("/health").json() == {"status": "alive"}
     assert client.get("/ready").json() == {"status": "ready"}
@@ -39,7 +39,7 @@ def test_a_client_that_leaves_frees_its_blocks(server: Server) -> None:
     with server.client() as client:
         with client.stream("POST", CHAT, json=LONG) as response:
             next(lines(response))
-        with pytest.raises(httpx.ReadTimeout):
+        with pytest.raises(httpx2.ReadTimeout):
             client.post(CHAT, json={**LONG, "stream": False}, timeout=1)
     while server.metric("stormproof_engine_finished_requests_total") < started + 2:
         time.sleep(0.05)
@@ -57,9 +57,9 @@ def test_sigterm_lets_running_answers_finish(serve: Callable[..., Server]) -> No
         received = lines(response)
         next(received)
         server.process.send_signal(signal.SIGTERM)
-        while (refusal := httpx.get(f"{server.url}/ready")).is_success:
+        while (refusal := httpx2.get(f"{server.url}/ready")).is_success:
             pass
-        refused = httpx.post(f"{server.url}{CHAT}", json=chat_body())
+        refused = httpx2.post(f"{server.url}{CHAT}", json=chat_body())
         rest = list(received)
     assert refusal.status_code == refused.status_code == 503
     assert refused.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
@@ -89,7 +89,7 @@ def test_a_second_signal_ends_it_at_once(serve: Callable[..., Server]) -> None:
     with server.client() as client, client.stream("POST", CHAT, json=LONG) as response:
         next(lines(response))
         server.process.send_signal(signal.SIGTERM)
-        while httpx.get(f"{server.url}/ready").is_success:
+        while httpx2.get(f"{server.url}/ready").is_success:
             pass
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(60) == 0
@@ -102,7 +102,7 @@ def test_kill_leaves_nothing_that_stops_the_next_start(serve: Callable[..., Serv
     first.process.kill()
     first.process.wait()
     second = serve("--port", port)
-    assert httpx.get(f"{second.url}/ready").is_success
+    assert httpx2.get(f"{second.url}/ready").is_success
 
 
 def _fails(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 from support.serving import MODEL, Server
 
 from stormproof.errors import known_errors
@@ -40,12 +40,12 @@ def questions(rng: random.Random, count: int) -> list[Question]:
     ]
 
 
-async def alone(client: httpx.AsyncClient, question: Question) -> str:
+async def alone(client: httpx2.AsyncClient, question: Question) -> str:
     response = await client.post("/v1/completions", json=question.body(stream=False))
     return str(response.raise_for_status().json()["choices"][0]["text"])
 
 
-async def leave_early(client: httpx.AsyncClient, question: Question, after: float) -> None:
+async def leave_early(client: httpx2.AsyncClient, question: Question, after: float) -> None:
     """Ask, and hang up after some seconds or at the first words."""
     try:
         async with (
@@ -71,8 +71,8 @@ async def test_a_storm_loses_nothing(serve: Callable[..., Server]) -> None:
     server = serve("--num-blocks", "64", "--max-sequences", "16", "--max-waiting", "24")
     rng = random.Random(11)
     pool = questions(rng, 25)
-    limits = httpx.Limits(max_connections=CLIENTS)
-    async with httpx.AsyncClient(base_url=server.url, timeout=None, limits=limits) as client:
+    limits = httpx2.Limits(max_connections=CLIENTS)
+    async with httpx2.AsyncClient(base_url=server.url, timeout=None, limits=limits) as client:
         expected = {question: await alone(client, question) for question in pool}
         outcomes: list[str] = []
 

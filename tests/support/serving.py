@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 MODEL = "smollm2"
 
@@ -22,12 +22,12 @@ class Server:
     url: str
     process: subprocess.Popen[str]
 
-    def client(self, **options: object) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=120, **options)  # type: ignore[arg-type]
+    def client(self, **options: object) -> httpx2.Client:
+        return httpx2.Client(base_url=self.url, timeout=120, **options)  # type: ignore[arg-type]
 
     def metric(self, name: str) -> float:
         """The value of a series without labels."""
-        text = httpx.get(f"{self.url}/metrics", timeout=30).text
+        text = httpx2.get(f"{self.url}/metrics", timeout=30).text
         [value] = re.findall(rf"^{name} (\S+)$", text, re.MULTILINE)
         return float(value)
 

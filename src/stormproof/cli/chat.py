@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-import httpx
+import httpx2
 import typer
 from rich.console import Console
 
@@ -49,7 +49,7 @@ class _Conversation:
     """The messages so far, and the server that adds to them."""
 
     def __init__(
-        self, client: httpx.Client, model: str, system: str | None, options: dict[str, Any]
+        self, client: httpx2.Client, model: str, system: str | None, options: dict[str, Any]
     ) -> None:
         self.model = model
         self._client = client
@@ -111,17 +111,17 @@ def _print_answer(console: Console, pieces: Iterator[str]) -> None:
     console.print()
 
 
-def _client(url: str) -> httpx.Client:
+def _client(url: str) -> httpx2.Client:
     key = os.environ.get("STORMPROOF_API_KEY")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     # An answer may take long to begin; that a server is not there shows at once.
-    return httpx.Client(base_url=url, headers=headers, timeout=httpx.Timeout(None, connect=5.0))
+    return httpx2.Client(base_url=url, headers=headers, timeout=httpx2.Timeout(None, connect=5.0))
 
 
-def _first_model(client: httpx.Client) -> str:
+def _first_model(client: httpx2.Client) -> str:
     try:
         response = client.get("/v1/models")
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         raise translate(error) from error
     document = _json(response)
     try:
@@ -130,18 +130,18 @@ def _first_model(client: httpx.Client) -> str:
         raise ProtocolError(reason="the server lists no model") from error
 
 
-def _stream(client: httpx.Client, body: dict[str, Any]) -> Iterator[str]:
+def _stream(client: httpx2.Client, body: dict[str, Any]) -> Iterator[str]:
     try:
         with client.stream("POST", "/v1/chat/completions", json=body) as response:
             if response.is_error:
                 response.read()
                 _json(response)
             yield from _texts(response)
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         raise translate(error) from error
 
 
-def _texts(response: httpx.Response) -> Iterator[str]:
+def _texts(response: httpx2.Response) -> Iterator[str]:
     for line in response.iter_lines():
         if line == "data: [DONE]":
             return
@@ -154,7 +154,7 @@ def _texts(response: httpx.Response) -> Iterator[str]:
     raise ProtocolError(reason="the answer ended without saying so")
 
 
-def _json(response: httpx.Response) -> Any:
+def _json(response: httpx2.Response) -> Any:
     try:
         document = response.json()
     except ValueError as error:
