@@ -31,7 +31,11 @@ class Site(NamedTuple):
         """Return ``call`` so that it can take the place of the guarded function."""
         if not self.named_call:
             return call
-        return lambda _replaced, /, *args, **kwargs: call(*args, **kwargs)
+
+        def substitute(_replaced: Call, /, *args: Any, **kwargs: Any) -> Any:
+            return call(*args, **kwargs)
+
+        return substitute
 
 
 class Strategy(ABC):

@@ -1,0 +1,338 @@
+"""Leaving a failing dependency alone until it has had time to recover."""
+
+import asyncio
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from stormproof.errors import (
+    CircuitOpen,
+    InvalidRequest,
+    NetworkError,
+    ServiceUnavailable,
+    ValidationErrors,
+)
+from stormproof.recovery import (
+    CallRejected,
+    CircuitBreaker,
+    CircuitClosed,
+    CircuitHalfOpened,
+    CircuitOpened,
+    CircuitState,
+    ConsecutiveFailures,
+    Deadline,
+    Event,
+    FailureRate,
+    Pipeline,
+    Retry,
+    subscribe,
+)
+from stormproof.testing import FakeClock, Scripted, Takes
+
+CUT = NetworkError(reason="cut")
+
+
+def breaker_that_opens_at(failures: int = 2, **options: Any) -> CircuitBreaker:
+    return CircuitBreaker("dependency", opens_on=ConsecutiveFailures(failures), **options)
+
+
+def fail(breaker: CircuitBreaker, error: BaseException = CUT) -> None:
+    with pytest.raises(type(error)):
+        Pipeline(breaker).call(Scripted(error))
+
+
+def succeed(breaker: CircuitBreaker) -> None:
+    Pipeline(breaker).call(Scripted("answer"))
+
+
+def state_of(breaker: CircuitBreaker) -> CircuitState:
+    return breaker.state
+
+
+def opened(clock: FakeClock, **options: Any) -> CircuitBreaker:
+    breaker = breaker_that_opens_at(1, **options)
+    fail(breaker)
+    return breaker
+
+
+def test_failures_in_a_row_open_it() -> None:
+    breaker = breaker_that_opens_at(2)
+    fail(breaker)
+    succeed(breaker)
+    fail(breaker)
+    assert state_of(breaker) is CircuitState.CLOSED
+    fail(breaker)
+    assert state_of(breaker) is CircuitState.OPEN
+
+
+def test_half_of_the_calls_failing_opens_a_breaker_of_rates(clock: FakeClock) -> None:
+    """Alternating failures never make a row; a rate sees them."""
+    breaker = CircuitBreaker("dependency", opens_on=FailureRate(0.5, minimum_calls=20))
+    guarded = Pipeline(breaker)(Scripted(*[CUT, "answer"] * 500))
+    rejected = 0
+    for _ in range(1000):
+        try:
+            guarded()
+        except CircuitOpen:
+            rejected += 1
+        except NetworkError:
+            pass
+    assert rejected == 979  # the failure that makes 11 of 21 is the last call to go through
+
+
+def test_an_open_circuit_rejects_without_calling(clock: FakeClock) -> None:
+    breaker = opened(clock)
+    fetch = Scripted("answer")
+    clock.advance(59)
+    with pytest.raises(CircuitOpen) as raised:
+        Pipeline(breaker).call(fetch)
+    assert fetch.calls == []
+    assert raised.value.circuit == "dependency"
+    assert raised.value.retry_after == pytest.approx(1)
+
+
+def test_after_its_break_one_success_closes_it(clock: FakeClock) -> None:
+    breaker = opened(clock)
+    clock.advance(60)
+    succeed(breaker)
+    assert state_of(breaker) is CircuitState.CLOSED
+
+
+def test_after_its_break_one_failure_opens_it_again(clock: FakeClock) -> None:
+    breaker = breaker_that_opens_at(3)
+    for _ in range(3):
+        fail(breaker)
+    clock.advance(60)
+    fail(breaker)
+    with pytest.raises(CircuitOpen) as raised:
+        succeed(breaker)
+    assert raised.value.retry_after == pytest.approx(60)
+
+
+def test_closed_again_it_has_forgotten(clock: FakeClock) -> None:
+    breaker = breaker_that_opens_at(2)
+    fail(breaker)
+    fail(breaker)
+    clock.advance(60)
+    succeed(breaker)
+    fail(breaker)
+    assert state_of(breaker) is CircuitState.CLOSED
+
+
+def test_several_successes_can_be_asked_for(clock: FakeClock) -> None:
+    breaker = opened(clock, successes_to_close=2)
+    clock.advance(60)
+    succeed(breaker)
+    assert state_of(breaker) is CircuitState.HALF_OPEN
+    succeed(breaker)
+    assert state_of(breaker) is CircuitState.CLOSED
+
+
+@pytest.mark.parametrize(
+    "end",
+    [KeyboardInterrupt(), SystemExit(), StopIteration(), InvalidRequest(reason="x")],
+    ids=repr,
+)
+def test_what_says_nothing_about_the_dependency_is_no_outcome(
+    clock: FakeClock, end: BaseException
+) -> None:
+    """Neither a failure, nor a success that would break a row or close a circuit."""
+    breaker = breaker_that_opens_at(2)
+    for _ in range(5):
+        fail(breaker, end)
+    fail(breaker)
+    fail(breaker, end)
+    fail(breaker)
+    assert state_of(breaker) is CircuitState.OPEN
+    clock.advance(60)
+    fail(breaker, end)
+    assert state_of(breaker) is CircuitState.HALF_OPEN
+    succeed(breaker)  # the slot is free again
+    assert state_of(breaker) is CircuitState.CLOSED
+
+
+async def test_cancellation_is_no_outcome(clock: FakeClock) -> None:
+    breaker = breaker_that_opens_at(2)
+    pipeline = Pipeline(breaker)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(pipeline.acall(Scripted(Takes(60)).acall))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    fail(breaker)
+    await cancelled()
+    assert state_of(breaker) is CircuitState.CLOSED
+    fail(breaker)
+    assert state_of(breaker) is CircuitState.OPEN
+    clock.advance(60)
+    await cancelled()
+    assert state_of(breaker) is CircuitState.HALF_OPEN
+    succeed(breaker)
+    assert state_of(breaker) is CircuitState.CLOSED
+
+
+async def test_a_hung_call_counts_when_its_deadline_is_inside(clock: FakeClock) -> None:
+    """A deadline around the breaker cancels, which is no outcome; one inside is the outcome."""
+    for strategies, state in (
+        ((breaker := breaker_that_opens_at(1), Deadline(1)), CircuitState.OPEN),
+        ((Deadline(1), breaker := breaker_that_opens_at(1)), CircuitState.CLOSED),
+    ):
+        with pytest.raises(TimeoutError):
+            await Pipeline(*strategies).acall(Scripted(Takes(60)).acall)
+        assert state_of(breaker_in(strategies)) is state
+    assert breaker is breaker_in(strategies)
+
+
+def breaker_in(strategies: tuple[object, ...]) -> CircuitBreaker:
+    return next(one for one in strategies if isinstance(one, CircuitBreaker))
+
+
+def test_which_errors_count_can_be_said() -> None:
+    breaker = CircuitBreaker("d", opens_on=ConsecutiveFailures(1), failures=ServiceUnavailable)
+    fail(breaker)
+    assert state_of(breaker) is CircuitState.CLOSED
+    fail(breaker, ServiceUnavailable(reason="down"))
+    assert state_of(breaker) is CircuitState.OPEN
+
+
+def test_the_error_of_the_call_that_opens_it_is_passed_on() -> None:
+    breaker = breaker_that_opens_at(1)
+    with pytest.raises(NetworkError) as raised:
+        Pipeline(breaker).call(Scripted(CUT))
+    assert raised.value is CUT
+
+
+def test_isolated_by_hand_it_rejects_until_closed_by_hand(clock: FakeClock) -> None:
+    breaker = breaker_that_opens_at()
+    breaker.isolate()
+    clock.advance(86_400)
+    with pytest.raises(CircuitOpen) as raised:
+        succeed(breaker)
+    assert raised.value.retry_after is None
+    breaker.close()
+    succeed(breaker)
+
+
+def test_a_call_that_was_out_when_it_was_isolated_does_not_matter(clock: FakeClock) -> None:
+    breaker = breaker_that_opens_at(1)
+
+    def isolated_meanwhile() -> None:
+        breaker.isolate()
+        raise CUT
+
+    with pytest.raises(NetworkError):
+        Pipeline(breaker).call(isolated_meanwhile)
+    assert state_of(breaker) is CircuitState.ISOLATED
+
+
+def test_pipelines_that_share_a_breaker_share_its_circuit() -> None:
+    breaker = breaker_that_opens_at(2)
+    with pytest.raises(NetworkError):
+        Pipeline(breaker, name="one").call(Scripted(CUT))
+    with pytest.raises(NetworkError):
+        Pipeline(breaker, name="two").call(Scripted(CUT))
+    assert state_of(breaker) is CircuitState.OPEN
+
+
+def test_two_breakers_of_the_same_options_are_two() -> None:
+    assert CircuitBreaker("a") != CircuitBreaker("a")
+
+
+def test_a_retry_does_not_wait_for_a_long_break(clock: FakeClock) -> None:
+    """The breaker is there to fail fast; a retry around it must not undo that."""
+    breaker = opened(clock)
+    with pytest.raises(CircuitOpen):
+        Pipeline(Retry(), breaker).call(Scripted("answer"))
+    assert clock.slept == []
+
+
+def test_a_retry_waits_for_a_short_break(clock: FakeClock) -> None:
+    breaker = CircuitBreaker("d", opens_on=ConsecutiveFailures(1), open_for=0.5)
+    fail(breaker)
+    assert Pipeline(Retry(), breaker).call(Scripted("answer")) == "answer"
+    assert clock.slept == [0.5]
+
+
+def test_every_change_and_rejection_is_an_event(clock: FakeClock, heard: list[Event]) -> None:
+    breaker = opened(clock)
+    with pytest.raises(CircuitOpen):
+        succeed(breaker)
+    clock.advance(60)
+    succeed(breaker)
+    breaker.isolate()
+    breaker.isolate()
+    breaker.close()
+    call, hand = ({"pipeline": by, "strategy": "dependency"} for by in ("pipeline", ""))
+    assert heard[0] == CircuitOpened(retry_after=60.0, **call)
+    assert isinstance(heard[1], CallRejected)
+    assert heard[1].retry_after == pytest.approx(60)
+    assert heard[2:] == [
+        CircuitHalfOpened(**call),
+        CircuitClosed(**call),
+        CircuitOpened(retry_after=None, **hand),
+        CircuitClosed(**hand),
+    ]
+
+
+def test_a_listener_may_ask_the_breaker(clock: FakeClock) -> None:
+    """Events are published outside the lock, after the change."""
+    breaker = breaker_that_opens_at(1)
+    seen: list[CircuitState] = []
+    unsubscribe = subscribe(lambda _: seen.append(breaker.state))
+    fail(breaker)
+    unsubscribe()
+    assert seen == [CircuitState.OPEN]
+
+
+async def test_a_stream_counts_when_it_ends() -> None:
+    breaker = breaker_that_opens_at(1)
+    items = Pipeline(breaker).stream(Scripted(["a", CUT]).stream)
+    assert await anext(items) == "a"
+    assert state_of(breaker) is CircuitState.CLOSED
+    with pytest.raises(NetworkError):
+        await anext(items)
+    assert state_of(breaker) is CircuitState.OPEN
+
+
+async def test_a_stream_closed_by_its_consumer_is_no_outcome(clock: FakeClock) -> None:
+    breaker = opened(clock)
+    clock.advance(60)
+    async with aclosing(Pipeline(breaker).stream(Scripted(["a", "b"]).stream)) as items:
+        assert await anext(items) == "a"
+    assert state_of(breaker) is CircuitState.HALF_OPEN
+    succeed(breaker)  # its slot is free
+    assert state_of(breaker) is CircuitState.CLOSED
+
+
+async def test_a_stream_that_is_never_begun_takes_no_slot(clock: FakeClock) -> None:
+    breaker = opened(clock)
+    clock.advance(60)
+    unused = Pipeline(breaker).stream(Scripted(["a"]).stream)
+    succeed(breaker)
+    assert unused is not None
+
+
+def test_all_wrong_options_are_named_together() -> None:
+    with pytest.raises(ValidationErrors) as raised:
+        CircuitBreaker(
+            "",
+            opens_on=5,  # type: ignore[arg-type]
+            open_for=0,
+            probes=0,
+            successes_to_close=0,
+            probe_lease=-1,
+            failures=int,  # type: ignore[arg-type]
+        )
+    assert [problem["field"] for problem in raised.value.errors] == [
+        "name",
+        "opens_on",
+        "open_for",
+        "probes",
+        "successes_to_close",
+        "probe_lease",
+        "failures",
+    ]

@@ -1,0 +1,129 @@
+"""What a type checker must know of the recovery floor. It is checked, not run.
+
+Every ``type: ignore`` stands for a mistake that must be found: an unneeded one is an error itself.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from typing import Any, assert_type
+
+from stormproof.recovery import (
+    Attempt,
+    CircuitBreaker,
+    CircuitState,
+    ConsecutiveFailures,
+    Deadline,
+    Event,
+    FailureRate,
+    Fallback,
+    Pipeline,
+    Retry,
+    RetryGaveUp,
+    attempts,
+    remaining,
+    subscribe,
+)
+
+pipeline = Pipeline(Fallback(value=""), Deadline(30), Retry(), CircuitBreaker("d"), name="ask")
+
+
+# A decorated function keeps its type, whatever its kind.
+
+
+@pipeline
+def sync(question: str, *, top: int = 1) -> list[str]:
+    return [question] * top
+
+
+@pipeline
+async def coroutine(question: str) -> int:
+    return len(question)
+
+
+@pipeline
+async def stream(question: str) -> AsyncGenerator[bytes, None]:
+    yield question.encode()
+
+
+@pipeline
+async def iterator(question: str) -> AsyncIterator[bytes]:
+    yield question.encode()
+
+
+class Client:
+    @pipeline
+    async def ask(self, question: str) -> str:
+        return question
+
+
+assert_type(sync("q", top=2), list[str])
+assert_type(stream("q"), AsyncGenerator[bytes, None])
+assert_type(iterator("q"), AsyncIterator[bytes])
+method: Callable[[str], Coroutine[Any, Any, str]] = Client().ask
+sync(1)  # type: ignore[arg-type]
+sync("q", bottom=1)  # type: ignore[call-arg]
+sync()  # type: ignore[call-arg]
+
+
+async def awaited() -> None:
+    assert_type(await coroutine("q"), int)
+    assert_type(await Client().ask("q"), str)
+    await coroutine(1)  # type: ignore[arg-type]
+    async for item in stream("q"):
+        assert_type(item, bytes)
+
+
+# So do calls through a pipeline.
+
+
+def plain(question: str, top: int = 1) -> list[str]:
+    return [question] * top
+
+
+async def ask(question: str) -> int:
+    return len(question)
+
+
+async def tokens(question: str) -> AsyncIterator[bytes]:
+    yield question.encode()
+
+
+async def through() -> None:
+    assert_type(pipeline.call(plain, "q", top=2), list[str])
+    assert_type(await pipeline.acall(ask, "q"), int)
+    assert_type(pipeline.stream(tokens, "q"), AsyncGenerator[bytes, None])
+    pipeline.call(plain, 1)  # type: ignore[arg-type]
+    pipeline.call(plain)  # type: ignore[call-arg]
+    await pipeline.acall(ask, question=1)  # type: ignore[arg-type]
+    await pipeline.acall(plain, "q")  # type: ignore[arg-type]
+    pipeline.stream(ask, "q")  # type: ignore[arg-type]
+
+
+# Options are checked, and cannot be changed.
+
+Retry(attempts=5, retry_on=(KeyError, ValueError))
+Retry(retry_on=lambda error: bool(error.args))
+Retry(5)  # type: ignore[call-arg]
+Retry(retries=5)  # type: ignore[call-arg]
+Retry(retry_on=KeyboardInterrupt)  # type: ignore[arg-type]
+Retry().attempts = 5  # type: ignore[misc]
+Fallback(plain)
+CircuitBreaker("d", opens_on=FailureRate(0.5))
+CircuitBreaker("d", opens_on=ConsecutiveFailures(3))
+CircuitBreaker("d", opens_on=3)  # type: ignore[arg-type]
+assert_type(CircuitBreaker("d").state, CircuitState)
+assert_type(Deadline.from_header("100"), Deadline | None)
+assert_type(Deadline.to_header(), str | None)
+assert_type(remaining(), float | None)
+assert_type(attempts(ValueError()), tuple[Attempt, ...])
+
+
+# Listeners get events.
+
+
+def listener(event: Event) -> None:
+    if isinstance(event, RetryGaveUp):
+        assert_type(event.attempts, int)
+
+
+assert_type(subscribe(listener), Callable[[], None])
+subscribe(lambda: None)  # type: ignore[misc, arg-type]
