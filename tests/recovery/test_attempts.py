@@ -1,6 +1,7 @@
 """The record that a retry leaves on an error it gave up on."""
 
 import copy
+import dataclasses
 import pickle
 import traceback
 
@@ -79,6 +80,23 @@ def test_an_error_that_cannot_print_itself_is_named_by_its_class(clock: FakeCloc
             raise RuntimeError
 
     assert attempts(given_up(Shy()))[0].error == "Shy"
+
+
+def test_an_error_that_takes_no_attributes_is_passed_on_all_the_same(clock: FakeClock) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(ConnectionError):
+        where: str
+
+    error = given_up(Frozen("here"))
+    assert isinstance(error, Frozen)
+    assert len(attempts(error)) == 3
+    assert error.__notes__[-1] == "gave up: attempts spent"
+
+
+def test_notes_of_others_are_kept(clock: FakeClock) -> None:
+    error = NetworkError(reason="cut")
+    error.add_note("seen from the moon")
+    assert given_up(error).__notes__[0] == "seen from the moon"
 
 
 def test_earlier_attempts_are_told_when_the_last_error_is_not_retriable(clock: FakeClock) -> None:

@@ -15,6 +15,7 @@ from stormproof.recovery import (
     Retry,
     remaining,
 )
+from stormproof.recovery.clock import SystemClock, reset_clock, set_clock
 from stormproof.testing import FakeClock, Scripted, Takes
 
 
@@ -52,6 +53,28 @@ async def test_a_call_in_time_is_left_alone(clock: FakeClock) -> None:
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
+
+
+@pytest.mark.parametrize("form", ["acall", "stream"])
+async def test_a_call_in_time_leaves_no_timer_behind(form: str) -> None:
+    called_off: list[bool] = []
+
+    class Timer:
+        def cancel(self) -> None:
+            called_off.append(True)
+
+    class Clock(SystemClock):
+        def call_later(self, *_: object) -> Timer:  # type: ignore[override]
+            return Timer()
+
+    token = set_clock(Clock())
+    pipeline = Pipeline(Deadline(1))
+    if form == "acall":
+        await pipeline.acall(Scripted("answer").acall)
+    else:
+        assert [item async for item in pipeline.stream(Scripted(["a"]).stream)] == ["a"]
+    reset_clock(token)
+    assert called_off == [True]
 
 
 async def test_an_error_in_time_is_passed_on(clock: FakeClock) -> None:

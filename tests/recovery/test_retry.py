@@ -233,6 +233,23 @@ def test_an_error_object_used_again_is_retried_again(clock: FakeClock) -> None:
     assert len(same.__notes__) == 4
 
 
+def test_an_old_mark_says_nothing_though_others_give_up_meanwhile(clock: FakeClock) -> None:
+    same = NetworkError(reason="one object")
+    with pytest.raises(NetworkError):
+        Pipeline(Retry()).call(Scripted(same))
+    calls: list[int] = []
+
+    def fetch() -> None:
+        calls.append(1)
+        with pytest.raises(ServiceUnavailable):
+            Pipeline(Retry()).call(Scripted(ServiceUnavailable(reason="something else")))
+        raise same
+
+    with pytest.raises(NetworkError):
+        Pipeline(Retry()).call(fetch)
+    assert len(calls) == 3
+
+
 def test_an_error_that_another_filter_selects_is_for_the_outer_retry(clock: FakeClock) -> None:
     fetch = Scripted(KeyError(), KeyError(), "answer")
     inner = Pipeline(Retry(retry_on=ValueError))(fetch)

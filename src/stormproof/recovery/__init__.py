@@ -37,7 +37,7 @@ from stormproof.recovery.failure_counts import ConsecutiveFailures, FailureRate
 from stormproof.recovery.fallback import Fallback
 from stormproof.recovery.pipeline import Pipeline
 from stormproof.recovery.retry import Retry
-from stormproof.recovery.strategy import Strategy
+from stormproof.recovery.strategy import Site, Strategy
 
 __all__ = [
     "Attempt",
@@ -64,6 +64,7 @@ __all__ = [
     "Retry",
     "RetryGaveUp",
     "RetryScheduled",
+    "Site",
     "Strategy",
     "Timer",
     "attempts",

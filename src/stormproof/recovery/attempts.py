@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 from stormproof.errors import redact
 
@@ -86,11 +86,11 @@ def given_up(error: BaseException, since: int) -> bool:
 
 def give_up(error: Exception, tried: Sequence[Attempt], reason: str) -> None:
     """Write on ``error`` what was tried, for programs and, as notes, for people."""
-    _forget(error)
+    # Through its dictionary: an exception may refuse new attributes, as a frozen dataclass does.
+    state = vars(error)
     notes = (*map(str, tried), f"gave up: {reason}")
-    for note in notes:
-        error.add_note(note)
-    vars(error)[_RECORD] = _Record(tuple(tried), records.next(), notes)
+    state["__notes__"] = [*_other_notes(state), *notes]
+    state[_RECORD] = _Record(tuple(tried), records.next(), notes)
 
 
 def describe(error: BaseException) -> str:
@@ -119,8 +119,8 @@ def _found(error: BaseException) -> Iterator[_Record]:
             waiting.extend(one.exceptions)
 
 
-def _forget(error: BaseException) -> None:
-    """Take an older record off, so that an error object used twice does not grow."""
-    record: _Record | None = vars(error).pop(_RECORD, None)
-    if record is not None:
-        error.__notes__ = [note for note in error.__notes__ if note not in record.notes]
+def _other_notes(state: dict[str, Any]) -> list[str]:
+    """Return the notes but for those of an older record: an error used twice does not grow."""
+    record: _Record | None = state.get(_RECORD)
+    ours = record.notes if record else ()
+    return [note for note in state.get("__notes__", ()) if note not in ours]

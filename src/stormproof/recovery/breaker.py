@@ -5,6 +5,7 @@ resilience4j and Polly. A circuit belongs to its breaker: pipelines that share a
 so make one breaker for each dependency.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -104,7 +105,8 @@ class CircuitBreaker(Admission[Pass]):
         else:
             self._circuit.abandoned(given)
 
-    def _reject(self, wait: float | None, pipeline: str) -> CircuitOpen:
+    def _reject(self, seconds: float, pipeline: str) -> CircuitOpen:
+        wait = seconds if seconds < math.inf else None
         if bus.listeners:
             bus.publish(CallRejected(pipeline=pipeline, strategy=self.name, retry_after=wait))
         return CircuitOpen(circuit=self.name, retry_after=wait)

@@ -49,7 +49,7 @@ class Circuit:
         successes_to_close: How many probes must succeed in one period.
         probe_lease: Seconds after which the slot of a probe that has not come back is free.
         rejection: Makes the error for a call that may not be made, from the seconds until one
-            may, None if nobody knows, and whatever the call came with.
+            may, infinite if nobody knows, and whatever the call came with.
         on_transition: Called after each transition, outside the lock, with the new state and
             whatever the outcome came with.
     """
@@ -62,7 +62,7 @@ class Circuit:
         probes: int,
         successes_to_close: int,
         probe_lease: float,
-        rejection: Callable[[float | None, str], Exception],
+        rejection: Callable[[float, str], Exception],
         on_transition: Callable[[CircuitState, str], None],
     ) -> None:
         self._opens_on: Final = opens_on
@@ -95,7 +95,7 @@ class Circuit:
             return free
         now = current_clock().now()
         if now < self._opens_at:
-            raise self._rejected(self._opens_at - now, by)
+            raise self._rejection(self._opens_at - now, by)
         return self._probe(now, by)
 
     def succeeded(self, given: Pass, by: str) -> None:
@@ -168,7 +168,7 @@ class Circuit:
         if half_opened:
             self._on_transition(CircuitState.HALF_OPEN, by)
         if given is None:
-            raise self._rejected(free_at - now, by)
+            raise self._rejection(free_at - now, by)
         return given
 
     def _lease(self, now: float) -> Pass | None:
@@ -189,6 +189,3 @@ class Circuit:
             return False
         self._begin(CircuitState.CLOSED)
         return True
-
-    def _rejected(self, wait: float, by: str) -> Exception:
-        return self._rejection(wait if wait < math.inf else None, by)

@@ -5,7 +5,7 @@ worst member says.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from stormproof.errors import ClientError, StormproofError, translate
 
@@ -31,9 +31,19 @@ def is_filter(value: object) -> bool:
     )
 
 
-class Verdict(NamedTuple):
-    """Whether a call that failed may be made again, and after how many seconds if known."""
+class Verdict(Protocol):
+    """What an error says about another attempt; every error of ours is one."""
 
+    @property
+    def retriable(self) -> bool:
+        """Whether the same call may succeed later."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait before, None if unknown."""
+
+
+class _Worst(NamedTuple):
     retriable: bool
     retry_after: float | None
 
@@ -46,9 +56,8 @@ def verdict(error: Exception) -> Verdict | None:
     if isinstance(error, ExceptionGroup):
         members = [one for one in map(verdict, error.exceptions) if one is not None]
         waits = [one.retry_after for one in members if one.retry_after is not None]
-        return Verdict(all(one.retriable for one in members), max(waits, default=None))
-    ours = _ours(error)
-    return None if ours is None else Verdict(ours.retriable, ours.retry_after)
+        return _Worst(all(one.retriable for one in members), max(waits, default=None))
+    return _ours(error)
 
 
 def blames_callee(error: Exception) -> bool:
