@@ -7,6 +7,7 @@ import pytest
 
 from stormproof.errors import (
     CapacityExceeded,
+    ClientError,
     ConfigurationError,
     DiskFull,
     InvalidRequest,
@@ -118,6 +119,20 @@ def test_the_param_is_bounded_and_free_of_secrets() -> None:
     param = to_wire(InvalidRequest(reason="x", param="sk-12345678" + "x" * 9000))["error"]["param"]
 
     assert param == "[redacted]…"
+
+
+def test_a_param_that_is_no_text_is_left_to_the_details() -> None:
+    """OpenAI's clients expect text or nothing."""
+
+    class FieldFlooded(ClientError):
+        """A field is under water."""
+
+        code = "FIELD_FLOODED"
+        field: int
+
+    body = to_wire(FieldFlooded(field=7))["error"]
+
+    assert (body["param"], body["details"]) == (None, {"field": 7})
 
 
 def test_headers() -> None:
