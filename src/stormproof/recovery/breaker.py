@@ -5,9 +5,9 @@ resilience4j and Polly. A circuit belongs to its breaker: pipelines that share a
 so make one breaker for each dependency.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from stormproof.errors import CircuitOpen, Problems
 from stormproof.recovery.circuit import Circuit, CircuitState, Pass
@@ -106,7 +106,7 @@ class CircuitBreaker(Admission[Pass]):
             self._circuit.abandoned(given)
 
     def _reject(self, seconds: float, pipeline: str) -> CircuitOpen:
-        wait = seconds if seconds < math.inf else None
+        wait = seconds if seconds < inf else None
         if bus.listeners:
             bus.publish(CallRejected(pipeline=pipeline, strategy=self.name, retry_after=wait))
         return CircuitOpen(circuit=self.name, retry_after=wait)
