@@ -56,7 +56,7 @@ class Retry(Strategy):
     max_delay: float = 10.0
     retry_on: ErrorFilter | None = None
     name: str = "retry"
-    matches: Callable[[Exception], bool] | None = field(init=False, repr=False, compare=False)
+    _matches: Callable[[Exception], bool] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         problems = Problems()
@@ -69,7 +69,7 @@ class Retry(Strategy):
         problems.check(fine, "retry_on", "must select errors by class or predicate", "filter")
         problems.raise_if_any("the retry is not valid")
         matches = None if self.retry_on is None else matcher(self.retry_on)
-        object.__setattr__(self, "matches", matches)
+        object.__setattr__(self, "_matches", matches)
 
     @classmethod
     def storage(cls) -> Self:
@@ -203,7 +203,7 @@ class _Run:
     ) -> tuple[float, GiveUpReason | None]:
         """Return the wait before the next attempt, or what stands in its way."""
         retry = self._retry
-        retriable = said.retriable if retry.matches is None else retry.matches(error)
+        retriable = said.retriable if retry._matches is None else retry._matches(error)
         if not retriable:
             return 0.0, GiveUpReason.NOT_RETRIABLE
         if number >= retry.attempts:
