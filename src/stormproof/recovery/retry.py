@@ -68,8 +68,8 @@ class Retry(Strategy):
         fine = self.retry_on is None or is_filter(self.retry_on)
         problems.check(fine, "retry_on", "must select errors by class or predicate", "filter")
         problems.raise_if_any("the retry is not valid")
-        matches = None if self.retry_on is None else matcher(self.retry_on)
-        object.__setattr__(self, "_matches", matches)
+        # Not an option but made from one; the instance is frozen.
+        vars(self)["_matches"] = None if self.retry_on is None else matcher(self.retry_on)
 
     @classmethod
     def storage(cls) -> Self:
