@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,6 +62,8 @@ def _listening(process: subprocess.Popen[str]) -> str:
         seen.append(line)
         found = re.search(r"Listening on (http://\S+)", line)
         if found:
+            # A log that nobody reads would fill its pipe and stop the server.
+            threading.Thread(target=process.stderr.read, daemon=True).start()
             return found[1]
     raise AssertionError("the server did not start:\n" + "".join(seen))
 
