@@ -32,7 +32,7 @@ format: $(VENV)/.dev  ## Format the code and sort its imports
 docs: $(VENV)/.dev  ## Serve the documentation on http://127.0.0.1:8001
 	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
-bench: $(VENV)/.dev  ## Run the benchmarks
+bench: $(VENV)/.bench  ## Run the benchmarks
 	@for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
 
 fuzz: $(VENV)/.dev  ## Send hostile requests to a real server for MINUTES (10)
@@ -50,6 +50,10 @@ $(BIN)/python:
 $(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what serving needs (once; a few minutes) …"
 	@$(PIP) --editable '.[serve]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(PIP) --group bench
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.serve

@@ -58,9 +58,8 @@ def _sections(path: str, command: click.Command) -> Iterator[str]:
         elif record:
             lines.append(f"- `{record[0]}`: {record[1]}")
     yield "\n".join(lines).strip()
-    if isinstance(command, click.Group):
-        for name, child in sorted(command.commands.items()):
-            yield from _sections(f"{path} {name}", child)
+    for name, child in sorted(getattr(command, "commands", {}).items()):
+        yield from _sections(f"{path} {name}", child)
 
 
 def main() -> None:

@@ -8,7 +8,14 @@ answered by the local engine.
 import httpx2
 
 from stormproof.errors import from_wire
-from stormproof.recovery import CircuitBreaker, Fallback, Pipeline, Retry, events
+from stormproof.recovery import (
+    CircuitBreaker,
+    ConsecutiveFailures,
+    Fallback,
+    Pipeline,
+    Retry,
+    subscribe,
+)
 
 DEAD = "http://127.0.0.1:9"
 ALIVE = "http://127.0.0.1:8000"
@@ -31,7 +38,7 @@ def ask_alive(_base_url: str, question: str) -> str:
 patient = Pipeline(Retry(attempts=5), name="alive")
 answering = Pipeline(
     Fallback(ask_alive),
-    CircuitBreaker(failures=2, name="dead"),
+    CircuitBreaker("dead", opens_on=ConsecutiveFailures(2)),
     Retry(attempts=2),
     name="answering",
 )
@@ -39,7 +46,7 @@ answering = Pipeline(
 
 def main() -> None:
     """Ask three questions, and show what happens on the way."""
-    events.subscribe(lambda event: print("   ", event))
+    subscribe(lambda event: print("   ", event))
     for question in ("Name a colour.", "Name a fruit.", "Name a city."):
         print(question)
         print("  →", answering.call(ask, DEAD, question))

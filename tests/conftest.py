@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from stormproof.weights import ModelLibrary
+
 
 @pytest.fixture(scope="session")
 def model_path() -> Path:
@@ -12,6 +14,4 @@ def model_path() -> Path:
     given = os.environ.get("STORMPROOF_TEST_MODEL")
     if given:
         return Path(given)
-    from stormproof.weights import ModelLibrary
-
     return ModelLibrary().pull("smollm2")

@@ -102,7 +102,7 @@ def test_it_survives_a_journey_to_another_process_and_back(
     )
     errors = [raised(error) for error in every_error]
 
-    answer = subprocess.run(  # noqa: S603 - our own interpreter and program
+    answer = subprocess.run(
         [sys.executable, "-c", program], input=pickle.dumps(errors), capture_output=True, check=True
     )
 

@@ -11,7 +11,7 @@ def loaded_by(statement: str) -> set[str]:
     program = (
         f"import sys; before = set(sys.modules); {statement}; print(*(set(sys.modules) - before))"
     )
-    answer = subprocess.run(  # noqa: S603 - our own interpreter and program
+    answer = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, check=True, text=True
     )
     return set(answer.stdout.split())

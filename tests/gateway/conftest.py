@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+
 from support.serving import Server, serving
 
 
@@ -20,14 +21,10 @@ def server(model_path: Path) -> Iterator[Server]:
 def serve(model_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts servers with settings of their own."""
     with ExitStack() as stack:
-        yield lambda *flags, **environ: stack.enter_context(
-            serving(model_path, *flags, **environ)
-        )
+        yield lambda *flags, **environ: stack.enter_context(serving(model_path, *flags, **environ))
 
 
 @pytest.fixture
 def client(server: Server) -> Iterator[httpx2.Client]:
     with server.client() as it:
         yield it
-
-

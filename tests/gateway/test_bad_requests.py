@@ -7,6 +7,7 @@ import http.client
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+
 from support.serving import Server, chat_body
 
 PAGE = Path(__file__).parents[2] / "docs/reference/bad_requests.md"
@@ -52,10 +54,9 @@ def endless(client: httpx2.Client) -> httpx2.Response:
             yield chunk
 
     connection = http.client.HTTPConnection(urlsplit(str(client.base_url)).netloc, timeout=60)
-    try:
+    # It stops listening half-way, as it should; the answer is there to be read.
+    with suppress(BrokenPipeError, ConnectionResetError):
         connection.request("POST", CHAT, body=chunks(), headers=JSON, encode_chunked=True)
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # it stopped listening, as it should; the answer is there to be read
     answer = connection.getresponse()
     response = httpx2.Response(answer.status, headers=answer.getheaders(), content=answer.read())
     connection.close()
@@ -78,7 +79,9 @@ CASES = [
     Case("JSON nested 100,000 deep", raw(b"[" * 100_000), 400, "INVALID_REQUEST"),
     Case("Not a JSON object", raw(b"[1, 2]"), 400, "INVALID_REQUEST"),
     Case("Empty body", raw(b""), 400, "INVALID_REQUEST"),
-    Case("Body that is not JSON", raw(b"a=1", {"content-type": "text/plain"}), 400, "INVALID_REQUEST"),
+    Case(
+        "Body that is not JSON", raw(b"a=1", {"content-type": "text/plain"}), 400, "INVALID_REQUEST"
+    ),
     Case("Half a surrogate pair", raw(b'{"model": "\\ud800"}'), 400, "INVALID_REQUEST"),
     Case("Missing messages", raw(b'{"model": "smollm2"}'), 400, "INVALID_REQUEST", "messages"),
     Case("Empty messages", post(messages=[]), 400, "INVALID_REQUEST", "messages"),
@@ -89,20 +92,56 @@ CASES = [
         "INVALID_REQUEST",
         "messages.0.role",
     ),
-    Case("Wrong type: temperature as text", post(temperature="hot"), 400, "INVALID_REQUEST", "temperature"),
-    Case("Wrong type: max_tokens as true", post(max_tokens=True), 400, "INVALID_REQUEST", "max_tokens"),
+    Case(
+        "Wrong type: temperature as text",
+        post(temperature="hot"),
+        400,
+        "INVALID_REQUEST",
+        "temperature",
+    ),
+    Case(
+        "Wrong type: max_tokens as true",
+        post(max_tokens=True),
+        400,
+        "INVALID_REQUEST",
+        "max_tokens",
+    ),
     Case("Negative temperature", post(temperature=-1), 400, "INVALID_REQUEST", "temperature"),
-    Case("Temperature NaN", raw(b'{"model":"m","messages":[],"temperature":NaN}'), 400, "INVALID_REQUEST"),
+    Case(
+        "Temperature NaN",
+        raw(b'{"model":"m","messages":[],"temperature":NaN}'),
+        400,
+        "INVALID_REQUEST",
+    ),
     Case("max_tokens 0", post(max_tokens=0), 400, "INVALID_REQUEST", "max_tokens"),
-    Case("max_tokens over the server's limit", post(max_tokens=100_000), 400, "INVALID_REQUEST", "max_tokens"),
+    Case(
+        "max_tokens over the server's limit",
+        post(max_tokens=100_000),
+        400,
+        "INVALID_REQUEST",
+        "max_tokens",
+    ),
     Case("n over the server's limit", post(n=100), 400, "INVALID_REQUEST", "n"),
     Case("Unknown field", post(max_token=5), 400, "INVALID_REQUEST", "max_token"),
     Case("stream_options without stream", post(stream_options={}), 400, "INVALID_REQUEST"),
-    Case("Prompt and answer longer than the context", post("word " * 5000), 400, "CONTEXT_TOO_LONG"),
-    Case("Prompt over the limit of characters", post("x" * 150_000), 400, "INVALID_REQUEST", "messages"),
+    Case(
+        "Prompt and answer longer than the context", post("word " * 5000), 400, "CONTEXT_TOO_LONG"
+    ),
+    Case(
+        "Prompt over the limit of characters",
+        post("x" * 150_000),
+        400,
+        "INVALID_REQUEST",
+        "messages",
+    ),
     Case("10-million-character prompt", post("x" * 10_000_000), 413, "PAYLOAD_TOO_LARGE"),
     Case("1 GB body, length not announced", endless, 413, "PAYLOAD_TOO_LARGE"),
-    Case("Unknown model", lambda c: c.post(CHAT, json=chat_body() | {"model": "gpt-9"}), 404, "MODEL_NOT_FOUND"),
+    Case(
+        "Unknown model",
+        lambda c: c.post(CHAT, json=chat_body() | {"model": "gpt-9"}),
+        404,
+        "MODEL_NOT_FOUND",
+    ),
     Case("Unknown route", lambda c: c.get("/v2/chat"), 404, "ROUTE_NOT_FOUND"),
     Case("Wrong method", lambda c: c.get(CHAT), 405, "METHOD_NOT_ALLOWED"),
     Case("Unheard-of method", lambda c: c.request("BREW", CHAT), 400, "INVALID_REQUEST"),
@@ -127,7 +166,7 @@ def test_a_bad_request_gets_one_clear_error(client: httpx2.Client, case: Case) -
 
 def test_every_wrong_field_is_named_at_once(client: httpx2.Client) -> None:
     """Nobody should have to fix a request one error at a time."""
-    fields = {"temperature": 9, "top_p": -1, "n": 0, "stop": [""], "nonsense": 1}
+    fields: dict[str, Any] = {"temperature": 9, "top_p": -1, "n": 0, "stop": [""], "nonsense": 1}
     error = client.post(CHAT, json=chat_body(**fields)).json()["error"]
     named = {problem["field"] for problem in error["details"]["errors"]}
     assert {name.partition(".")[0] for name in named} == set(fields)
@@ -163,27 +202,28 @@ def test_the_client_may_name_the_request(client: httpx2.Client) -> None:
     assert replaced.headers["x-request-id"].startswith("req_")
 
 
+def row(case: Case) -> str:
+    param = f"`{case.param}`" if case.param else ""
+    return f"| {case.what} | {case.status} | `{case.code}` | {param} |"
+
+
 def test_the_page_in_the_docs_is_this_table() -> None:
     """The docs say what the tests above have seen."""
-    rows = [
-        f"| {case.what} | {case.status} | `{case.code}` | {f'`{case.param}`' if case.param else ''} |"
-        for case in [
-            *CASES,
-            Case("Missing or wrong key, where keys are set", raw(b""), 401, "UNAUTHORIZED"),
+    refused = Case("Missing or wrong key, where keys are set", raw(b""), 401, "UNAUTHORIZED")
+    page = "\n".join(
+        [
+            "# Bad requests",
+            "",
+            "What each kind of bad request gets from the server. Every answer is",
+            "[the one error document](../errors.md) with an `x-request-id`; none of these is",
+            "retriable, and `details.errors` names every field that is wrong.",
+            "",
+            "| Request | Status | Code | `param` |",
+            "|---|---|---|---|",
+            *map(row, [*CASES, refused]),
+            "",
         ]
-    ]
-    page = "\n".join([
-        "# Bad requests",
-        "",
-        "What each kind of bad request gets from the server. Every answer is",
-        "[the one error document](../errors.md) with an `x-request-id`; none of these is retriable,",
-        "and `details.errors` names every field that is wrong.",
-        "",
-        "| Request | Status | Code | `param` |",
-        "|---|---|---|---|",
-        *rows,
-        "",
-    ])
+    )
     if os.environ.get("UPDATE_DOCS"):
         PAGE.write_text(page, "utf-8")
     assert PAGE.read_text("utf-8") == page

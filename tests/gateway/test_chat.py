@@ -3,6 +3,7 @@
 import json
 
 import httpx2
+
 from support.serving import chat_body as body
 
 
@@ -72,9 +73,12 @@ def test_several_answers_in_one_stream(client: httpx2.Client) -> None:
 
 def test_a_seed_repeats_an_answer(client: httpx2.Client) -> None:
     """The same seed gives the same answer; another seed gives another."""
-    ask = lambda seed: client.post(  # noqa: E731
-        "/v1/chat/completions", json=body("Tell a story.", temperature=1.5, seed=seed, max_tokens=16)
-    ).json()["choices"][0]["message"]["content"]
+
+    def ask(seed: int) -> str:
+        question = body("Tell a story.", temperature=1.5, seed=seed, max_tokens=16)
+        answer = client.post("/v1/chat/completions", json=question).json()
+        return str(answer["choices"][0]["message"]["content"])
+
     assert ask(7) == ask(7)
     assert ask(7) != ask(8)
 

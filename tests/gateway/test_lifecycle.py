@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+
 from support.serving import Server, chat_body
 
 CHAT = "/v1/chat/completions"
@@ -145,4 +146,3 @@ def test_a_missing_model_says_what_to_do(tmp_path: Path) -> None:
     ended = _fails("--port", "0", "--model", str(tmp_path / "nowhere.gguf"))
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
-

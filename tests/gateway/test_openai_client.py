@@ -1,9 +1,11 @@
 """The official client talks to us, and raises its own exceptions for our errors."""
 
 from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import openai
 import pytest
+
 from support.serving import MODEL, Server
 
 Messages = list[openai.types.chat.ChatCompletionUserMessageParam]
@@ -70,7 +72,10 @@ def test_an_unknown_model_is_its_not_found_error(server: Server) -> None:
 def test_a_wrong_key_is_its_authentication_error(serve: Callable[..., Server]) -> None:
     """401 without the right key; an answer with it; and no key is ever echoed."""
     server = serve(STORMPROOF_API_KEY="right-key-1,right-key-2")
-    with connect(server, "wrong-key") as client, pytest.raises(openai.AuthenticationError) as caught:
+    with (
+        connect(server, "wrong-key") as client,
+        pytest.raises(openai.AuthenticationError) as caught,
+    ):
         client.models.list()
     assert caught.value.code == "UNAUTHORIZED"
     assert "key-1" not in str(caught.value.body)
@@ -106,8 +111,6 @@ def test_a_full_queue_is_its_internal_server_error_with_retry_after(
 
 
 def _ask_until_refused(server: Server) -> None:
-    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-
     def ask() -> None:
         with connect(server) as client:
             client.chat.completions.create(model=MODEL, messages=HI, max_tokens=2)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from stormproof.weights import ModelLibrary
 from support.serving import MODEL, Server, serving
 
 SMALL = ("--max-tokens", "16", "--default-max-tokens", "4")
@@ -47,8 +48,6 @@ def fuzz(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
 
 def main() -> None:
     """Fuzz a server of its own for a number of minutes."""
-    from stormproof.weights import ModelLibrary
-
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     minutes = parser.parse_args().minutes

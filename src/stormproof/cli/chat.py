@@ -19,6 +19,7 @@ def chat(
     prompt: Annotated[
         str | None, typer.Argument(help="Ask this, print the answer, and leave.")
     ] = None,
+    *,
     url: Annotated[
         str, typer.Option(help="Where the server is.", envvar="STORMPROOF_URL")
     ] = "http://127.0.0.1:8000",
@@ -37,7 +38,10 @@ def chat(
     with failures(Console(stderr=True)), _client(url) as client:
         options = {"temperature": temperature, "max_tokens": max_tokens}
         conversation = _Conversation(
-            client, model or _first_model(client), system, {k: v for k, v in options.items() if v is not None}
+            client,
+            model or _first_model(client),
+            system,
+            {k: v for k, v in options.items() if v is not None},
         )
         if prompt is not None:
             _print_answer(console, conversation.ask(prompt))
@@ -82,7 +86,7 @@ def _converse(console: Console, conversation: _Conversation) -> None:
     console.print(f"[bold]{conversation.model}[/] · {_HELP}", style="dim")
     while True:
         try:
-            text = console.input("[bold cyan]›[/] ").strip()
+            text = console.input("[bold cyan]>[/] ").strip()
         except EOFError:
             console.print()
             return

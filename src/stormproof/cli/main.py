@@ -27,7 +27,7 @@ app.command()(errors)
 app.add_typer(model.app, name="model")
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the signature is Typer's
+def _show_version(wanted: bool) -> None:
     if wanted:
         print(f"stormproof {__version__}")
         raise typer.Exit

@@ -21,7 +21,7 @@ class StepBatch:
         slots: KV slot each new token is written to: ``block * block_size + offset``. [rows]
         query_lengths: New tokens per sequence. [sequences]
         context_lengths: Tokens in the cache once this step's are written. [sequences]
-        block_tables: Physical blocks of each sequence in order. [sequences][blocks]
+        block_tables: Physical blocks of each sequence, in order. [sequences, blocks]
     """
 
     token_ids: list[int]

@@ -90,9 +90,7 @@ class Edge:
         seconds = time.perf_counter() - exchange.started
         route = getattr(scope.get("route"), "path", "(none)")
         method = scope["method"] if scope["method"] in _METHODS else "(other)"
-        self._metrics.answered(
-            route=route, method=method, status=exchange.status, seconds=seconds
-        )
+        self._metrics.answered(route=route, method=method, status=exchange.status, seconds=seconds)
         code = scope["state"].get("error_code")
         if code:
             self._metrics.failed(code)
@@ -151,4 +149,3 @@ class _BoundedBody:
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
-

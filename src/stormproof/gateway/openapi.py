@@ -5,7 +5,6 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 
-
 class ErrorBody(BaseModel):
     """The inside of the one wire form; see the error reference."""
 
@@ -56,4 +55,3 @@ EVENT_STREAM: Final[dict[int | str, dict[str, Any]]] = {
         },
     },
 }
-

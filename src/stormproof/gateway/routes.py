@@ -128,7 +128,9 @@ class Routes:
         if first is None:
             return Response(status_code=_CLIENT_GONE)
         return StreamingResponse(
-            _events(request, job, first, pieces), media_type="text/event-stream", headers=sse.HEADERS
+            _events(request, job, first, pieces),
+            media_type="text/event-stream",
+            headers=sse.HEADERS,
         )
 
 

@@ -81,9 +81,7 @@ class _Sampling(_Labels):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     stop: (
         Annotated[str, Field(min_length=1, max_length=256)]
-        | Annotated[
-            list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=16)
-        ]
+        | Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=16)]
         | None
     ) = None
     max_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None

@@ -216,7 +216,7 @@ def test_a_full_queue_is_unavailable_for_now(caught: Caught) -> None:
 def test_a_subprocess_that_takes_too_long_says_how_long(caught: Caught) -> None:
     """The limit is kept."""
     waits_for_input = [sys.executable, "-c", "input()"]
-    with subprocess.Popen(waits_for_input, stdin=subprocess.PIPE) as child:  # noqa: S603
+    with subprocess.Popen(waits_for_input, stdin=subprocess.PIPE) as child:
         error = caught(lambda: child.wait(timeout=0.001))
         child.kill()
     assert isinstance(error, DeadlineExceeded)
