@@ -209,16 +209,21 @@ async def test_draining_lets_running_answers_end_and_refuses_new_ones(
     serve: Serve, gate: Gate
 ) -> None:
     llm = serve(gate)
-    reader = asyncio.create_task(read(llm.stream([65], GREEDY)))
-    await asyncio.to_thread(gate.entered.wait)
+    stream = llm.stream([65], GREEDY)
+    gate.open(1)
+    await anext(stream)
     drained = asyncio.create_task(llm.drain(grace=600))
     await asyncio.sleep(0)  # lets the draining begin
     with pytest.raises(ServiceUnavailable) as caught:
         await read(llm.stream([65], GREEDY))
     assert caught.value.retry_after
+    for _ in range(3):
+        gate.open(1)
+        await anext(stream)
+        assert not drained.done()
     gate.open()
     await drained
-    assert (await reader).text == "A" * 8
+    assert (await read(stream)).text == "A" * 4
     assert all_blocks_are_free(llm)
 
 

@@ -130,6 +130,15 @@ def test_answers_are_the_same_alone_and_in_a_cache_too_small_for_all(script: Scr
         assert together[seq_id] == ask(make_core(script), bytes(prompt), params)
 
 
+def test_a_seeded_answer_can_be_continued_from_any_of_its_tokens() -> None:
+    whole = ask(make_core(noisy), b"?", SamplingParams(seed=4, max_tokens=12))
+    prompt = [*b"?", *whole.token_ids[:5]]
+    core = make_core(noisy)
+    core.add(prompt, SamplingParams(seed=4, max_tokens=7))
+    [rest] = drain(core).values()
+    assert rest.token_ids == whole.token_ids[5:]
+
+
 def test_a_request_without_a_seed_gets_one_of_its_own() -> None:
     params = SamplingParams(max_tokens=20)
     seeds = itertools.count(5)

@@ -12,6 +12,7 @@ Three rules make it certain that every sequence ends:
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stormproof.engine.blocks import BlockAllocator
@@ -116,41 +117,44 @@ class Scheduler:
         raise CapacityExceeded(resource=resource, limit=limit, retry_after=wait)
 
     def schedule(self) -> list[Chunk]:
-        """Decide on the next step; empty only if there is nothing to do."""
-        spare = self._limits.step_tokens - len(self.running)
+        """Decide on the next step; empty only if there is nothing to do.
+
+        Sequences start only while the budget lasts, so at most the newest one is still reading its
+        prompt: all before it need one token each, and there is a token for everybody.
+        """
+        self._extend_running()
+        budget = self._limits.step_tokens
         chunks: list[Chunk] = []
-        position = 0
-        while position < len(self.running):  # which loses its tail when blocks run out
-            sequence = self.running[position]
-            if self._extend(sequence):
-                # One token is certain for everybody; the spare ones go to the oldest first.
-                chunks.append(Chunk(sequence, min(sequence.pending, 1 + spare)))
-                spare -= chunks[-1].length - 1
-                position += 1
-        budget = self._limits.step_tokens - sum(chunk.length for chunk in chunks)
-        chunks.extend(self._start_waiting(budget))
+        for sequence in self._taking_part():
+            chunks.append(Chunk(sequence, min(sequence.pending, budget)))
+            budget -= chunks[-1].length
+            if not budget:
+                break
         return chunks
 
-    def _extend(self, sequence: Sequence) -> bool:
-        """Give a running sequence the block for its newest token; False if it lost them all."""
-        while self._missing_blocks(sequence) > self._allocator.free:
-            newest = self.running[-1]
-            self._preempt(newest)
-            if newest is sequence:
-                return False
-        sequence.blocks += self._allocator.allocate(self._missing_blocks(sequence))
-        return True
-
-    def _start_waiting(self, budget: int) -> list[Chunk]:
-        started: list[Chunk] = []
-        while self.waiting and budget and self._can_start(self.waiting[0]):
+    def _taking_part(self) -> Iterator[Sequence]:
+        """Yield what runs, then start what waits for as long as more is asked for."""
+        yield from tuple(self.running)
+        while self.waiting and self._can_start(self.waiting[0]):
             sequence = self.waiting.popleft()
             sequence.transition(SequenceState.RUNNING)
-            sequence.blocks += self._allocator.allocate(self._missing_blocks(sequence))
+            self._extend(sequence)
             self.running.append(sequence)
-            started.append(Chunk(sequence, min(sequence.pending, budget)))
-            budget -= started[-1].length
-        return started
+            yield sequence
+
+    def _extend_running(self) -> None:
+        """Give each running sequence the block for its newest token, at the cost of the newest."""
+        for sequence in tuple(self.running):
+            while sequence.state is SequenceState.RUNNING and not self._extend(sequence):
+                self._preempt(self.running[-1])
+
+    def _extend(self, sequence: Sequence) -> bool:
+        """Give a sequence the blocks that its tokens lack, if so many are free."""
+        missing = self._missing_blocks(sequence)
+        if missing > self._allocator.free:
+            return False
+        sequence.blocks += self._allocator.allocate(missing)
+        return True
 
     def _can_start(self, sequence: Sequence) -> bool:
         """Say whether there is a place, and blocks for all its tokens.
