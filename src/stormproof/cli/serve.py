@@ -83,11 +83,11 @@ def _log(settings: Settings, console: Console) -> None:
     )
     plain = "%(asctime)s %(levelname)s %(name)s %(message)s"
     logging.basicConfig(
-        level=settings.log_level.upper(),
+        level=logging.WARNING,
         format="%(message)s" if console.is_terminal else plain,
         handlers=[handler],
     )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("stormproof").setLevel(settings.log_level.upper())
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:

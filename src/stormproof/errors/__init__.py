@@ -56,6 +56,7 @@ The tree, each leaf with its code and HTTP status::
     │   ├── ConfigurationError              CONFIGURATION_ERROR 500
     │   ├── DeadlineExceeded                TIMEOUT_ERROR 504
     │   ├── StorageError                    STORAGE_ERROR 500
+    │   │   └── StorageRefused              STORAGE_REFUSED 500
     │   ├── DatabaseError                   DATABASE_ERROR 503
     │   ├── CacheError                      CACHE_ERROR 500
     │   ├── SerializationError              SERIALIZATION_ERROR 500
@@ -78,13 +79,15 @@ The tree, each leaf with its code and HTTP status::
         ├── ParsingError                    PARSING_ERROR 502
         ├── NetworkError                    NETWORK_ERROR 502
         │   ├── ConnectionLost              CONNECTION_LOST 502
-        │   └── ProtocolError               PROTOCOL_ERROR 502
+        │   ├── ProtocolError               PROTOCOL_ERROR 502
+        │   └── UntrustedPeer               UNTRUSTED_PEER 502
         ├── WeightServerError               WEIGHT_SERVER_ERROR 502
         ├── IntegrityError                  INTEGRITY_ERROR 502
         ├── VectorStoreError                VECTOR_STORE_ERROR 502
         ├── EmbeddingError                  EMBEDDING_ERROR 502
         ├── ToolError                       TOOL_ERROR 502
         └── ThirdPartyError                 THIRD_PARTY_ERROR 502
+            └── ThirdPartyRefused           THIRD_PARTY_REFUSED 502
 """
 
 from stormproof.errors.client_errors import (
@@ -142,7 +145,9 @@ from stormproof.errors.external_errors import (
     ProviderRefused,
     ProviderUnauthorized,
     ThirdPartyError,
+    ThirdPartyRefused,
     ToolError,
+    UntrustedPeer,
     VectorStoreError,
     WeightServerError,
 )
@@ -166,6 +171,7 @@ from stormproof.errors.platform_errors import (
     RetrieverError,
     SerializationError,
     StorageError,
+    StorageRefused,
     TensorError,
     TokenizationError,
 )
@@ -275,15 +281,18 @@ __all__ = [
     "Severity",
     "SplitterError",
     "StorageError",
+    "StorageRefused",
     "StormproofError",
     "TaskNotFound",
     "TensorError",
     "ThirdPartyError",
+    "ThirdPartyRefused",
     "TokenizationError",
     "ToolError",
     "ToolNotFound",
     "Unauthorized",
     "UnsupportedMediaType",
+    "UntrustedPeer",
     "UserNotFound",
     "ValidationError",
     "ValidationErrors",

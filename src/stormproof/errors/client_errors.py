@@ -171,7 +171,7 @@ class ModelNotFound(NotFound):
 
     code = "MODEL_NOT_FOUND"
     template = "no model {model!r}; available: {available}"
-    remedy = "Use one of the names in details.available, or GET /v1/models."
+    remedy = "Use one of the names in details.available."
 
     model: str
     available: Sequence[str] = ()
@@ -300,10 +300,14 @@ class PayloadTooLarge(ClientError):
 
     code = "PAYLOAD_TOO_LARGE"
     http_status = 413
-    template = "the body has more than {limit} bytes"
+    template = "the body is too large"
     remedy = "Send less, or raise max_body_bytes on the server."
 
-    limit: int
+    limit: int | None = None
+
+    def describe(self) -> str:
+        """Name the limit, if it is known."""
+        return super().describe() + (f": at most {self.limit} bytes" if self.limit else "")
 
 
 class UnsupportedMediaType(ClientError):

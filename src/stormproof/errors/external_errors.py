@@ -100,6 +100,17 @@ class ProtocolError(NetworkError):
     remedy = "Check that the address is the right service and no proxy rewrites the traffic."
 
 
+class UntrustedPeer(NetworkError):
+    """The other side could not prove who it is."""
+
+    code = "UNTRUSTED_PEER"
+    severity = Severity.CRITICAL
+    retriable = False
+    remedy = "Check the address and the certificates that this machine trusts; nothing was sent."
+
+    reason: str = "the certificate is not trusted"
+
+
 class WeightServerError(ExternalError):
     """A weight server is unreachable or broken."""
 
@@ -165,3 +176,12 @@ class ThirdPartyError(ExternalError):
     service: str = "a third party"
     status_code: int | None = None
     reason: Internal[str | None] = None
+
+
+class ThirdPartyRefused(ThirdPartyError):
+    """An external service understood and said no: what was asked for is not there."""
+
+    code = "THIRD_PARTY_REFUSED"
+    retriable = False
+    template = "{service} refused"
+    remedy = "Change the request; the service answered, and will answer the same again."

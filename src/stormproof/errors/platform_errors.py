@@ -78,6 +78,14 @@ class StorageError(PlatformError):
         return super().describe() + (f": {self.reason}" if self.reason else "")
 
 
+class StorageRefused(StorageError):
+    """A file system said no: missing, forbidden, read-only, or not of that kind."""
+
+    code = "STORAGE_REFUSED"
+    retriable = False
+    remedy = "Check the path and its permissions; the same call will fail again."
+
+
 class DatabaseError(PlatformError):
     """A database did not do what it was asked."""
 

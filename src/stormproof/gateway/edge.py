@@ -26,6 +26,9 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _CLIENT_GONE: Final = 499
 """The status that is counted, and never sent, when the client left before there was an answer."""
 
+_PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
+"""Asked every few seconds by machines; logged only at debug level."""
+
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -94,8 +97,15 @@ class Edge:
         code = scope["state"].get("error_code")
         if code:
             self._metrics.failed(code)
-        logger.info(
-            "%s %s %s -> %s in %.3fs", exchange.request_id, method, route, exchange.status, seconds
+        level = logging.DEBUG if route in _PROBES else logging.INFO
+        logger.log(
+            level,
+            "%s %s %s -> %s in %.3fs",
+            exchange.request_id,
+            method,
+            route,
+            exchange.status,
+            seconds,
         )
 
 

@@ -17,6 +17,7 @@ from stormproof.errors import (
     ServiceUnavailable,
     StormproofError,
     ThirdPartyError,
+    ThirdPartyRefused,
     to_wire,
     translate,
 )
@@ -40,7 +41,7 @@ async def failure_of(url: str, **options: Any) -> StormproofError:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (404, ThirdPartyError),
+        (404, ThirdPartyRefused),
         (429, RateLimitExceeded),
         (500, ThirdPartyError),
         (503, ServiceUnavailable),

@@ -13,6 +13,7 @@ from stormproof.errors import (
     InvalidRequest,
     ModelNotFound,
     NetworkError,
+    PayloadTooLarge,
     ProviderError,
     ProviderOverloaded,
     ProviderUnauthorized,
@@ -55,7 +56,7 @@ def error_body(kind: str, message: str = "as it is", code: str | None = None) ->
         (402, error_body("billing_error"), QuotaExhausted),
         (403, error_body("permission_error"), ProviderUnauthorized),
         (404, error_body("not_found_error", "model: claude-9"), ModelNotFound),
-        (413, error_body("request_too_large"), InvalidRequest),
+        (413, error_body("request_too_large"), PayloadTooLarge),
         (429, error_body("rate_limit_error"), RateLimitExceeded),
         (
             429,

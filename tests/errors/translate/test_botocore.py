@@ -16,7 +16,7 @@ from stormproof.errors import (
     QuotaExhausted,
     RateLimitExceeded,
     ServiceUnavailable,
-    StorageError,
+    StorageRefused,
     StormproofError,
     ThirdPartyError,
     to_wire,
@@ -54,8 +54,8 @@ def refusal(code: str) -> bytes:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ((404, "NoSuchKey"), StorageError),
-        ((404, "NoSuchBucket"), StorageError),
+        ((404, "NoSuchKey"), StorageRefused),
+        ((404, "NoSuchBucket"), StorageRefused),
         ((403, "AccessDenied"), ProviderUnauthorized),
         ((400, "ExpiredToken"), ProviderUnauthorized),
         ((503, "SlowDown"), RateLimitExceeded),

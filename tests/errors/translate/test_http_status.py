@@ -20,6 +20,7 @@ from stormproof.errors import (
     ServiceUnavailable,
     StormproofError,
     ThirdPartyError,
+    ThirdPartyRefused,
 )
 from stormproof.errors.translate.http_status import Answer, answered
 
@@ -34,12 +35,12 @@ from stormproof.errors.translate.http_status import Answer, answered
         (401, ProviderUnauthorized, ProviderUnauthorized),
         (402, QuotaExhausted, QuotaExhausted),
         (403, ProviderUnauthorized, ProviderUnauthorized),
-        (404, InvalidRequest, ThirdPartyError),
+        (404, InvalidRequest, ThirdPartyRefused),
         (405, InvalidRequest, InvalidRequest),
         (408, DeadlineExceeded, DeadlineExceeded),
         (409, Conflict, Conflict),
-        (410, InvalidRequest, ThirdPartyError),
-        (413, InvalidRequest, InvalidRequest),
+        (410, InvalidRequest, ThirdPartyRefused),
+        (413, PayloadTooLarge, PayloadTooLarge),
         (418, InvalidRequest, InvalidRequest),
         (422, InvalidRequest, InvalidRequest),
         (425, ProviderOverloaded, ServiceUnavailable),
@@ -78,7 +79,7 @@ def test_a_status_alone_decides_when_nothing_else_is_told(
         (None, "server_error", ProviderError),
         (None, "invalid_request_error", InvalidRequest),
         (403, "invalid_request_error", ProviderUnauthorized),
-        (413, "rate_limit_exceeded", InvalidRequest),
+        (413, "rate_limit_exceeded", PayloadTooLarge),
     ],
 )
 def test_a_precise_code_speaks_louder_than_the_status_and_a_coarse_one_softer(

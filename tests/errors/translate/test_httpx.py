@@ -22,6 +22,7 @@ from stormproof.errors import (
     ServiceUnavailable,
     StormproofError,
     ThirdPartyError,
+    ThirdPartyRefused,
     to_wire,
     translate,
 )
@@ -43,7 +44,7 @@ def fetch(status: int, headers: dict[str, str] | None = None) -> httpx.Response:
         (302, ProtocolError),
         (400, InvalidRequest),
         (401, ProviderUnauthorized),
-        (404, ThirdPartyError),
+        (404, ThirdPartyRefused),
         (429, RateLimitExceeded),
         (500, ThirdPartyError),
         (503, ServiceUnavailable),

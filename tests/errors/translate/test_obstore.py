@@ -12,7 +12,7 @@ from stormproof.errors import (
     ConfigurationError,
     Conflict,
     ProviderUnauthorized,
-    StorageError,
+    StorageRefused,
     StormproofError,
     to_wire,
 )
@@ -26,7 +26,7 @@ def test_a_missing_object_is_a_storage_error_without_its_name(
     """Obstore raises the builtin FileNotFoundError for it."""
     for store in (MemoryStore(), LocalStore(tmp_path)):
         error = caught(lambda store=store: obstore.get(store, "private-name"))  # type: ignore[misc]
-        assert type(error) is StorageError
+        assert type(error) is StorageRefused
         assert "private-name" not in str(to_wire(error))
 
 

@@ -17,7 +17,7 @@ from stormproof.errors import (
     ProtocolError,
     RateLimitExceeded,
     StormproofError,
-    ThirdPartyError,
+    ThirdPartyRefused,
     translate,
 )
 
@@ -66,7 +66,9 @@ async def test_a_message_too_big_closes_the_connection() -> None:
     assert type(translate(PayloadTooBig(100, 10))) is PayloadTooLarge
 
 
-@pytest.mark.parametrize(("status", "expected"), [(429, RateLimitExceeded), (404, ThirdPartyError)])
+@pytest.mark.parametrize(
+    ("status", "expected"), [(429, RateLimitExceeded), (404, ThirdPartyRefused)]
+)
 async def test_a_refused_handshake_is_an_answer(
     status: int, expected: type[StormproofError], server: Any
 ) -> None:

@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from stormproof.errors.external_errors import ConnectionLost, NetworkError, ProtocolError
+from stormproof.errors.external_errors import ConnectionLost, ProtocolError, UntrustedPeer
 from stormproof.errors.platform_errors import ConfigurationError, DeadlineExceeded
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.http_status import THIRD_PARTY, Answer, answered
 from stormproof.errors.translate.lookup import Maker, Table, control_flow
-from stormproof.errors.translate.network_reason import network_reason
+from stormproof.errors.translate.network_reason import network_reason, unreachable
 from stormproof.errors.translate.reading import header_map, integer, message, read
 from stormproof.errors.translate.stdlib import bug
 
@@ -19,10 +19,6 @@ def _status(exc: Any) -> StormproofError:
 
 def _timed_out(operation: str) -> Maker:
     return lambda _: DeadlineExceeded(operation=operation)
-
-
-def _unreachable(reason: str) -> Maker:
-    return lambda exc: NetworkError(reason=network_reason(exc, reason))
 
 
 def _lost(reason: str) -> Maker:
@@ -47,17 +43,17 @@ def _not_an_address(_exc: Any) -> StormproofError:
 
 TABLE: Final[Table] = {
     # The client.
-    "aiohttp.ClientError": _unreachable("the request failed"),
-    "aiohttp.ClientConnectionError": _unreachable("the connection failed"),
+    "aiohttp.ClientError": unreachable("the request failed"),
+    "aiohttp.ClientConnectionError": unreachable("the connection failed"),
     "aiohttp.ClientConnectionResetError": _lost("closed by the other side"),
-    "aiohttp.ClientConnectorCertificateError": _broken("the certificate is not trusted"),
-    "aiohttp.ClientConnectorDNSError": _unreachable("the name does not resolve"),
-    "aiohttp.ClientConnectorError": _unreachable("could not connect"),
+    "aiohttp.ClientConnectorCertificateError": lambda _: UntrustedPeer(),
+    "aiohttp.ClientConnectorDNSError": unreachable("the name does not resolve"),
+    "aiohttp.ClientConnectorError": unreachable("could not connect"),
     "aiohttp.ClientConnectorSSLError": _broken("TLS could not be agreed"),
-    "aiohttp.ClientHttpProxyError": _unreachable("the proxy refused"),
+    "aiohttp.ClientHttpProxyError": unreachable("the proxy refused"),
     "aiohttp.ClientOSError": _lost("closed by the other side"),
     "aiohttp.ClientPayloadError": _payload,
-    "aiohttp.ClientProxyConnectionError": _unreachable("the proxy is not there"),
+    "aiohttp.ClientProxyConnectionError": unreachable("the proxy is not there"),
     "aiohttp.ClientResponseError": _status,
     "aiohttp.ClientSSLError": _broken("TLS could not be agreed"),
     "aiohttp.ConnectionTimeoutError": _timed_out("connect"),
@@ -68,13 +64,13 @@ TABLE: Final[Table] = {
     "aiohttp.NonHttpUrlClientError": _not_an_address,
     "aiohttp.NonHttpUrlRedirectClientError": _broken("redirected away from HTTP"),
     "aiohttp.RedirectClientError": _broken("redirected to no address"),
-    "aiohttp.ServerConnectionError": _unreachable("the connection failed"),
+    "aiohttp.ServerConnectionError": unreachable("the connection failed"),
     "aiohttp.ServerDisconnectedError": _lost("closed without a response"),
-    "aiohttp.ServerFingerprintMismatch": _broken("the certificate is not the expected one"),
+    "aiohttp.ServerFingerprintMismatch": lambda _: UntrustedPeer(),
     "aiohttp.ServerTimeoutError": _timed_out("read"),
     "aiohttp.SocketTimeoutError": _timed_out("read"),
     "aiohttp.TooManyRedirects": _broken("too many redirects"),
-    "aiohttp.UnixClientConnectorError": _unreachable("could not connect"),
+    "aiohttp.UnixClientConnectorError": unreachable("could not connect"),
     "aiohttp.UploadAbortedError": _lost("the upload was cut short"),
     "aiohttp.WSMessageTypeError": _broken("another type of WebSocket message came"),
     "aiohttp.WSServerHandshakeError": _status,

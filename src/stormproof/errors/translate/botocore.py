@@ -6,20 +6,19 @@ from typing import Any, Final
 from stormproof.errors.external_errors import (
     ConnectionLost,
     IntegrityError,
-    NetworkError,
     ProtocolError,
     ProviderUnauthorized,
 )
 from stormproof.errors.platform_errors import (
     ConfigurationError,
     DeadlineExceeded,
-    StorageError,
+    StorageRefused,
 )
 from stormproof.errors.resource_errors import ServiceUnavailable
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.http_status import Answer, answered
 from stormproof.errors.translate.lookup import Maker, Table
-from stormproof.errors.translate.network_reason import network_reason
+from stormproof.errors.translate.network_reason import network_reason, unreachable
 from stormproof.errors.translate.reading import (
     header_map,
     identifier,
@@ -69,7 +68,7 @@ def _refused(exc: Any) -> StormproofError:
     response = read(exc, "response")
     code = identifier(read(response, "Error", "Code"))
     if code in _NO_SUCH_OBJECT:
-        return StorageError(reason="no such object or bucket")
+        return StorageRefused(reason="no such object or bucket")
     metadata = read(response, "ResponseMetadata")
     status = integer(read(metadata, "HTTPStatusCode"))
     return answered(
@@ -95,10 +94,6 @@ def _misconfigured(_exc: Any) -> StormproofError:
 
 def _timed_out(operation: str) -> Maker:
     return lambda _: DeadlineExceeded(operation=operation)
-
-
-def _unreachable(reason: str) -> Maker:
-    return lambda exc: NetworkError(reason=network_reason(exc, reason))
 
 
 def _lost(exc: Any) -> StormproofError:
@@ -132,11 +127,11 @@ TABLE: Final[Table] = {
     "botocore.ConnectTimeoutError": _timed_out("connect"),
     "botocore.ReadTimeoutError": _timed_out("read"),
     "botocore.ConnectionClosedError": _lost,
-    "botocore.ConnectionError": _unreachable("the connection failed"),
-    "botocore.EndpointConnectionError": _unreachable("could not connect"),
-    "botocore.HTTPClientError": _unreachable("the request failed"),
+    "botocore.ConnectionError": unreachable("the connection failed"),
+    "botocore.EndpointConnectionError": unreachable("could not connect"),
+    "botocore.HTTPClientError": unreachable("the request failed"),
     "botocore.IncompleteReadError": _lost,
-    "botocore.ProxyConnectionError": _unreachable("the proxy is not there"),
+    "botocore.ProxyConnectionError": unreachable("the proxy is not there"),
     "botocore.ResponseStreamingError": _lost,
     "botocore.SSLError": _broken("TLS could not be agreed"),
     # What arrived is not what was meant.

@@ -18,6 +18,7 @@ from stormproof.errors.external_errors import (
     ProviderRefused,
     ProviderUnauthorized,
     ThirdPartyError,
+    ThirdPartyRefused,
 )
 from stormproof.errors.platform_errors import DeadlineExceeded
 from stormproof.errors.resource_errors import (
@@ -111,7 +112,9 @@ def _refused_content(answer: Answer) -> StormproofError:
 
 def _not_found(answer: Answer) -> StormproofError:
     if not answer.serves_models:
-        return _failed(answer)
+        return ThirdPartyRefused(
+            service=answer.service, status_code=answer.status, reason=answer.internal
+        )
     named = _MODEL.search(answer.said or "")
     if named:
         return ModelNotFound(model=named["quoted"] or named["bare"])
@@ -128,7 +131,7 @@ def _conflict(answer: Answer) -> StormproofError:
 
 def _too_large(answer: Answer) -> StormproofError:
     limit = _BYTES.search(answer.said or "")
-    return PayloadTooLarge(limit=int(limit[1])) if limit else _refused_request(answer)
+    return context_too_long(answer.said) or PayloadTooLarge(limit=int(limit[1]) if limit else None)
 
 
 def _rate_limited(answer: Answer) -> StormproofError:

@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from stormproof.errors.external_errors import ConnectionLost, NetworkError, ProtocolError
+from stormproof.errors.external_errors import ConnectionLost, ProtocolError
 from stormproof.errors.platform_errors import ConfigurationError, DeadlineExceeded
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.http_status import THIRD_PARTY, Answer, answered
 from stormproof.errors.translate.lookup import Maker, Table
-from stormproof.errors.translate.network_reason import network_reason
+from stormproof.errors.translate.network_reason import network_reason, unreachable
 from stormproof.errors.translate.reading import header_map, integer, message, read, seconds
 from stormproof.errors.translate.stdlib import bug
 
@@ -24,10 +24,6 @@ def _timed_out(operation: str, limit: str) -> Maker:
         return DeadlineExceeded(operation=operation, timeout=timeout)
 
     return make
-
-
-def _unreachable(reason: str) -> Maker:
-    return lambda exc: NetworkError(reason=network_reason(exc, reason))
 
 
 def _lost(exc: Any) -> StormproofError:
@@ -51,22 +47,22 @@ def _not_an_address(_exc: Any) -> StormproofError:
 
 _MAKERS: Final[Table] = {
     "CloseError": _lost,
-    "ConnectError": _unreachable("could not connect"),
+    "ConnectError": unreachable("could not connect"),
     "ConnectTimeout": _timed_out("connect", "connect"),
     "CookieConflict": bug,
     "DecodingError": _broken("the body does not decode"),
-    "HTTPError": _unreachable("the request failed"),
+    "HTTPError": unreachable("the request failed"),
     "HTTPStatusError": _status,
     "InvalidURL": _not_an_address,
     "LocalProtocolError": _broken("the request is not valid HTTP"),
-    "NetworkError": _unreachable("the connection failed"),
+    "NetworkError": unreachable("the connection failed"),
     "PoolTimeout": _timed_out("waiting for a free connection", "pool"),
     "ProtocolError": _broken("not HTTP"),
-    "ProxyError": _unreachable("the proxy failed"),
+    "ProxyError": unreachable("the proxy failed"),
     "ReadError": _lost,
     "ReadTimeout": _timed_out("read", "read"),
     "RemoteProtocolError": _remote_protocol,
-    "RequestError": _unreachable("the request failed"),
+    "RequestError": unreachable("the request failed"),
     "RequestNotRead": bug,
     "ResponseNotRead": bug,
     "StreamClosed": bug,
@@ -74,7 +70,7 @@ _MAKERS: Final[Table] = {
     "StreamError": bug,
     "TimeoutException": _timed_out("the request", "read"),
     "TooManyRedirects": _broken("too many redirects"),
-    "TransportError": _unreachable("the connection failed"),
+    "TransportError": unreachable("the connection failed"),
     "UnsupportedProtocol": _not_an_address,
     "WriteError": _lost,
     "WriteTimeout": _timed_out("write", "write"),

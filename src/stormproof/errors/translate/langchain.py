@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from stormproof.errors.client_errors import InvalidRequest, PromptError, ValidationError
 from stormproof.errors.external_errors import (
-    NetworkError,
     ParsingError,
     ToolError,
     VectorStoreError,
@@ -14,7 +13,7 @@ from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.context_length import context_too_long
 from stormproof.errors.translate.http_status import Answer, answered
 from stormproof.errors.translate.lookup import Maker, Table, maker_in, table_of
-from stormproof.errors.translate.network_reason import network_reason
+from stormproof.errors.translate.network_reason import unreachable
 from stormproof.errors.translate.reading import message
 from stormproof.errors.translate.stdlib import bug
 
@@ -33,10 +32,6 @@ def _model(status: int) -> Maker:
         return answered(Answer("the model provider", status, said=message(exc), serves_models=True))
 
     return make
-
-
-def _unreachable(exc: Any) -> StormproofError:
-    return NetworkError(reason=network_reason(exc, "the model provider cannot be reached"))
 
 
 def _context_overflow(exc: Any) -> StormproofError:
@@ -75,7 +70,7 @@ TABLE: Final[Table] = {
     "langchain_core.ContextOverflowError": _context_overflow,
     "langchain_core.ModelAPIError": _model(500),
     "langchain_core.ModelAuthenticationError": _model(401),
-    "langchain_core.ModelConnectionError": _unreachable,
+    "langchain_core.ModelConnectionError": unreachable("the model provider cannot be reached"),
     "langchain_core.ModelError": _model(500),
     "langchain_core.ModelInvalidRequestError": _model(400),
     "langchain_core.ModelNotFoundError": _model(404),

@@ -3,9 +3,10 @@
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from stormproof.errors.external_errors import NetworkError, UntrustedPeer
 from stormproof.errors.translate.reading import integer, message, read
 
 _DEEPEST: Final = 8
@@ -28,6 +29,21 @@ def network_reason(exc: BaseException, otherwise: str) -> str:
     """
     reasons = (_reason(link) for link in _chain(exc))
     return next(filter(None, reasons), otherwise)
+
+
+def unreachable(otherwise: str) -> Callable[[Any], NetworkError]:
+    """Return a maker of the error for a connection that could not be made.
+
+    Args:
+        otherwise: The reason when nothing more precise is found behind the exception.
+    """
+
+    def make(exc: Any) -> NetworkError:
+        reason = network_reason(exc, otherwise)
+        untrusted = reason == _BY_CLASS["SSLCertVerificationError"]
+        return UntrustedPeer() if untrusted else NetworkError(reason=reason)
+
+    return make
 
 
 def errno_of(exc: Any) -> int | None:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from stormproof.errors.client_errors import Conflict
 from stormproof.errors.external_errors import ProviderUnauthorized
-from stormproof.errors.platform_errors import ConfigurationError, StorageError
+from stormproof.errors.platform_errors import ConfigurationError, StorageError, StorageRefused
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.lookup import Maker, Table
 from stormproof.errors.translate.stdlib import bug
@@ -32,7 +32,7 @@ TABLE: Final[Table] = {
     "obstore.AlreadyExistsError": _conflict("the object exists already"),
     "obstore.InvalidPathError": bug,
     "obstore.JoinError": bug,
-    "obstore.NotFoundError": _storage("no such object"),
+    "obstore.NotFoundError": lambda _: StorageRefused(reason="no such object"),
     "obstore.NotModifiedError": _conflict("the object has not changed"),
     "obstore.NotSupportedError": bug,
     "obstore.PermissionDeniedError": _refused("permission denied"),

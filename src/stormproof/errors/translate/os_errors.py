@@ -5,16 +5,22 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from stormproof.errors.external_errors import ConnectionLost, NetworkError
+from stormproof.errors.external_errors import ConnectionLost
 from stormproof.errors.platform_errors import (
     ConfigurationError,
     DeadlineExceeded,
     InternalError,
     StorageError,
+    StorageRefused,
 )
 from stormproof.errors.resource_errors import DiskFull, OutOfMemory, ServiceUnavailable
 from stormproof.errors.root import StormproofError
-from stormproof.errors.translate.network_reason import errno_of, network_reason, plain_reason
+from stormproof.errors.translate.network_reason import (
+    errno_of,
+    network_reason,
+    plain_reason,
+    unreachable,
+)
 from stormproof.errors.translate.reading import read, text
 
 
@@ -42,6 +48,10 @@ def _storage_failed(exc: Any, number: int | None) -> StormproofError:
     return StorageError(reason=reason, path=_path(exc))
 
 
+def _storage_refused(exc: Any, number: int | None) -> StormproofError:
+    return StorageRefused(reason=plain_reason(number or errno.EACCES), path=_path(exc))
+
+
 def _disk_full(exc: Any, _number: int | None) -> StormproofError:
     return DiskFull(path=_path(exc))
 
@@ -59,7 +69,7 @@ def _address_in_use(_exc: Any, _number: int | None) -> StormproofError:
 
 
 def _unreachable(exc: Any, _number: int | None) -> StormproofError:
-    return NetworkError(reason=network_reason(exc, "no connection"))
+    return unreachable("no connection")(exc)
 
 
 def _connection_lost(exc: Any, _number: int | None) -> StormproofError:
@@ -72,7 +82,21 @@ def _timed_out(_exc: Any, _number: int | None) -> StormproofError:
 
 _Meaning = Callable[[Any, int | None], StormproofError]
 
+_REFUSALS: Final = (
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.ENOTEMPTY,
+    errno.EPERM,
+    errno.EROFS,
+)
+
 _BY_ERRNO: Final[Mapping[int | None, _Meaning]] = {
+    **dict.fromkeys(_REFUSALS, _storage_refused),
     errno.EADDRINUSE: _address_in_use,
     errno.EADDRNOTAVAIL: _unreachable,
     errno.ECONNABORTED: _connection_lost,

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from stormproof.errors.client_errors import Conflict
 from stormproof.errors.external_errors import (
-    NetworkError,
     ProtocolError,
     ProviderUnauthorized,
     ThirdPartyError,
@@ -13,16 +12,12 @@ from stormproof.errors.platform_errors import CacheError, DeadlineExceeded
 from stormproof.errors.resource_errors import ServiceUnavailable
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.lookup import Maker, Table
-from stormproof.errors.translate.network_reason import network_reason
+from stormproof.errors.translate.network_reason import unreachable
 from stormproof.errors.translate.stdlib import bug
 
 
 def _failed(operation: str) -> Maker:
     return lambda _: CacheError(operation=operation)
-
-
-def _unreachable(exc: Any) -> StormproofError:
-    return NetworkError(reason=network_reason(exc, "the connection to redis failed"))
 
 
 def _timed_out(_exc: Any) -> StormproofError:
@@ -54,7 +49,7 @@ def _administration_failed(_exc: Any) -> StormproofError:
 TABLE: Final[Table] = {
     "redis.RedisError": _failed("operation"),
     # Getting there.
-    "redis.ConnectionError": _unreachable,
+    "redis.ConnectionError": unreachable("the connection to redis failed"),
     "redis.TimeoutError": _timed_out,
     "redis.InvalidResponse": _broken,
     "redis.BusyLoadingError": _unavailable("redis is still loading its data"),

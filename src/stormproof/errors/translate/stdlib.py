@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from stormproof.errors.client_errors import Conflict
-from stormproof.errors.external_errors import ConnectionLost, NetworkError, ProtocolError
+from stormproof.errors.external_errors import ConnectionLost, ProtocolError
 from stormproof.errors.platform_errors import (
     DatabaseError,
     DeadlineExceeded,
@@ -15,7 +15,7 @@ from stormproof.errors.resource_errors import DiskFull, OutOfMemory, ServiceUnav
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.http_status import THIRD_PARTY, Answer, answered
 from stormproof.errors.translate.lookup import Maker, Table, control_flow
-from stormproof.errors.translate.network_reason import network_reason
+from stormproof.errors.translate.network_reason import network_reason, unreachable
 from stormproof.errors.translate.os_errors import os_error
 from stormproof.errors.translate.reading import (
     header_map,
@@ -75,10 +75,6 @@ def _lost(reason: str) -> Maker:
 
 def _broken(reason: str) -> Maker:
     return lambda exc: ProtocolError(reason=network_reason(exc, reason))
-
-
-def _unreachable(reason: str) -> Maker:
-    return lambda exc: NetworkError(reason=network_reason(exc, reason))
 
 
 def _busy(reason: str) -> Maker:
@@ -141,8 +137,8 @@ TABLE: Final[Table] = {
     "multiprocessing.TimeoutError": lambda _: DeadlineExceeded(),
     "subprocess.TimeoutExpired": _subprocess_timed_out,
     # The network.
-    "socket.gaierror": _unreachable("the name does not resolve"),
-    "socket.herror": _unreachable("the name does not resolve"),
+    "socket.gaierror": unreachable("the name does not resolve"),
+    "socket.herror": unreachable("the name does not resolve"),
     "ssl.SSLError": _broken("TLS could not be agreed"),
     "ssl.SSLEOFError": lambda _: ConnectionLost(),
     "ssl.SSLZeroReturnError": lambda _: ConnectionLost(),
@@ -151,7 +147,7 @@ TABLE: Final[Table] = {
     "http.RemoteDisconnected": _lost("closed without a response"),
     "urllib.ContentTooShortError": _lost("the response ended early"),
     "urllib.HTTPError": _http_error,
-    "urllib.URLError": _unreachable("the address cannot be opened"),
+    "urllib.URLError": unreachable("the address cannot be opened"),
     # Databases, as PEP 249 names their errors.
     "sqlite3.Error": database_failed,
     "sqlite3.IntegrityError": database_conflict,

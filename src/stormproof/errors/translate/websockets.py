@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 from stormproof.errors.client_errors import PayloadTooLarge
-from stormproof.errors.external_errors import ConnectionLost, NetworkError, ProtocolError
+from stormproof.errors.external_errors import ConnectionLost, ProtocolError
 from stormproof.errors.platform_errors import ConfigurationError
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.http_status import THIRD_PARTY, Answer, answered
 from stormproof.errors.translate.lookup import Maker, Table
-from stormproof.errors.translate.network_reason import network_reason
+from stormproof.errors.translate.network_reason import network_reason, unreachable
 from stormproof.errors.translate.reading import header_map, integer, read
 from stormproof.errors.translate.stdlib import bug
 
@@ -37,7 +37,7 @@ def _broken(reason: str) -> Maker:
 
 
 def _proxy_failed(exc: Any) -> StormproofError:
-    return NetworkError(reason=network_reason(exc, "the proxy failed"))
+    return unreachable("the proxy failed")(exc)
 
 
 def _not_an_address(_exc: Any) -> StormproofError:
