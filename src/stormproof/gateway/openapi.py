@@ -51,7 +51,13 @@ EVENT_STREAM: Final[dict[int | str, dict[str, Any]]] = {
         "description": "The answer; with `stream: true` as server-sent events.",
         "content": {
             "application/json": {"schema": {"type": "object"}},
-            "text/event-stream": {"schema": {"type": "string"}},
+            "text/event-stream": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+                    "required": ["data"],
+                }
+            },
         },
     },
 }
