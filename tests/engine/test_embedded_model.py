@@ -17,8 +17,8 @@ from stormproof.engine import (
     Output,
     SamplingParams,
     Tokenizer,
-    TorchRunner,
 )
+from stormproof.engine.runner import TorchRunner
 from stormproof.errors import ConfigurationError, ModelLoadError
 
 BLOCKS = 256

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormproof.engine.sampler import Draw, Sampled, sample
+from stormproof.engine.draw import Draw, Sampled
+from stormproof.engine.sampler import sample
 from stormproof.engine.sampling import SamplingParams
 from stormproof.errors import TensorError
 

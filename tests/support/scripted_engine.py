@@ -1,7 +1,7 @@
 """A scripted model behind the real engine, for making any situation on demand."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -9,8 +9,11 @@ import torch
 from stormproof.engine.architecture import Family, ModelConfig
 from stormproof.engine.batch import StepBatch
 from stormproof.engine.core import EngineCore
+from stormproof.engine.draw import Draw, Sampled
+from stormproof.engine.sampler import sample
 from stormproof.engine.settings import EngineConfig
 from stormproof.engine.tokenizer import Tokenizer
+from stormproof.errors import TensorError
 
 EOS = 256
 VOCAB = 257
@@ -45,7 +48,14 @@ class ScriptedRunner:
         self._block_size = block_size
         self._cache = [-1] * (num_blocks * block_size)
 
-    def forward(self, batch: StepBatch) -> torch.Tensor:
+    def step(
+        self, batch: StepBatch, draws: Sequence[Draw | None]
+    ) -> list[Sampled | TensorError | None]:
+        logits = self._read(batch)
+        pairs = zip(logits, draws, strict=True)
+        return [sample(row[None], [draw])[0] if draw else None for row, draw in pairs]
+
+    def _read(self, batch: StepBatch) -> torch.Tensor:
         assert len(set(batch.slots)) == len(batch.slots)
         for slot, token in zip(batch.slots, batch.token_ids, strict=True):
             self._cache[slot] = token

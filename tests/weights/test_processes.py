@@ -21,9 +21,7 @@ def pulling(mirror: Mirror, tmp_path: Path) -> subprocess.Popen[str]:
     tests = Path(support.__file__).parent.parent
     program = f"import sys; sys.path.insert(0, {str(tests)!r}); import support.mirror as m"
     command = [sys.executable, "-c", f"{program}; m.pull_aloud()", mirror.url]
-    return subprocess.Popen(
-        [*command, str(tmp_path / "models")], stdout=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([*command, str(tmp_path / "models")], stdout=subprocess.PIPE, text=True)
 
 
 def read_until(process: subprocess.Popen[str], stage: Stage, done: int = 0) -> None:

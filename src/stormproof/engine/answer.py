@@ -3,8 +3,8 @@
 from collections.abc import Set as AbstractSet
 
 from stormproof.engine.detokenizer import Detokenizer
+from stormproof.engine.draw import Sampled
 from stormproof.engine.output import Output
-from stormproof.engine.sampler import Sampled
 from stormproof.engine.sequence import FinishReason, Sequence
 from stormproof.engine.stop import StopFilter
 from stormproof.errors import StormproofError

@@ -8,13 +8,13 @@ from typing import Final, Self
 
 from stormproof.engine.core import EngineCore
 from stormproof.engine.engine_thread import EngineThread
+from stormproof.engine.loading import Progress
 from stormproof.engine.mailbox import Mailbox
 from stormproof.engine.output import Output
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.settings import EngineConfig
 from stormproof.engine.start import start_core
 from stormproof.engine.stats import EngineStats
-from stormproof.engine.transformer_loading import Progress
 from stormproof.errors import ServiceUnavailable, StormproofError
 
 # About how long a replacement takes to start.

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Sequence
 
     from stormproof.engine.architecture import ModelConfig
+    from stormproof.engine.draw import Draw, Sampled
+    from stormproof.errors import TensorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,19 @@ class ModelRunner(Protocol):
 
     config: ModelConfig
 
-    def forward(self, batch: StepBatch) -> torch.Tensor:
-        """Writes the batch into the KV cache and predicts each sequence's next token.
+    def step(
+        self, batch: StepBatch, draws: Sequence[Draw | None]
+    ) -> Sequence[Sampled | TensorError | None]:
+        """Write the batch into the KV cache and choose the next tokens.
+
+        A step that raises has changed nothing that matters: the same rows may be given again.
 
         Args:
             batch: Rows whose blocks the caller owns; no slot may appear twice.
+            draws: How to choose the token after each sequence's last row; None where the rest of
+                a prompt is still to come. [sequences]
 
         Returns:
-            float32 logits of each sequence's last row. [sequences, vocab]
+            What was chosen, or the error of a sequence whose scores are not numbers. [sequences]
         """
         ...

@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from torch import Tensor
-
 from stormproof.engine.answer import Answer
 from stormproof.engine.batch import ModelRunner
 from stormproof.engine.blocks import BlockAllocator
 from stormproof.engine.detokenizer import Detokenizer
+from stormproof.engine.draw import Draw, Sampled
 from stormproof.engine.output import Output
-from stormproof.engine.sampler import Draw, Sampled, sample
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.scheduler import Chunk, Scheduler
 from stormproof.engine.sequence import FinishReason
@@ -167,29 +165,17 @@ class EngineCore:
         if not chunks:
             return []
         try:
-            return self._forward(chunks)
+            return self._run(chunks)
         except Exception as error:  # noqa: BLE001 - one request must not take others with it
             if len(chunks) == 1:
                 return [translate(error)]
         half = len(chunks) // 2
         return self._read(chunks[:half]) + self._read(chunks[half:])
 
-    def _forward(self, chunks: list[Chunk]) -> list[Sampled | StormproofError | None]:
+    def _run(self, chunks: list[Chunk]) -> list[Sampled | StormproofError | None]:
         """Read chunks and choose a token for each that reaches the end of its sequence."""
-        logits = self._runner.forward(step_batch(chunks, self._block_size))
-        complete = [row for row, chunk in enumerate(chunks) if chunk.is_last]
-        results: list[Sampled | StormproofError | None] = [None] * len(chunks)
-        for row, sampled in zip(complete, self._sample(logits, chunks, complete), strict=True):
-            results[row] = sampled
-        return results
-
-    def _sample(
-        self, logits: Tensor, chunks: list[Chunk], rows: list[int]
-    ) -> Sequence[Sampled | StormproofError]:
-        if not rows:
-            return []
-        wanted = logits if len(rows) == len(chunks) else logits[rows]
-        return sample(wanted, [_draw(chunks[row].sequence) for row in rows])
+        draws = [_draw(chunk.sequence) if chunk.is_last else None for chunk in chunks]
+        return list(self._runner.step(step_batch(chunks, self._block_size), draws))
 
     def _apply(
         self, chunk: Chunk, result: Sampled | StormproofError | None

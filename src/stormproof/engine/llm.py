@@ -5,12 +5,12 @@ from contextlib import suppress
 from typing import Any, Self
 
 from stormproof.engine.core import EngineCore
+from stormproof.engine.loading import Progress
 from stormproof.engine.output import Output
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.sequence import FinishReason
 from stormproof.engine.settings import EngineConfig
 from stormproof.engine.start import start_core
-from stormproof.engine.transformer_loading import Progress
 from stormproof.errors import CapacityExceeded, SequenceNotFound, StormproofError
 
 Prompt = str | Sequence[int]

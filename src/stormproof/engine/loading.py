@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from stormproof.errors import ModelLoadError, OutOfMemory, StormproofError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+Progress: TypeAlias = Callable[[float], None]
+"""Told the fraction of the work that is done, from 0 to 1."""
 
 
 class Unusable(Exception):

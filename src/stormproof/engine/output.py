@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from stormproof.engine.sampler import TokenLogprobs
+from stormproof.engine.draw import TokenLogprobs
 from stormproof.engine.sequence import FinishReason
 from stormproof.errors import StormproofError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import torch
 
@@ -12,19 +12,20 @@ from stormproof.engine.attention import attend, padding, plan
 from stormproof.engine.checkpoint import Checkpoint, open_checkpoint
 from stormproof.engine.kv_cache import KVCache
 from stormproof.engine.loading import loading
-from stormproof.engine.transformer_loading import Progress, load_transformer
+from stormproof.engine.sampler import sample
+from stormproof.engine.transformer_loading import load_transformer
 from stormproof.errors import OutOfMemory, TensorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from stormproof.engine.architecture import ModelConfig
     from stormproof.engine.batch import StepBatch
+    from stormproof.engine.draw import Draw, Sampled
+    from stormproof.engine.loading import Progress
+    from stormproof.engine.settings import Device, DType
     from stormproof.engine.transformer import Transformer
-
-Device = Literal["auto", "cpu", "cuda"]
-DType = Literal["auto", "float32", "bfloat16", "float16"]
 
 _DTYPES: Final = {
     "float32": torch.float32,
@@ -118,6 +119,25 @@ class TorchRunner:
             )
         return cls(transformer, cache)
 
+    def step(
+        self, batch: StepBatch, draws: Sequence[Draw | None]
+    ) -> list[Sampled | TensorError | None]:
+        """Writes the batch into the cache and chooses the next tokens; see `ModelRunner`.
+
+        Raises:
+            OutOfMemory: The batch does not fit.
+            TensorError: The batch contradicts itself, or the device failed.
+        """
+        logits = self.forward(batch)
+        asked = [(row, draw) for row, draw in enumerate(draws) if draw is not None]
+        chosen: list[Sampled | TensorError | None] = [None] * len(draws)
+        if asked:
+            rows = [row for row, _ in asked]
+            wanted = logits if len(rows) == len(draws) else logits[rows]
+            for row, found in zip(rows, sample(wanted, [draw for _, draw in asked]), strict=True):
+                chosen[row] = found
+        return chosen
+
     def forward(self, batch: StepBatch) -> torch.Tensor:
         """Writes the batch into the cache and predicts each sequence's next token.
 
@@ -161,6 +181,11 @@ class TorchRunner:
 
     def _tensor(self, numbers: list[int]) -> torch.Tensor:
         return torch.tensor(numbers, device=self._device)
+
+
+def number_bytes(device: Device, dtype: DType) -> int:
+    """The bytes that a number takes in a runner that is loaded with these settings."""
+    return _dtype(dtype, _device(device)).itemsize
 
 
 def _device(name: Device) -> torch.device:

@@ -14,8 +14,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from stormproof.engine.draw import Draw, Sampled, TokenLogprobs
 from stormproof.engine.randomness import uniform
-from stormproof.engine.sampling import SamplingParams
 from stormproof.errors import TensorError
 
 _LEAST_TEMPERATURE: Final = 1e-5
@@ -23,46 +23,6 @@ _LEAST_TEMPERATURE: Final = 1e-5
 _NUCLEUS_GUESS: Final = 256
 # Few enough for their temporaries to stay in a CPU's cache; with more, memory costs most of it.
 _ROWS_AT_ONCE: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """What the choice of one token depends on, beside the logits.
-
-    Attributes:
-        params: How to choose.
-        seed: Seed of the sequence.
-        position: Position the token will have in the sequence.
-        generated: Tokens generated before, for the penalties.
-    """
-
-    params: SamplingParams
-    seed: int
-    position: int
-    generated: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TokenLogprobs:
-    """Log probabilities at one position, as the model gave them before any parameter was applied.
-
-    Attributes:
-        token_id: The token that was chosen.
-        logprob: Its log probability.
-        top: The most probable tokens with theirs, best first.
-    """
-
-    token_id: int
-    logprob: float
-    top: tuple[tuple[int, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """A chosen token, with log probabilities if they were asked for."""
-
-    token_id: int
-    logprobs: TokenLogprobs | None = None
 
 
 def sample(logits: Tensor, draws: Sequence[Draw]) -> list[Sampled | TensorError]:

@@ -1,11 +1,13 @@
 """What an engine is started with."""
 
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
-from stormproof.engine.runner import Device, DType
 from stormproof.engine.scheduler import SchedulerLimits
 from stormproof.errors import ConfigurationError
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+DType: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 _POSITIVE: Final = (
     "block_size",

@@ -1,18 +1,12 @@
 """From settings to an engine that can answer."""
 
 from pathlib import Path
-from typing import Final
 
 from stormproof.engine.architecture import ModelConfig
-from stormproof.engine.checkpoint import open_checkpoint
 from stormproof.engine.core import EngineCore
-from stormproof.engine.runner import TorchRunner
+from stormproof.engine.loading import Progress
 from stormproof.engine.settings import EngineConfig
-from stormproof.engine.transformer_loading import Progress
 from stormproof.errors import ConfigurationError
-
-_WIDEST_NUMBER: Final = 4
-_NUMBER_BYTES: Final = {"bfloat16": 2, "float16": 2}
 
 
 def start_core(config: EngineConfig, *, progress: Progress | None = None) -> EngineCore:
@@ -27,10 +21,16 @@ def start_core(config: EngineConfig, *, progress: Progress | None = None) -> Eng
         ModelLoadError: The model cannot be used.
         OutOfMemory: It and its cache do not fit.
     """
+    # What computes is heavy: programs that only speak of an engine do without it.
+    from stormproof.engine.checkpoint import open_checkpoint  # noqa: PLC0415
+    from stormproof.engine.runner import TorchRunner, number_bytes  # noqa: PLC0415
+
     path = Path(config.model).expanduser()
     checkpoint = open_checkpoint(path)
     tokenizer = checkpoint.tokenizer()
-    num_blocks = config.num_blocks or blocks_within(config, checkpoint.config)
+    num_blocks = config.num_blocks or blocks_within(
+        config, checkpoint.config, number_bytes(config.device, config.dtype)
+    )
     runner = TorchRunner.from_checkpoint(
         checkpoint,
         name=path.name,
@@ -43,17 +43,17 @@ def start_core(config: EngineConfig, *, progress: Progress | None = None) -> Eng
     return EngineCore(runner, tokenizer, config, num_blocks=num_blocks)
 
 
-def blocks_within(config: EngineConfig, model: ModelConfig) -> int:
+def blocks_within(config: EngineConfig, model: ModelConfig, number_bytes: int) -> int:
     """Count the cache blocks that ``cache_bytes`` hold, but no more than could ever be used.
 
     Args:
         config: The memory, and how many sequences share it.
         model: What a token's keys and values are made of.
+        number_bytes: What one of their numbers takes.
 
     Raises:
         ConfigurationError: It holds none.
     """
-    number_bytes = _NUMBER_BYTES.get(config.dtype, _WIDEST_NUMBER)
     token_bytes = 2 * model.layers * model.kv_heads * model.head_dim * number_bytes
     blocks = config.cache_bytes // (config.block_size * token_bytes)
     if not blocks:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,10 +10,10 @@ from stormproof.engine.loading import Unusable
 from stormproof.engine.transformer import Layer, Linear, Norm, Transformer
 
 if TYPE_CHECKING:
-    from stormproof.engine.checkpoint import Checkpoint
+    from collections.abc import Sequence
 
-Progress = Callable[[float], None]
-"""Told the fraction of the work that is done, from 0 to 1."""
+    from stormproof.engine.checkpoint import Checkpoint
+    from stormproof.engine.loading import Progress
 
 
 def load_transformer(

@@ -1,0 +1,46 @@
+"""What is asked of a sampler for one token, and what it answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stormproof.engine.sampling import SamplingParams
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What the choice of one token depends on, beside the logits.
+
+    Attributes:
+        params: How to choose.
+        seed: Seed of the sequence.
+        position: Position the token will have in the sequence.
+        generated: Tokens generated before, for the penalties.
+    """
+
+    params: SamplingParams
+    seed: int
+    position: int
+    generated: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprobs:
+    """Log probabilities at one position, as the model gave them before any parameter was applied.
+
+    Attributes:
+        token_id: The token that was chosen.
+        logprob: Its log probability.
+        top: The most probable tokens with theirs, best first.
+    """
+
+    token_id: int
+    logprob: float
+    top: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A chosen token, with log probabilities if they were asked for."""
+
+    token_id: int
+    logprobs: TokenLogprobs | None = None
