@@ -23,7 +23,7 @@ check: $(VENV)/.dev  ## Lint, type-check, hold the architecture, build the docs 
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry src
-	@$(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 format: $(VENV)/.dev  ## Format the code and sort its imports
 	@$(BIN)/ruff check --select I --fix --quiet .
