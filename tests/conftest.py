@@ -1,11 +1,15 @@
 """What tests of every floor share."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from stormproof.weights import ModelLibrary
+from support.serving import Server, serving
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +19,23 @@ def model_path() -> Path:
     if given:
         return Path(given)
     return ModelLibrary().pull("smollm2")
+
+
+@pytest.fixture(scope="session")
+def server(model_path: Path) -> Iterator[Server]:
+    """A server that all tests of a worker share."""
+    with serving(model_path, "--max-body-bytes", "200000", "--max-prompt-chars", "100000") as it:
+        yield it
+
+
+@pytest.fixture
+def serve(model_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers with settings of their own."""
+    with ExitStack() as stack:
+        yield lambda *flags, **environ: stack.enter_context(serving(model_path, *flags, **environ))
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx2.Client]:
+    with server.client() as it:
+        yield it

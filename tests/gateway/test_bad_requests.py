@@ -173,10 +173,10 @@ def test_every_wrong_field_is_named_at_once(client: httpx2.Client) -> None:
 
 
 def test_a_missing_key_is_refused(serve: Callable[..., Server]) -> None:
-    """401 with a challenge, on every route under /v1/, and on no other."""
+    """401 with a challenge everywhere but on the probes and the docs."""
     server = serve(STORMPROOF_API_KEY="secret-key")
     with server.client() as client:
-        for path in ("/v1/models", CHAT, "/v1/nowhere"):
+        for path in ("/v1/models", CHAT, "/v1/nowhere", "/", "/%761/models"):
             response = client.get(path)
             assert response.status_code == 401
             assert response.json()["error"]["code"] == "UNAUTHORIZED"

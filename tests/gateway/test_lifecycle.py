@@ -146,3 +146,11 @@ def test_a_missing_model_says_what_to_do(tmp_path: Path) -> None:
     ended = _fails("--port", "0", "--model", str(tmp_path / "nowhere.gguf"))
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
+
+
+def test_the_docs_need_nobody_elses_server(client: httpx2.Client) -> None:
+    """The page, its scripts and the schema all come from here."""
+    page = client.get("/docs").text
+    assert "cdn" not in page
+    assert client.get("/docs-assets/swagger-ui-bundle.js").status_code == 200
+    assert "/v1/chat/completions" in client.get("/openapi.json").json()["paths"]

@@ -1,6 +1,7 @@
 """The application: routes, health, metrics, and the edge around them."""
 
 from fastapi import FastAPI, Response
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp
 
@@ -10,7 +11,7 @@ from stormproof.gateway.edge import Edge
 from stormproof.gateway.keys import Keyring, read_keys
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.metrics import Metrics
-from stormproof.gateway.openapi import ERRORS
+from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
 from stormproof.gateway.routes import Routes
 from stormproof.gateway.settings import Settings
 from stormproof.version import __version__
@@ -41,7 +42,13 @@ def create_app(
         StorageError: The file of keys cannot be read.
     """
     metrics = Metrics(engine.stats)
-    app = FastAPI(title="Stormproof", version=__version__, description=_DESCRIPTION)
+    app = FastAPIOffline(
+        title="Stormproof",
+        version=__version__,
+        description=_DESCRIPTION,
+        redoc_url=None,
+        static_url=DOCS_ASSETS,
+    )
     app.include_router(Routes(engine, settings, model_name=model_name).router())
     _add_probes(app, lifecycle, metrics)
     wire_errors.install(app)

@@ -18,6 +18,7 @@ from stormproof.errors import PayloadTooLarge, ServiceUnavailable
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.metrics import Metrics
+from stormproof.gateway.openapi import DOCS_ASSETS
 from stormproof.gateway.wire_errors import respond
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,10 @@ _CLIENT_GONE: Final = 499
 _PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
 """Asked every few seconds by machines; logged only at debug level."""
 
+_OPEN: Final = (*sorted(_PROBES), "/docs", "/openapi.json", DOCS_ASSETS)
+"""Where everyone may go, also while the server drains. Everywhere else is closed, so that a new
+route is born closed."""
+
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -37,7 +42,7 @@ class Edge:
 
     Args:
         app: What serves the request.
-        keyring: Who may call the routes under ``/v1/``.
+        keyring: Who may call everything but the probes and the docs.
         lifecycle: Whether new work is still accepted.
         metrics: Where answers are counted.
         max_body_bytes: Larger bodies are refused, before they are read where the client says so.
@@ -81,7 +86,7 @@ class Edge:
 
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        if scope["path"].startswith("/v1/"):
+        if not scope["path"].startswith(_OPEN):
             self._keyring.check(headers.get("authorization"))
             if self._lifecycle.draining:
                 raise ServiceUnavailable(reason="the server is shutting down", retry_after=1.0)

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict
 
 
@@ -29,6 +30,14 @@ class ErrorDocument(BaseModel):
 
     error: ErrorBody
 
+
+DOCS_ASSETS: Final = "/docs-assets"
+"""Where the interactive docs find their scripts: here, not on somebody's server."""
+
+BEARER: Final = HTTPBearer(
+    auto_error=False, description="Needed where the server was started with keys."
+)
+"""Tells the schema of the keys; the edge of the server checks them."""
 
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": ErrorDocument, "description": description}

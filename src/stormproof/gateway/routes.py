@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 from fastapi.responses import StreamingResponse
 
 from stormproof.engine import AsyncLLM, Output
@@ -15,7 +15,7 @@ from stormproof.errors import ModelNotFound
 from stormproof.gateway import sse
 from stormproof.gateway.answers import AnswerFormat, ChatFormat, TextFormat
 from stormproof.gateway.generation import Choice, collect, generate
-from stormproof.gateway.openapi import ERRORS, EVENT_STREAM
+from stormproof.gateway.openapi import BEARER, ERRORS, EVENT_STREAM
 from stormproof.gateway.prompts import Prompts
 from stormproof.gateway.schema import ChatRequest, CompletionRequest
 from stormproof.gateway.settings import Settings
@@ -53,7 +53,7 @@ class Routes:
 
     def router(self) -> APIRouter:
         """Return the routes, ready to be included in an application."""
-        router = APIRouter(prefix="/v1", responses=ERRORS)
+        router = APIRouter(prefix="/v1", responses=ERRORS, dependencies=[Security(BEARER)])
         router.add_api_route("/models", self.models, methods=["GET"])
         router.add_api_route("/models/{model:path}", self.model, methods=["GET"])
         for path, endpoint in (
