@@ -5,6 +5,8 @@ find that out, the circuit opens, and from then on nobody waits for the dead one
 answered by the local engine.
 """
 
+import sys
+
 import httpx2
 
 from stormproof.errors import from_wire
@@ -18,7 +20,7 @@ from stormproof.recovery import (
 )
 
 DEAD = "http://127.0.0.1:9"
-ALIVE = "http://127.0.0.1:8000"
+ALIVE = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
 
 
 def ask(base_url: str, question: str) -> str:
@@ -47,7 +49,8 @@ answering = Pipeline(
 def main() -> None:
     """Ask three questions, and show what happens on the way."""
     subscribe(lambda event: print("   ", event))
-    for question in ("Name a colour.", "Name a fruit.", "Name a city."):
+    for country in ("France", "Italy", "Japan"):
+        question = f"What is the capital of {country}?"
         print(question)
         print("  →", answering.call(ask, DEAD, question))
 

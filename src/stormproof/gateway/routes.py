@@ -1,39 +1,20 @@
 """The OpenAI-compatible routes."""
 
-import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from fastapi import APIRouter, Request, Response, Security
-from fastapi.responses import StreamingResponse
 
-from stormproof.engine import AsyncLLM, Output
+from stormproof.engine import AsyncLLM
 from stormproof.errors import ModelNotFound
-from stormproof.gateway import sse
-from stormproof.gateway.answers import AnswerFormat, ChatFormat, TextFormat
-from stormproof.gateway.generation import Choice, collect, generate
+from stormproof.gateway.answers import ChatFormat, TextFormat
+from stormproof.gateway.delivery import Job, deliver_stream, deliver_whole
+from stormproof.gateway.generation import Choice, generate
 from stormproof.gateway.openapi import BEARER, ERRORS, EVENT_STREAM
 from stormproof.gateway.prompts import Prompts
 from stormproof.gateway.schema import ChatRequest, CompletionRequest
 from stormproof.gateway.settings import Settings
-from stormproof.gateway.wire_errors import seen_by_client
 from stormproof.recovery import Deadline, Pipeline
-
-T = TypeVar("T")
-
-_CLIENT_GONE: Final = 499
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A request that has been understood."""
-
-    choices: Sequence[Choice]
-    format: AnswerFormat
-    include_usage: bool
 
 
 class Routes:
@@ -105,85 +86,10 @@ class Routes:
         answers: type[ChatFormat | TextFormat],
     ) -> Response:
         token_bytes = self._engine.tokenizer.token_bytes
-        job = _Job(
+        job = Job(
             choices,
             answers(self._model_name, token_bytes, with_usage=body.include_usage),
             include_usage=body.include_usage,
         )
         pieces = self._generate.stream(generate, self._engine, choices, request.state.request_id)
-        if body.stream:
-            return await self._stream(request, job, pieces)
-        outputs = await _unless_gone(request, collect(pieces, len(job.choices)))
-        if outputs is None:
-            return Response(status_code=_CLIENT_GONE)
-        document = job.format.whole(outputs, _usage(job.choices, outputs))
-        text = json.dumps(document, ensure_ascii=False)
-        return Response(text.encode("utf-8", "replace"), media_type="application/json")
-
-    async def _stream(
-        self, request: Request, job: _Job, pieces: AsyncGenerator[tuple[int, Output], None]
-    ) -> Response:
-        """Wait for the first piece before committing to a status, then send what comes."""
-        first = await _unless_gone(request, anext(pieces))
-        if first is None:
-            return Response(status_code=_CLIENT_GONE)
-        return StreamingResponse(
-            _events(request, job, first, pieces),
-            media_type="text/event-stream",
-            headers=sse.HEADERS,
-        )
-
-
-async def _events(
-    request: Request,
-    job: _Job,
-    first: tuple[int, Output],
-    pieces: AsyncGenerator[tuple[int, Output], None],
-) -> AsyncIterator[bytes]:
-    last: dict[int, Output] = {}
-    try:
-        async with aclosing(pieces):
-            yield b"".join(map(sse.data, job.format.opening(len(job.choices))))
-            async for index, piece in _chain(first, pieces):
-                last[index] = piece
-                yield b"".join(map(sse.data, job.format.chunks(index, piece)))
-        if job.include_usage:
-            yield sse.data(job.format.usage_chunk(_usage(job.choices, list(last.values()))))
-        yield sse.DONE
-    except Exception as error:  # noqa: BLE001 - the stream has begun: it must say how it ends
-        yield sse.failure(seen_by_client(request, error))
-
-
-async def _chain(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
-    yield first
-    async for item in rest:
-        yield item
-
-
-def _usage(choices: Sequence[Choice], outputs: Sequence[Output]) -> dict[str, int]:
-    """Count tokens; a prompt that several choices share is counted once."""
-    prompts = {id(choice.prompt): len(choice.prompt) for choice in choices}
-    prompt, completion = sum(prompts.values()), sum(o.completion_tokens for o in outputs)
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-    }
-
-
-async def _unless_gone(request: Request, work: Awaitable[T]) -> T | None:
-    """Return what ``work`` returns, or None, having cancelled it, once the client is gone."""
-    task = asyncio.ensure_future(work)
-    watcher = asyncio.ensure_future(_disconnect(request))
-    try:
-        await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
-        return await task if task.done() else None
-    finally:
-        watcher.cancel()
-        task.cancel()
-        await asyncio.gather(task, watcher, return_exceptions=True)
-
-
-async def _disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+        return await (deliver_stream if body.stream else deliver_whole)(request, job, pieces)

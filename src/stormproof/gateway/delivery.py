@@ -1,0 +1,115 @@
+"""Bringing answers to a client who may leave at any moment."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final, TypeAlias, TypeVar
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from stormproof.engine import Output
+from stormproof.gateway import sse
+from stormproof.gateway.answers import AnswerFormat
+from stormproof.gateway.generation import Choice, collect
+from stormproof.gateway.wire_errors import seen_by_client
+
+T = TypeVar("T")
+
+Pieces: TypeAlias = AsyncGenerator[tuple[int, Output], None]
+"""Pieces of answers as they come, each with the index of its choice."""
+
+_CLIENT_GONE: Final = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request that has been understood."""
+
+    choices: Sequence[Choice]
+    format: AnswerFormat
+    include_usage: bool
+
+
+async def deliver_whole(request: Request, job: Job, pieces: Pieces) -> Response:
+    """Return all answers as one document; give up the work if the client leaves."""
+    outputs = await _unless_gone(request, collect(pieces, len(job.choices)))
+    if outputs is None:
+        return Response(status_code=_CLIENT_GONE)
+    document = job.format.whole(outputs, _usage(job.choices, outputs))
+    text = json.dumps(document, ensure_ascii=False)
+    return Response(text.encode("utf-8", "replace"), media_type="application/json")
+
+
+async def deliver_stream(request: Request, job: Job, pieces: Pieces) -> Response:
+    """Wait for the first piece, which may be an error with a status, then send what comes."""
+    first = await _unless_gone(request, anext(pieces))
+    if first is None:
+        return Response(status_code=_CLIENT_GONE)
+    return _EventStream(_events(request, job, first, pieces), pieces)
+
+
+class _EventStream(StreamingResponse):
+    """Server-sent events made from pieces, which it closes even if it never came to send one."""
+
+    def __init__(self, events: AsyncIterator[bytes], pieces: Pieces) -> None:
+        super().__init__(events, media_type="text/event-stream", headers=sse.HEADERS)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._pieces):
+            await super().__call__(scope, receive, send)
+
+
+async def _events(
+    request: Request, job: Job, first: tuple[int, Output], pieces: Pieces
+) -> AsyncIterator[bytes]:
+    last: dict[int, Output] = {}
+    try:
+        yield b"".join(map(sse.data, job.format.opening(len(job.choices))))
+        async for index, piece in _chain(first, pieces):
+            last[index] = piece
+            yield b"".join(map(sse.data, job.format.chunks(index, piece)))
+        if job.include_usage:
+            yield sse.data(job.format.usage_chunk(_usage(job.choices, list(last.values()))))
+        yield sse.DONE
+    except Exception as error:  # noqa: BLE001 - the stream has begun: it must say how it ends
+        yield sse.failure(seen_by_client(request, error))
+
+
+async def _chain(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
+    yield first
+    async for item in rest:
+        yield item
+
+
+def _usage(choices: Sequence[Choice], outputs: Sequence[Output]) -> dict[str, int]:
+    """Count tokens; a prompt that several choices share is counted once."""
+    prompts = {id(choice.prompt): len(choice.prompt) for choice in choices}
+    prompt, completion = sum(prompts.values()), sum(o.completion_tokens for o in outputs)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+
+
+async def _unless_gone(request: Request, work: Awaitable[T]) -> T | None:
+    """Return what ``work`` returns, or None, having cancelled it, once the client is gone."""
+    task = asyncio.ensure_future(work)
+    watcher = asyncio.ensure_future(_disconnect(request))
+    try:
+        await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
+        return await task if task.done() else None
+    finally:
+        watcher.cancel()
+        task.cancel()
+        await asyncio.gather(task, watcher, return_exceptions=True)
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
