@@ -67,13 +67,16 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
         dtype=settings.dtype,
         block_size=settings.block_size,
         num_blocks=settings.num_blocks,
+        cache_bytes=settings.cache_bytes,
         max_sequences=settings.max_sequences,
         max_step_tokens=settings.max_step_tokens,
         max_waiting=settings.max_waiting,
         max_waiting_tokens=settings.max_waiting_tokens,
     )
     columns = (TextColumn("Loading the model"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task("load", total=1.0)
         return AsyncLLM.load(config, progress=lambda done: progress.update(task, completed=done))
 

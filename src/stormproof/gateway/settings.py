@@ -48,8 +48,9 @@ class Settings(BaseSettings):
 
     block_size: int = Field(16, ge=1, le=1024, description="Tokens per KV cache block.")
     num_blocks: int | None = Field(
-        None, ge=1, description="KV cache blocks; by default what a memory budget allows."
+        None, ge=1, description="KV cache blocks; by default as many as cache_bytes hold."
     )
+    cache_bytes: int = Field(1 << 30, ge=1, description="Memory for the KV cache.")
     max_sequences: int = Field(32, ge=1, le=4096, description="Requests computed at once.")
     max_step_tokens: int = Field(512, ge=1, le=65536, description="Tokens computed in one step.")
     max_waiting: int = Field(256, ge=0, le=100_000, description="Requests that may queue.")
