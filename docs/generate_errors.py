@@ -120,7 +120,7 @@ def read_variants() -> list[dict[str, str]]:
 
 
 def _tree() -> str:
-    picture = cleandoc(str(face.__doc__)).partition("::\n\n")[2]
+    picture = cleandoc(str(face.__doc__)).partition("status:\n\n")[2]
     return f"## The tree\n\n```text\n{cleandoc(picture)}\n```"
 
 

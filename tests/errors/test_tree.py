@@ -22,7 +22,7 @@ def drawn(cls: type[StormproofError], indent: str = "") -> Iterator[str]:
 
 def test_the_drawing_is_the_code() -> None:
     """Order, names, codes and statuses agree, line by line."""
-    picture = str(face.__doc__).partition("::\n\n")[2]
+    picture = str(face.__doc__).partition("status:\n\n")[2]
     lines = [line.removeprefix("    ") for line in picture.splitlines()]
 
     assert lines == ["StormproofError", *drawn(StormproofError)]

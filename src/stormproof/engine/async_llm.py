@@ -25,12 +25,12 @@ _LAST_STEP: Final = 10.0
 class AsyncLLM:
     """Answers any number of requests at once, each as a stream, from one engine thread.
 
-    Example::
-
-        llm = AsyncLLM.load(EngineConfig(model="smollm2.gguf"))
-        prompt = llm.tokenizer.chat([{"role": "user", "content": "Hello!"}])
-        async for piece in llm.stream(prompt, SamplingParams(max_tokens=32)):
-            print(piece.text, end="")
+    ```python
+    llm = AsyncLLM.load(EngineConfig(model="smollm2.gguf"))
+    prompt = llm.tokenizer.chat([{"role": "user", "content": "Hello!"}])
+    async for piece in llm.stream(prompt, SamplingParams(max_tokens=32)):
+        print(piece.text, end="")
+    ```
 
     Args:
         core: The engine; nobody else may use it from now on.

@@ -19,10 +19,10 @@ Prompt = str | Sequence[int]
 class LLM:
     """Answers prompts in batches, in the thread that asks; not thread-safe.
 
-    Example::
-
-        llm = LLM.load(EngineConfig(model="smollm2.gguf"))
-        print(llm.chat([{"role": "user", "content": "Hello!"}]).text)
+    ```python
+    llm = LLM.load(EngineConfig(model="smollm2.gguf"))
+    print(llm.chat([{"role": "user", "content": "Hello!"}]).text)
+    ```
 
     Args:
         core: The engine; nobody else may use it from now on.

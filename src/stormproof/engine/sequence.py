@@ -12,12 +12,12 @@ from stormproof.errors import InvalidStateTransition
 class SequenceState(StrEnum):
     """Where a sequence is.
 
-    ::
-
-        WAITING ──► RUNNING ──► FINISHED      (from anywhere: aborted or failed)
-                     │   ▲
-                     ▼   │
-                   PREEMPTED
+    ```text
+    WAITING ──► RUNNING ──► FINISHED      (from anywhere: aborted or failed)
+                 │   ▲
+                 ▼   │
+               PREEMPTED
+    ```
     """
 
     WAITING = "waiting"

@@ -1,6 +1,6 @@
 """What failed: one tree, stable codes, one wire form, translation.
 
-The tree, each leaf with its code and HTTP status::
+The tree, each leaf with its code and HTTP status:
 
     StormproofError
     ├── ClientError                         CLIENT_ERROR 400

@@ -6,12 +6,12 @@ from stormproof.errors.client_errors import FieldProblem, ValidationErrors
 class Problems:
     """A list of what is wrong with an input, raised once and whole.
 
-    Example::
-
-        problems = Problems()
-        problems.check(size > 0, "block_size", "must be positive", "greater_than")
-        problems.check(name, "name", "is required", "missing")
-        problems.raise_if_any()
+    ```python
+    problems = Problems()
+    problems.check(size > 0, "block_size", "must be positive", "greater_than")
+    problems.check(name, "name", "is required", "missing")
+    problems.raise_if_any()
+    ```
     """
 
     def __init__(self) -> None:

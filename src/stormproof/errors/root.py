@@ -28,7 +28,7 @@ def is_code(text: str) -> bool:
 class StormproofError(Fields, Exception):
     """Everything that can fail in the house, as data.
 
-    A leaf class declares what it *is* as class attributes and what *happened* as typed fields::
+    A leaf class declares what it *is* as class attributes and what *happened* as typed fields:
 
         class OutOfBlocks(ResourceError):
             \"\"\"The KV cache has too few free blocks.\"\"\"

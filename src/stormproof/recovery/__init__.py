@@ -1,14 +1,14 @@
 """What to do about a failure: pipelines of strategies for sync functions, coroutines and streams.
 
-::
-
-    pipeline = Pipeline(
-        Fallback(value="Ask me again later."),  # answers when all else failed
-        Deadline(30),  # over everything inside: waits, attempts, what they call
-        Retry(),  # again, while the error says that it may help
-        CircuitBreaker("openai"),  # leaves a dead dependency alone
-        Deadline(10),  # over each attempt, so that a hung one counts as a failure
-    )
+```python
+pipeline = Pipeline(
+    Fallback(value="Ask me again later."),  # answers when all else failed
+    Deadline(30),  # over everything inside: waits, attempts, what they call
+    Retry(),  # again, while the error says that it may help
+    CircuitBreaker("openai"),  # leaves a dead dependency alone
+    Deadline(10),  # over each attempt, so that a hung one counts as a failure
+)
+```
 """
 
 from stormproof.recovery.attempts import Attempt, attempts

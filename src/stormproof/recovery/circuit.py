@@ -1,11 +1,11 @@
 """The state machine of a circuit breaker.
 
-::
-
-    CLOSED ──too many failures──▶ OPEN ──break over──▶ HALF_OPEN ──successes──▶ CLOSED
-                                   ▲                       │
-                                   └──────one failure──────┘
-    any ──isolate()──▶ ISOLATED ──close()──▶ CLOSED
+```text
+CLOSED ──too many failures──▶ OPEN ──break over──▶ HALF_OPEN ──successes──▶ CLOSED
+                               ▲                       │
+                               └──────one failure──────┘
+any ──isolate()──▶ ISOLATED ──close()──▶ CLOSED
+```
 
 Each period between two transitions has a generation number. A call takes the number along and
 gives it back with its outcome; what comes back from an earlier period is ignored. A probe of a

@@ -1,6 +1,6 @@
 """What happened while calls were guarded: frozen records on one bus.
 
-This floor neither logs nor counts. Whoever wants to know subscribes::
+This floor neither logs nor counts. Whoever wants to know subscribes:
 
     unsubscribe = subscribe(lambda event: print(event))
 

@@ -19,18 +19,18 @@ _Guard = Callable[[Strategy, Call, Site], Call]
 class Pipeline:
     """Strategies around a function, outermost first.
 
-    ::
+    ```python
+    answers = Pipeline(
+        Fallback(value="Ask me again later."),
+        Deadline(30),
+        Retry(),
+        CircuitBreaker("openai"),
+        name="answers",
+    )
 
-        answers = Pipeline(
-            Fallback(value="Ask me again later."),
-            Deadline(30),
-            Retry(),
-            CircuitBreaker("openai"),
-            name="answers",
-        )
-
-        @answers
-        async def answer(question: str) -> str: ...
+    @answers
+    async def answer(question: str) -> str: ...
+    ```
 
     Sync functions, coroutine functions and async generator functions are guarded alike. The
     pipeline is immutable; what changes, such as the state of a circuit, belongs to its strategies

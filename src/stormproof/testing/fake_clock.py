@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 class FakeClock:
     """Time and chance in the hands of a test.
 
-    ::
-
-        with FakeClock(random=lambda: 1.0) as clock:
-            with pytest.raises(NetworkError):
-                pipeline.call(fetch)
-        assert clock.slept == [0.1, 0.2]
+    ```python
+    with FakeClock(random=lambda: 1.0) as clock:
+        with pytest.raises(NetworkError):
+            pipeline.call(fetch)
+    assert clock.slept == [0.1, 0.2]
+    ```
 
     It is in force inside the ``with`` block, in this context: also in the tasks started there, and
     in threads that run in a copy of the context (``contextvars.copy_context().run``).

@@ -21,10 +21,10 @@ class Takes(NamedTuple):
 class Scripted:
     """A dependency that fails on cue.
 
-    ::
-
-        fetch = Scripted(NetworkError(reason="cut"), Takes(1.0, "late"), "answer")
-        fetch()  # raises; the second call takes a second, the third answers, as all later ones do
+    ```python
+    fetch = Scripted(NetworkError(reason="cut"), Takes(1.0, "late"), "answer")
+    fetch()  # raises; the second call takes a second, the third answers, as all later ones do
+    ```
 
     A step that is an exception is raised, any other is returned; the last step repeats.
 
