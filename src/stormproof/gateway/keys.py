@@ -5,7 +5,8 @@ import hmac
 from collections.abc import Iterable
 from pathlib import Path
 
-from stormproof.errors import ConfigurationError, Unauthorized, translate
+from stormproof.errors import ConfigurationError, Unauthorized
+from stormproof.gateway.settings import Settings, unreadable
 
 
 class Keyring:
@@ -38,6 +39,19 @@ class Keyring:
             raise Unauthorized(reason="the key is not known")
 
 
+def keyring_of(settings: Settings) -> Keyring:
+    """Return the ring with all keys that the settings give, in themselves or in a file.
+
+    Raises:
+        StorageError: The file cannot be read.
+        ConfigurationError: It holds no key, or is not text.
+    """
+    keys = [key.get_secret_value() for key in settings.api_key]
+    if settings.api_key_file is not None:
+        keys += read_keys(settings.api_key_file)
+    return Keyring(keys)
+
+
 def read_keys(file: Path) -> list[str]:
     """Return the keys in a file: one a line, empty lines and ``#`` comments skipped.
 
@@ -48,7 +62,7 @@ def read_keys(file: Path) -> list[str]:
     try:
         lines = [line.strip() for line in file.read_text("utf-8").splitlines()]
     except OSError as error:
-        raise translate(error) from error
+        raise unreadable(error, "the file of keys") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(setting="api_key_file", reason="is not UTF-8 text") from error
     keys = [line for line in lines if line and not line.startswith("#")]

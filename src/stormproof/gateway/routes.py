@@ -34,7 +34,9 @@ class Routes:
 
     def router(self) -> APIRouter:
         """Return the routes, ready to be included in an application."""
-        router = APIRouter(prefix="/v1", responses=ERRORS, dependencies=[Security(BEARER)])
+        router = APIRouter(
+            prefix="/v1", tags=["OpenAI's API"], responses=ERRORS, dependencies=[Security(BEARER)]
+        )
         router.add_api_route("/models", self.models, methods=["GET"])
         router.add_api_route("/models/{model:path}", self.model, methods=["GET"])
         for path, endpoint in (

@@ -16,7 +16,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from stormproof.errors import ConfigurationError, translate
+from stormproof.errors import ConfigurationError, StormproofError, translate
 
 ENV_PREFIX: Final = "STORMPROOF_"
 DEFAULT_FILE: Final = Path("stormproof.toml")
@@ -123,6 +123,13 @@ def load_settings(flags: Mapping[str, Any]) -> Settings:
         raise _named(error, given) from None  # the original would print values, keys among them
 
 
+def unreadable(error: OSError, what: str) -> StormproofError:
+    """Return the error for a file of ours that cannot be read, told by what it is to its owner."""
+    known = translate(error)
+    known.operation = f"read {what}"
+    return known
+
+
 def _read_table(file: Path | None) -> dict[str, Any]:
     path = file or DEFAULT_FILE
     if file is None and not path.exists():
@@ -130,7 +137,7 @@ def _read_table(file: Path | None) -> dict[str, Any]:
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise translate(error) from error
+        raise unreadable(error, "the settings file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(reason=f"{path.name} is not TOML: {error}") from error
     table = document.get(TABLE, {})
