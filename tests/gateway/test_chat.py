@@ -151,3 +151,18 @@ def test_completion_logprobs_have_offsets_into_the_text(client: httpx2.Client) -
     for token, offset in zip(logprobs["tokens"], logprobs["text_offset"], strict=True):
         assert choice["text"][offset:].startswith(token)
     assert all(len(top) == 2 for top in logprobs["top_logprobs"])
+
+
+def test_a_character_is_never_cut_in_a_stream(client: httpx2.Client) -> None:
+    """Each chunk has whole characters, and none is empty, whatever the tokens are."""
+    emoji = {"10813": 60, "232": 60, "227": 60}  # 🎉 is these three tokens, no fewer
+    request = {"model": "smollm2", "prompt": "🎉🎉🎉🎉", "max_tokens": 24, "temperature": 0}
+    whole = client.post("/v1/completions", json={**request, "logit_bias": emoji}).json()
+    streamed = events(
+        client.post("/v1/completions", json={**request, "logit_bias": emoji, "stream": True})
+    )
+    texts = [json.loads(event)["choices"][0]["text"] for event in streamed[:-1]]
+    assert "".join(texts) == whole["choices"][0]["text"]
+    assert "🎉🎉" in whole["choices"][0]["text"]
+    assert len(texts) < 24  # tokens that end inside a character say nothing by themselves
+    assert all(texts[:-1])

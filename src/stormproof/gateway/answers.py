@@ -129,8 +129,9 @@ class TextFormat(_Envelope):
         return []
 
     def chunks(self, index: int, output: Output) -> list[Json]:
-        """Return the chunk for one piece."""
-        return [self._chunk(self._choice(index, output))]
+        """Return the chunk for one piece; half a character has nothing to say yet."""
+        silent = not (output.text or output.logprobs or output.finish_reason)
+        return [] if silent else [self._chunk(self._choice(index, output))]
 
     def _choice(self, index: int, output: Output) -> Json:
         return {

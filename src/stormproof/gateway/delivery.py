@@ -69,10 +69,12 @@ async def _events(
 ) -> AsyncIterator[bytes]:
     last: dict[int, Output] = {}
     try:
-        yield b"".join(map(sse.data, job.format.opening(len(job.choices))))
+        for chunk in job.format.opening(len(job.choices)):
+            yield sse.data(chunk)
         async for index, piece in _chain(first, pieces):
             last[index] = piece
-            yield b"".join(map(sse.data, job.format.chunks(index, piece)))
+            if chunks := job.format.chunks(index, piece):
+                yield b"".join(map(sse.data, chunks))
         if job.include_usage:
             yield sse.data(job.format.usage_chunk(_usage(job.choices, list(last.values()))))
         yield sse.DONE
