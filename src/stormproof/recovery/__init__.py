@@ -13,6 +13,7 @@ pipeline = Pipeline(
 
 from stormproof.recovery.attempts import Attempt, attempts
 from stormproof.recovery.breaker import CircuitBreaker
+from stormproof.recovery.bulkhead import Bulkhead
 from stormproof.recovery.circuit import CircuitState
 from stormproof.recovery.classification import ErrorFilter
 from stormproof.recovery.clock import Clock, Timer
@@ -20,6 +21,7 @@ from stormproof.recovery.deadline import Deadline, remaining
 from stormproof.recovery.events import (
     AttemptFailed,
     CallRejected,
+    CallWaited,
     CircuitClosed,
     CircuitHalfOpened,
     CircuitOpened,
@@ -42,7 +44,9 @@ from stormproof.recovery.strategy import Site, Strategy
 __all__ = [
     "Attempt",
     "AttemptFailed",
+    "Bulkhead",
     "CallRejected",
+    "CallWaited",
     "CircuitBreaker",
     "CircuitClosed",
     "CircuitHalfOpened",

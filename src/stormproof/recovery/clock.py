@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+    from threading import Event
 
 
 class Timer(Protocol):
@@ -37,6 +38,9 @@ class Clock(Protocol):
     async def asleep(self, seconds: float, /) -> None:
         """Suspend the task."""
 
+    def wait(self, event: "Event", seconds: float | None, /) -> None:
+        """Block the thread until ``event`` is set, or for so many seconds; None: until it is."""
+
     def call_later(
         self, loop: "AbstractEventLoop", seconds: float, callback: Callable[[], object], /
     ) -> Timer:
@@ -55,6 +59,11 @@ class SystemClock:
         import asyncio  # noqa: PLC0415 - whoever awaits this has it already
 
         await asyncio.sleep(seconds)
+
+    @staticmethod
+    def wait(event: "Event", seconds: float | None, /) -> None:
+        """Block the thread until ``event`` is set, or for so many seconds; None: until it is."""
+        event.wait(seconds)
 
     @staticmethod
     def call_later(

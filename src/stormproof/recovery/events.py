@@ -124,6 +124,18 @@ class CallRejected(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallWaited(Event):
+    """A call was let in after a wait for its turn.
+
+    Attributes:
+        wait: Seconds that it waited.
+    """
+
+    severity: ClassVar[Severity] = Severity.INFO
+    wait: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeadlinePassed(Event):
     """A call was cut, or not begun, because its time was over.
 

@@ -9,10 +9,12 @@ LONGEST: Final = 86_400.0
 """Seconds; longer than a day is a mistake in units."""
 
 
-def check_count(problems: Problems, field: str, value: object, *, most: int = 1_000_000) -> None:
-    """Note a problem unless ``value`` is a whole number from 1 to ``most``."""
-    fine = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
-    problems.check(fine, field, f"must be a whole number from 1 to {most}", "count")
+def check_count(
+    problems: Problems, field: str, value: object, *, least: int = 1, most: int = 1_000_000
+) -> None:
+    """Note a problem unless ``value`` is a whole number from ``least`` to ``most``."""
+    fine = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+    problems.check(fine, field, f"must be a whole number from {least} to {most}", "count")
 
 
 def check_seconds(problems: Problems, field: str, value: object, *, positive: bool = True) -> None:

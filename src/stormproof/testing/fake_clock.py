@@ -12,7 +12,7 @@ from asyncio import AbstractEventLoop, Future, _get_running_loop, get_running_lo
 from collections.abc import Callable
 from functools import partial
 from itertools import count
-from threading import Lock
+from threading import Event, Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -94,6 +94,22 @@ class FakeClock:
         finally:
             timer.cancel()
 
+    def wait(self, event: Event, seconds: float | None, /) -> None:
+        """Block the thread until ``event`` is set or the clock has moved on by so many seconds.
+
+        A clock that jumps moves on by itself, unless the event is set already.
+        """
+        if seconds is None:
+            event.wait()
+        elif not self._jumps:
+            with self._lock:
+                timer = _FakeTimer(None, event.set)
+                heapq.heappush(self._timers, (self._now + seconds, next(self._serial), timer))
+            event.wait()
+            timer.cancel()
+        elif not event.is_set():
+            self.advance(seconds)
+
     def call_later(
         self, loop: AbstractEventLoop, seconds: float, callback: Callable[[], object], /
     ) -> "_FakeTimer":
@@ -137,7 +153,7 @@ class _FakeTimer:
 
     __slots__ = ("_callback", "_loop")
 
-    def __init__(self, loop: AbstractEventLoop, callback: Callable[[], object]) -> None:
+    def __init__(self, loop: AbstractEventLoop | None, callback: Callable[[], object]) -> None:
         self._loop = loop
         self._callback: Callable[[], object] | None = callback
 
@@ -149,9 +165,9 @@ class _FakeTimer:
 
     def fire(self) -> None:
         callback, self._callback = self._callback, None
-        if callback is None or self._loop.is_closed():
+        if callback is None or (self._loop and self._loop.is_closed()):
             return
-        if _get_running_loop() is self._loop:
+        if self._loop is None or _get_running_loop() is self._loop:
             callback()
         else:  # a thread moved the clock on
             self._loop.call_soon_threadsafe(callback)
