@@ -13,6 +13,7 @@ pipeline = Pipeline(
 
 from stormproof.recovery.attempts import Attempt, attempts
 from stormproof.recovery.breaker import CircuitBreaker
+from stormproof.recovery.budget import RetryBudget
 from stormproof.recovery.bulkhead import Bulkhead
 from stormproof.recovery.circuit import CircuitState
 from stormproof.recovery.classification import ErrorFilter
@@ -66,6 +67,7 @@ __all__ = [
     "ListenerFailed",
     "Pipeline",
     "Retry",
+    "RetryBudget",
     "RetryGaveUp",
     "RetryScheduled",
     "Site",

@@ -67,6 +67,7 @@ class GiveUpReason(StrEnum):
     NOT_RETRIABLE = "not_retriable"
     WAIT_TOO_LONG = "wait_too_long"
     DEADLINE_TOO_NEAR = "deadline_too_near"
+    BUDGET_SPENT = "budget_spent"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from stormproof.errors import Problems
 from stormproof.recovery.attempts import Attempt, describe, give_up, given_up, records
+from stormproof.recovery.budget import RetryBudget
 from stormproof.recovery.classification import ErrorFilter, Verdict, is_filter, matcher, verdict
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.deadline import remaining
@@ -47,6 +48,9 @@ class Retry(Strategy):
         max_delay: Seconds, the longest of all waits.
         retry_on: Which errors to retry. By default what the error says: ``retriable``, for
             foreign exceptions after translation. Bugs and client errors are never retried so.
+        budget: What bounds the retries of this dependency, of all its callers together. Every
+            success that comes through this retry is deposited there, and every retry charged
+            when it is scheduled; when it is spent the retry gives up at once. By default nothing.
         name: What events call it.
     """
 
@@ -55,6 +59,7 @@ class Retry(Strategy):
     factor: float = 2.0
     max_delay: float = 10.0
     retry_on: ErrorFilter | None = None
+    budget: RetryBudget | None = None
     name: str = "retry"
     _matches: Callable[[Exception], bool] | None = field(init=False, repr=False, compare=False)
 
@@ -67,6 +72,8 @@ class Retry(Strategy):
         problems.check(fine, "factor", "must be a number from 1 to 100", "number")
         fine = self.retry_on is None or is_filter(self.retry_on)
         problems.check(fine, "retry_on", "must select errors by class or predicate", "filter")
+        fine = self.budget is None or isinstance(self.budget, RetryBudget)
+        problems.check(fine, "budget", "must be a RetryBudget", "budget")
         problems.raise_if_any("the retry is not valid")
         # Not an option but made from one; the instance is frozen.
         vars(self)["_matches"] = None if self.retry_on is None else matcher(self.retry_on)
@@ -88,10 +95,12 @@ class Retry(Strategy):
 
     def __str__(self) -> str:
         waits = f"{self.initial_delay:g}s x{self.factor:g} to {self.max_delay:g}s"
-        return f"Retry {self.attempts} attempts {waits}"
+        within = f" within {self.budget}" if self.budget else ""
+        return f"Retry {self.attempts} attempts {waits}{within}"
 
     def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
+        budget = self.budget
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             written = records.written
@@ -99,12 +108,16 @@ class Retry(Strategy):
             try:
                 while True:
                     try:
-                        return call(*args, **kwargs)
+                        result = call(*args, **kwargs)
                     except Exception as error:
                         run = run or _Run(self, site.pipeline, written)
                         wait = run.wait_after(error)
                         if wait is None:
                             raise
+                    else:
+                        if budget is not None:
+                            budget.deposit()
+                        return result
                     if wait > 0:
                         current_clock().sleep(wait)
             finally:
@@ -114,6 +127,7 @@ class Retry(Strategy):
 
     def guard_coroutine(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an awaitable."""
+        budget = self.budget
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             written = records.written
@@ -121,12 +135,16 @@ class Retry(Strategy):
             try:
                 while True:
                     try:
-                        return await call(*args, **kwargs)
+                        result = await call(*args, **kwargs)
                     except Exception as error:
                         run = run or _Run(self, site.pipeline, written)
                         wait = run.wait_after(error)
                         if wait is None:
                             raise
+                    else:
+                        if budget is not None:
+                            budget.deposit()
+                        return result
                     await _pause(wait)
             finally:
                 run = None
@@ -155,12 +173,17 @@ class Retry(Strategy):
                         if wait is None:
                             raise
                     else:
+                        self._count_success()
                         return
                     await _pause(wait)
             finally:
                 run = None
 
         return guarded
+
+    def _count_success(self) -> None:
+        if self.budget is not None:
+            self.budget.deposit()
 
 
 async def _pause(seconds: float) -> None:
@@ -215,6 +238,9 @@ class _Run:
         left = remaining()
         if left is not None and wait >= left:
             return wait, GiveUpReason.DEADLINE_TOO_NEAR
+        # Asked last: it charges for the retry.
+        if retry.budget is not None and not retry.budget.withdraw():
+            return wait, GiveUpReason.BUDGET_SPENT
         return wait, None
 
     def _draw(self) -> float:
