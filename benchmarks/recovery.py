@@ -23,18 +23,21 @@ from typing import Any
 
 from stormproof.errors import NetworkError
 from stormproof.recovery import (
+    Bulkhead,
     CircuitBreaker,
     ConsecutiveFailures,
     Deadline,
     FailureRate,
     Fallback,
     Pipeline,
+    RateLimit,
     Retry,
 )
 
 BLOCK_SECONDS = 0.01
 BLOCKS = 8
 FAR = 86_400
+PLENTY = 1_000_000  # calls at once: more than are made while one row is measured
 
 
 class Boom(Exception):
@@ -131,6 +134,8 @@ def rows_stormproof() -> Iterator[Row]:
     yield from both("breaker", "stormproof, failures in a row", Pipeline(CircuitBreaker("d")))
     yield from both("breaker", "stormproof, rate in a window", Pipeline(rate_breaker()))
     yield from both("fallback", "stormproof", Pipeline(Fallback(value=0)))
+    yield from both("bulkhead", "stormproof", Pipeline(Bulkhead("d", limit=10)))
+    yield from both("rate limit", "stormproof", Pipeline(RateLimit("d", permits=PLENTY)))
     stack = Pipeline(Deadline(30), Retry(), rate_breaker())
     yield Row("deadline + retry + breaker", "stormproof", stack(ok))
     yield Row("deadline (enforced) + retry + breaker", "stormproof", stack(aok), is_async=True)
@@ -151,6 +156,8 @@ def rows_nopanic() -> Iterator[Row]:
     yield from both("retry", "nopanic", n.retry(attempts=3, on=Boom))
     yield from both("breaker", "nopanic, rate in a window", n.circuit_breaker())
     yield from both("fallback", "nopanic", n.fallback(0))
+    yield from both("bulkhead", "nopanic", n.bulkhead(10))
+    yield from both("rate limit", "nopanic", n.rate_limit(PLENTY))
     stack = n.compose(n.deadline(30), n.retry(attempts=3, on=Boom), n.circuit_breaker())
     yield from both("deadline + retry + breaker", "nopanic", stack)
     timed = n.compose(n.timeout(30), n.retry(attempts=3, on=Boom), n.circuit_breaker())

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from stormproof.recovery import Bulkhead, CircuitBreaker, Deadline, Event, Fallback, Retry, Strategy
+from stormproof.recovery import (
+    Bulkhead,
+    CircuitBreaker,
+    Deadline,
+    Event,
+    Fallback,
+    RateLimit,
+    Retry,
+    Strategy,
+)
 
 GUIDE = (Path(__file__).parents[2] / "docs/guides/recovery.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
@@ -21,7 +30,9 @@ def test_an_example_runs(example: str) -> None:
             found()
 
 
-@pytest.mark.parametrize("strategy", [Retry, Deadline, CircuitBreaker, Bulkhead, Fallback])
+@pytest.mark.parametrize(
+    "strategy", [Retry, Deadline, CircuitBreaker, Bulkhead, RateLimit, Fallback]
+)
 def test_a_table_of_options_has_the_defaults_of_the_code(strategy: type[Strategy]) -> None:
     section = GUIDE.split(f"\n## {strategy.__name__}\n")[1].split("\n## ")[0]
     told = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", section, re.MULTILINE))

@@ -8,6 +8,7 @@ from typing import Any, assert_type
 
 from stormproof.recovery import (
     Attempt,
+    Bulkhead,
     CircuitBreaker,
     CircuitState,
     ConsecutiveFailures,
@@ -16,6 +17,7 @@ from stormproof.recovery import (
     FailureRate,
     Fallback,
     Pipeline,
+    RateLimit,
     Retry,
     RetryGaveUp,
     attempts,
@@ -111,6 +113,10 @@ CircuitBreaker("d", opens_on=FailureRate(0.5))
 CircuitBreaker("d", opens_on=ConsecutiveFailures(3))
 CircuitBreaker("d", opens_on=3)  # type: ignore[arg-type]
 assert_type(CircuitBreaker("d").state, CircuitState)
+assert_type(Bulkhead("d", limit=8, queue=16).waiting, int)
+Bulkhead("d")  # type: ignore[call-arg]
+RateLimit("d", permits=500, period=60, burst=20, max_wait=0)
+RateLimit("d", permits=0.5)  # type: ignore[arg-type]
 assert_type(Deadline.from_header("100"), Deadline | None)
 assert_type(Deadline.to_header(), str | None)
 assert_type(remaining(), float | None)

@@ -39,6 +39,7 @@ from stormproof.recovery.events import (
 from stormproof.recovery.failure_counts import ConsecutiveFailures, FailureRate
 from stormproof.recovery.fallback import Fallback
 from stormproof.recovery.pipeline import Pipeline
+from stormproof.recovery.rate_limit import RateLimit
 from stormproof.recovery.retry import Retry
 from stormproof.recovery.strategy import Site, Strategy
 
@@ -66,6 +67,7 @@ __all__ = [
     "Listener",
     "ListenerFailed",
     "Pipeline",
+    "RateLimit",
     "Retry",
     "RetryBudget",
     "RetryGaveUp",

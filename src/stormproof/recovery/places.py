@@ -139,7 +139,8 @@ class Places:
         """Give a place back."""
         with self._lock:
             self._free += 1
-            self._admit()
+            if self._waiting:
+                self._admit()
 
     def drains_in(self) -> float | None:
         """Return the seconds until the queue is empty at its present pace, None if unknown."""
