@@ -15,6 +15,7 @@ FLOORS = (
     "stormproof.errors",
     "stormproof.recovery",
     "stormproof.testing",
+    "stormproof.signals",
     "stormproof.weights",
     "stormproof.engine",
     "stormproof.gateway",
