@@ -11,10 +11,12 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+from prometheus_client import CollectorRegistry
 
 from stormproof.engine import AsyncLLM
 from stormproof.errors import OutOfBlocks, StormproofError
 from stormproof.gateway import Lifecycle, create_app, load_settings
+from stormproof.signals import Metrics
 from support.error_samples import OURS, make_whole
 from support.scripted_engine import make_core
 from support.serving import MODEL
@@ -37,7 +39,10 @@ async def client_of(script: Fail) -> AsyncIterator[openai.AsyncOpenAI]:
     """A client of an application whose model does what ``script`` does."""
     engine = AsyncLLM(make_core(script))
     lifecycle = Lifecycle(engine, drain_timeout=0)
-    app = create_app(engine, load_settings({}), model_name=MODEL, lifecycle=lifecycle)
+    metrics = Metrics(CollectorRegistry())
+    app = create_app(
+        engine, load_settings({}), model_name=MODEL, lifecycle=lifecycle, metrics=metrics
+    )
     transport = httpx2.ASGITransport(app=app)
     try:
         async with openai.AsyncOpenAI(
@@ -48,6 +53,7 @@ async def client_of(script: Fail) -> AsyncIterator[openai.AsyncOpenAI]:
         ) as client:
             yield client
     finally:
+        metrics.close()
         lifecycle.close()
 
 

@@ -1,7 +1,6 @@
 """``stormproof serve``: a model behind an OpenAI-compatible address."""
 
 import inspect
-import logging
 import os
 import typing
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from pydantic.fields import FieldInfo
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from stormproof.cli.failures import failures
@@ -30,20 +28,26 @@ def serve(**flags: str | None) -> None:
     console = Console(stderr=True)
     with failures(console):
         settings = load_settings(flags)
-        _log(settings, console)
         _serve(settings, console)
 
 
 def _serve(settings: Settings, console: Console) -> None:
     # Heavy: what only --help and a typing mistake need comes before this.
+    from prometheus_client import CollectorRegistry  # noqa: PLC0415
+
     from stormproof.gateway import Lifecycle, create_app, listen, run  # noqa: PLC0415
+    from stormproof.signals import Metrics, configure_logging, log_events  # noqa: PLC0415
+
+    configure_logging(settings.log_level, console=console.is_terminal)
+    log_events()
 
     listener = listen(settings.host, settings.port)
     model = pulled(settings.model, console)
     engine = _load(settings, model, console)
     lifecycle = Lifecycle(engine, drain_timeout=settings.drain_timeout)
     name = settings.model_name or Path(settings.model).name.removesuffix(".gguf")
-    app = create_app(engine, settings, model_name=name, lifecycle=lifecycle)
+    metrics = Metrics(CollectorRegistry())
+    app = create_app(engine, settings, model_name=name, lifecycle=lifecycle, metrics=metrics)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     console.print(
@@ -79,22 +83,6 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
     ) as progress:
         task = progress.add_task("load", total=1.0)
         return AsyncLLM.load(config, progress=lambda done: progress.update(task, completed=done))
-
-
-def _log(settings: Settings, console: Console) -> None:
-    """Log in colour for a person, one plain line a record for everything else."""
-    handler: logging.Handler = (
-        RichHandler(console=console, show_path=False)
-        if console.is_terminal
-        else logging.StreamHandler(console.file)
-    )
-    plain = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    logging.basicConfig(
-        level=logging.WARNING,
-        format="%(message)s" if console.is_terminal else plain,
-        handlers=[handler],
-    )
-    logging.getLogger("stormproof").setLevel(settings.log_level.upper())
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:

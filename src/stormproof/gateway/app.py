@@ -1,8 +1,10 @@
 """The application: routes, health, metrics, and the edge around them."""
 
-from fastapi import FastAPI, Response
+from collections.abc import AsyncIterator
+
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.types import ASGIApp
 
 from stormproof.engine import AsyncLLM
@@ -10,10 +12,11 @@ from stormproof.gateway import wire_errors
 from stormproof.gateway.edge import Edge
 from stormproof.gateway.keys import Keyring, read_keys
 from stormproof.gateway.lifecycle import Lifecycle
-from stormproof.gateway.metrics import Metrics
+from stormproof.gateway.metrics import ServerMetrics
 from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
 from stormproof.gateway.routes import Routes
 from stormproof.gateway.settings import Settings
+from stormproof.signals import Metrics, log_context
 from stormproof.version import __version__
 
 _DESCRIPTION = """An OpenAI-compatible server.
@@ -24,7 +27,12 @@ and, where waiting helps, `retry_after`. Ask with `accept: application/problem+j
 
 
 def create_app(
-    engine: AsyncLLM, settings: Settings, *, model_name: str, lifecycle: Lifecycle
+    engine: AsyncLLM,
+    settings: Settings,
+    *,
+    model_name: str,
+    lifecycle: Lifecycle,
+    metrics: Metrics,
 ) -> ASGIApp:
     """Build the server's application.
 
@@ -33,6 +41,7 @@ def create_app(
         settings: Limits, defaults and keys.
         model_name: The name under which clients know the model.
         lifecycle: Whether it can answer now.
+        metrics: Where errors are counted; its registry is what ``/metrics`` shows.
 
     Returns:
         An ASGI application.
@@ -41,27 +50,34 @@ def create_app(
         ConfigurationError: The file of keys holds none.
         StorageError: The file of keys cannot be read.
     """
-    metrics = Metrics(engine.stats)
     app = FastAPIOffline(
         title="Stormproof",
         version=__version__,
         description=_DESCRIPTION,
         redoc_url=None,
         static_url=DOCS_ASSETS,
+        dependencies=[Depends(_name_operation)],
     )
     app.include_router(Routes(engine, settings, model_name=model_name).router())
-    _add_probes(app, lifecycle, metrics)
+    _add_probes(app, lifecycle, metrics.registry)
     wire_errors.install(app)
     return Edge(
         app,
         keyring=_keyring(settings),
         lifecycle=lifecycle,
-        metrics=metrics,
+        metrics=ServerMetrics(metrics.registry, engine.stats),
+        signals=metrics,
         max_body_bytes=settings.max_body_bytes,
     )
 
 
-def _add_probes(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics) -> None:
+async def _name_operation(request: Request) -> AsyncIterator[None]:
+    """Have every log line of a request tell its route."""
+    with log_context(operation=f"{request.method} {request.scope['route'].path}"):
+        yield
+
+
+def _add_probes(app: FastAPI, lifecycle: Lifecycle, registry: CollectorRegistry) -> None:
     @app.get("/health", responses={503: ERRORS[503]})
     async def health() -> dict[str, str]:
         """Say whether the server is alive; if not, it should be restarted."""
@@ -77,7 +93,7 @@ def _add_probes(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics) -> None:
     @app.get("/metrics", response_class=Response)
     async def read_metrics() -> Response:
         """Report every series in Prometheus's text format."""
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _keyring(settings: Settings) -> Keyring:

@@ -17,9 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stormproof.errors import PayloadTooLarge, ServiceUnavailable
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
-from stormproof.gateway.metrics import Metrics
+from stormproof.gateway.metrics import ServerMetrics
 from stormproof.gateway.openapi import DOCS_ASSETS
 from stormproof.gateway.wire_errors import respond
+from stormproof.signals import Metrics, log_context
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Edge:
         keyring: Who may call everything but the probes and the docs.
         lifecycle: Whether new work is still accepted.
         metrics: Where answers are counted.
+        signals: Where errors are counted.
         max_body_bytes: Larger bodies are refused, before they are read where the client says so.
     """
 
@@ -54,13 +56,15 @@ class Edge:
         *,
         keyring: Keyring,
         lifecycle: Lifecycle,
-        metrics: Metrics,
+        metrics: ServerMetrics,
+        signals: Metrics,
         max_body_bytes: int,
     ) -> None:
         self._app = app
         self._keyring = keyring
         self._lifecycle = lifecycle
         self._metrics = metrics
+        self._signals = signals
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,11 +74,12 @@ class Edge:
             return
         exchange = _Exchange(scope, send)
         self._metrics.in_flight.inc()
-        try:
-            await self._guarded(scope, receive, exchange)
-        finally:
-            self._metrics.in_flight.dec()
-            self._record(scope, exchange)
+        with log_context(request_id=exchange.request_id):
+            try:
+                await self._guarded(scope, receive, exchange)
+            finally:
+                self._metrics.in_flight.dec()
+                self._record(scope, exchange)
 
     async def _guarded(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
         try:
@@ -101,17 +106,10 @@ class Edge:
         self._metrics.answered(route=route, method=method, status=exchange.status, seconds=seconds)
         code = scope["state"].get("error_code")
         if code:
-            self._metrics.failed(code)
+            self._signals.failed(code, "gateway")
         level = logging.DEBUG if route in _PROBES else logging.INFO
-        logger.log(
-            level,
-            "%s %s %s -> %s in %.3fs",
-            exchange.request_id,
-            method,
-            route,
-            exchange.status,
-            seconds,
-        )
+        answer = {"method": method, "route": route, "status": exchange.status, "code": code}
+        logger.log(level, "request answered", extra={**answer, "seconds": round(seconds, 4)})
 
 
 class _Exchange:

@@ -1,4 +1,4 @@
-"""What Prometheus reads at ``/metrics``."""
+"""What Prometheus reads at ``/metrics`` about requests and the engine."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,47 +9,37 @@ from prometheus_client.registry import Collector
 from stormproof.engine import EngineStats
 
 
-class Metrics:
-    """The series of one server, in a registry of their own.
+class ServerMetrics:
+    """The series of one server.
 
     Args:
+        registry: Where they go.
         stats: Reads the engine's numbers at the moment of a scrape.
     """
 
-    def __init__(self, stats: Callable[[], EngineStats]) -> None:
-        self.registry = CollectorRegistry()
-        self.registry.register(_EngineCollector(stats))
+    def __init__(self, registry: CollectorRegistry, stats: Callable[[], EngineStats]) -> None:
+        registry.register(_EngineCollector(stats))
         self._requests = Counter(
             "stormproof_http_requests",
             "Requests answered.",
             ("route", "method", "status"),
-            registry=self.registry,
+            registry=registry,
         )
         self._seconds = Histogram(
             "stormproof_http_request_duration_seconds",
             "From the first byte of a request to the last of its answer.",
             ("route",),
             buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
-            registry=self.registry,
-        )
-        self._errors = Counter(
-            "stormproof_errors",
-            "Errors that clients were sent, in answers and in streams.",
-            ("code", "component"),
-            registry=self.registry,
+            registry=registry,
         )
         self.in_flight = Gauge(
-            "stormproof_http_requests_in_flight", "Requests being served.", registry=self.registry
+            "stormproof_http_requests_in_flight", "Requests being served.", registry=registry
         )
 
     def answered(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answer; ``route`` is a template, never a path that a client made up."""
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
-
-    def failed(self, code: str) -> None:
-        """Count an error by its stable code."""
-        self._errors.labels(code, "gateway").inc()
 
 
 class _EngineCollector(Collector):
