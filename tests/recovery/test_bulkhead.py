@@ -20,6 +20,7 @@ from stormproof.recovery import (
     Pipeline,
     Retry,
 )
+from stormproof.recovery.clock import SystemClock, reset_clock, set_clock
 from stormproof.testing import FakeClock, Scripted, Takes
 
 
@@ -151,6 +152,34 @@ async def test_a_task_that_left_its_deadlines_call_waits_no_longer(
     assert raised.value.operation == "ask"
     assert heard == [DeadlinePassed(pipeline="ask", strategy="gpu", timeout=None)]
     assert bulkhead.waiting == 0
+    await held
+
+
+async def test_a_wait_that_ends_in_time_leaves_no_timer_behind() -> None:
+    set_off: list[bool] = []
+    called_off: list[bool] = []
+
+    class Timer:
+        def cancel(self) -> None:
+            called_off.append(True)
+
+    class Clock(SystemClock):
+        def call_later(self, *_: object) -> Timer:  # type: ignore[override]
+            set_off.append(True)
+            return Timer()
+
+    bulkhead = Bulkhead("gpu", limit=1, queue=1)
+    free = asyncio.Event()
+    held = asyncio.create_task(Pipeline(bulkhead).acall(free.wait))
+    await settle()
+    token = set_clock(Clock())
+    waiting = asyncio.create_task(Pipeline(Deadline(9), bulkhead).acall(Scripted("a").acall))
+    reset_clock(token)
+    await settle()
+    assert (bulkhead.waiting, called_off) == (1, [])
+    free.set()
+    assert await waiting == "a"
+    assert len(set_off) == len(called_off) == 2  # the deadline's and the queue's
     await held
 
 

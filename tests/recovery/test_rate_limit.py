@@ -86,8 +86,10 @@ def test_a_call_that_would_wait_too_long_is_turned_away_at_once(
 
 def test_after_what_a_rejection_asks_for_there_is_a_permit(clock: FakeClock) -> None:
     """Each time, however the numbers are rounded."""
-    guarded = Pipeline(RateLimit("api", permits=3, burst=1, max_wait=0))(Scripted("answer"))
-    guarded()
+    limit = RateLimit("api", permits=7, period=1.3, burst=5, max_wait=0)
+    guarded = Pipeline(limit)(Scripted("answer"))
+    for _ in range(5):
+        guarded()
     for _ in range(100):
         with pytest.raises(RateLimitExceeded) as raised:
             guarded()
