@@ -8,6 +8,7 @@ from typing import Any, assert_type
 
 from stormproof.recovery import (
     Attempt,
+    Batch,
     Bulkhead,
     CircuitBreaker,
     CircuitState,
@@ -16,11 +17,15 @@ from stormproof.recovery import (
     Event,
     FailureRate,
     Fallback,
+    ItemFailure,
     Pipeline,
     RateLimit,
     Retry,
+    RetryBudget,
     RetryGaveUp,
+    agather,
     attempts,
+    gather,
     remaining,
     subscribe,
 )
@@ -121,6 +126,27 @@ assert_type(Deadline.from_header("100"), Deadline | None)
 assert_type(Deadline.to_header(), str | None)
 assert_type(remaining(), float | None)
 assert_type(attempts(ValueError()), tuple[Attempt, ...])
+
+
+# A batch knows what went in and what came out.
+
+
+def length(text: str) -> int:
+    return len(text)
+
+
+async def batches() -> None:
+    assert_type(gather(pipeline, length, ["a"], concurrency=2), Batch[str, int])
+    batch = await agather(pipeline, coroutine, ["a"], concurrency=2)
+    assert_type(batch, Batch[str, int])
+    assert_type([one.result for one in batch.successes], list[int])
+    assert_type(batch.failures, tuple[ItemFailure[str], ...])
+    gather(pipeline, length, [1], concurrency=2)  # type: ignore[arg-type]
+    gather(pipeline, length, ["a"])  # type: ignore[call-arg]
+
+
+Retry(budget=RetryBudget(0.1, floor=1))
+Retry(budget=0.2)  # type: ignore[arg-type]
 
 
 # Listeners get events.

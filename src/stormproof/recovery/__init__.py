@@ -12,6 +12,14 @@ pipeline = Pipeline(
 """
 
 from stormproof.recovery.attempts import Attempt, attempts
+from stormproof.recovery.batch import (
+    Batch,
+    ItemFailure,
+    ItemOutcome,
+    ItemSuccess,
+    agather,
+    gather,
+)
 from stormproof.recovery.breaker import CircuitBreaker
 from stormproof.recovery.budget import RetryBudget
 from stormproof.recovery.bulkhead import Bulkhead
@@ -46,6 +54,7 @@ from stormproof.recovery.strategy import Site, Strategy
 __all__ = [
     "Attempt",
     "AttemptFailed",
+    "Batch",
     "Bulkhead",
     "CallRejected",
     "CallWaited",
@@ -64,6 +73,9 @@ __all__ = [
     "Fallback",
     "FallbackUsed",
     "GiveUpReason",
+    "ItemFailure",
+    "ItemOutcome",
+    "ItemSuccess",
     "Listener",
     "ListenerFailed",
     "Pipeline",
@@ -75,7 +87,9 @@ __all__ = [
     "Site",
     "Strategy",
     "Timer",
+    "agather",
     "attempts",
+    "gather",
     "remaining",
     "subscribe",
 ]
