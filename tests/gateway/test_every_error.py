@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from stormproof.engine import AsyncLLM
 from stormproof.errors import OutOfBlocks, StormproofError
-from stormproof.gateway import Lifecycle, create_app, load_settings
+from stormproof.gateway import Keyring, Lifecycle, create_app, load_settings
 from stormproof.signals import Metrics
 from support.error_samples import OURS, make_whole
 from support.scripted_engine import make_core
@@ -41,7 +41,12 @@ async def client_of(script: Fail) -> AsyncIterator[openai.AsyncOpenAI]:
     lifecycle = Lifecycle(engine, drain_timeout=0)
     metrics = Metrics(CollectorRegistry())
     app = create_app(
-        engine, load_settings({}), model_name=MODEL, lifecycle=lifecycle, metrics=metrics
+        engine,
+        load_settings({}),
+        model_name=MODEL,
+        keyring=Keyring(()),
+        lifecycle=lifecycle,
+        metrics=metrics,
     )
     transport = httpx2.ASGITransport(app=app)
     try:

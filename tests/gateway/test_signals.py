@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from structlog.contextvars import get_contextvars
 
 from stormproof.engine import AsyncLLM
-from stormproof.gateway import Lifecycle, create_app, load_settings
+from stormproof.gateway import Keyring, Lifecycle, create_app, load_settings
 from stormproof.signals import Metrics, log_events
 from support.scripted_engine import make_core
 from support.serving import MODEL, Server, chat_body
@@ -73,7 +73,12 @@ async def test_the_lines_of_a_request_carry_its_id_and_route(
     unsubscribe = log_events()
     with closing(Metrics(CollectorRegistry())) as metrics:
         app = create_app(
-            stuck_engine, settings, model_name=MODEL, lifecycle=lifecycle, metrics=metrics
+            stuck_engine,
+            settings,
+            model_name=MODEL,
+            keyring=Keyring(()),
+            lifecycle=lifecycle,
+            metrics=metrics,
         )
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://here") as client:

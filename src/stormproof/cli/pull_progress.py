@@ -72,8 +72,7 @@ class _Bars:
             self._bars.console.print(_WAITING)
             return
         if progress.stage not in self._tasks:
-            task = self._bars.add_task(progress.stage, completed=progress.done)
-            self._tasks[progress.stage] = task
+            self._tasks[progress.stage] = self._bars.add_task(progress.stage, total=None)
         task = self._tasks[progress.stage]
         self._bars.update(task, completed=progress.done, total=progress.total)
 

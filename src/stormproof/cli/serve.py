@@ -35,19 +35,28 @@ def _serve(settings: Settings, console: Console) -> None:
     # Heavy: what only --help and a typing mistake need comes before this.
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
-    from stormproof.gateway import Lifecycle, create_app, listen, run  # noqa: PLC0415
+    from stormproof.gateway import Lifecycle, create_app, listen, load_keys, run  # noqa: PLC0415
     from stormproof.signals import Metrics, configure_logging, log_events  # noqa: PLC0415
 
     configure_logging(settings.log_level, console=console.is_terminal)
     log_events()
 
+    # What can be wrong is found before what is slow.
+    keyring = load_keys(settings)
     listener = listen(settings.host, settings.port)
     model = pulled(settings.model, console)
     engine = _load(settings, model, console)
     lifecycle = Lifecycle(engine, drain_timeout=settings.drain_timeout)
     name = settings.model_name or Path(settings.model).name.removesuffix(".gguf")
     metrics = Metrics(CollectorRegistry())
-    app = create_app(engine, settings, model_name=name, lifecycle=lifecycle, metrics=metrics)
+    app = create_app(
+        engine,
+        settings,
+        model_name=name,
+        keyring=keyring,
+        lifecycle=lifecycle,
+        metrics=metrics,
+    )
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     console.print(

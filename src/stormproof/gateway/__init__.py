@@ -1,8 +1,18 @@
 """How the world comes in: an OpenAI-compatible HTTP server."""
 
 from stormproof.gateway.app import create_app
+from stormproof.gateway.keys import Keyring, load_keys
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.server import listen, run
 from stormproof.gateway.settings import Settings, load_settings
 
-__all__ = ["Lifecycle", "Settings", "create_app", "listen", "load_settings", "run"]
+__all__ = [
+    "Keyring",
+    "Lifecycle",
+    "Settings",
+    "create_app",
+    "listen",
+    "load_keys",
+    "load_settings",
+    "run",
+]

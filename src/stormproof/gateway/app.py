@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from stormproof.engine import AsyncLLM
 from stormproof.gateway import wire_errors
 from stormproof.gateway.edge import Edge
-from stormproof.gateway.keys import Keyring, read_keys
+from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.metrics import ServerMetrics
 from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
@@ -31,6 +31,7 @@ def create_app(
     settings: Settings,
     *,
     model_name: str,
+    keyring: Keyring,
     lifecycle: Lifecycle,
     metrics: Metrics,
 ) -> ASGIApp:
@@ -38,17 +39,14 @@ def create_app(
 
     Args:
         engine: What answers.
-        settings: Limits, defaults and keys.
+        settings: Limits and defaults.
         model_name: The name under which clients know the model.
+        keyring: Who may call.
         lifecycle: Whether it can answer now.
         metrics: Where errors are counted; its registry is what ``/metrics`` shows.
 
     Returns:
         An ASGI application.
-
-    Raises:
-        ConfigurationError: The file of keys holds none.
-        StorageError: The file of keys cannot be read.
     """
     app = FastAPIOffline(
         title="Stormproof",
@@ -63,7 +61,7 @@ def create_app(
     wire_errors.install(app)
     return Edge(
         app,
-        keyring=_keyring(settings),
+        keyring=keyring,
         lifecycle=lifecycle,
         metrics=ServerMetrics(metrics.registry, engine.stats),
         signals=metrics,
@@ -94,10 +92,3 @@ def _add_probes(app: FastAPI, lifecycle: Lifecycle, registry: CollectorRegistry)
     async def read_metrics() -> Response:
         """Report every series in Prometheus's text format."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-
-def _keyring(settings: Settings) -> Keyring:
-    keys = [key.get_secret_value() for key in settings.api_key]
-    if settings.api_key_file is not None:
-        keys += read_keys(settings.api_key_file)
-    return Keyring(keys)

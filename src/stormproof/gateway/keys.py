@@ -39,7 +39,7 @@ class Keyring:
             raise Unauthorized(reason="the key is not known")
 
 
-def keyring_of(settings: Settings) -> Keyring:
+def load_keys(settings: Settings) -> Keyring:
     """Return the ring with all keys that the settings give, in themselves or in a file.
 
     Raises:
