@@ -42,12 +42,14 @@ from stormproof.recovery.events import (
     ListenerFailed,
     RetryGaveUp,
     RetryScheduled,
+    StreamResumed,
     subscribe,
 )
 from stormproof.recovery.failure_counts import ConsecutiveFailures, FailureRate
 from stormproof.recovery.fallback import Fallback
 from stormproof.recovery.pipeline import Pipeline
 from stormproof.recovery.rate_limit import RateLimit
+from stormproof.recovery.resume import Resume
 from stormproof.recovery.retry import Retry
 from stormproof.recovery.strategy import Site, Strategy
 
@@ -80,12 +82,14 @@ __all__ = [
     "ListenerFailed",
     "Pipeline",
     "RateLimit",
+    "Resume",
     "Retry",
     "RetryBudget",
     "RetryGaveUp",
     "RetryScheduled",
     "Site",
     "Strategy",
+    "StreamResumed",
     "Timer",
     "agather",
     "attempts",

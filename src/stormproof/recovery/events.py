@@ -157,6 +157,20 @@ class FallbackUsed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StreamResumed(Event):
+    """A stream broke, and its source was asked for the rest.
+
+    Attributes:
+        delivered: How many items the consumer has.
+        error: Why it broke.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    delivered: int
+    error: Exception
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListenerFailed(Event):
     """A listener raised; neither the call nor the other listeners noticed."""
 
