@@ -32,6 +32,7 @@ from stormproof.recovery import (
     Pipeline,
     RateLimit,
     Retry,
+    RetryBudget,
 )
 
 BLOCK_SECONDS = 0.01
@@ -131,6 +132,7 @@ def rows_bare() -> Iterator[Row]:
 
 def rows_stormproof() -> Iterator[Row]:
     yield from both("retry", "stormproof", Pipeline(Retry()))
+    yield from both("retry", "stormproof, with a budget", Pipeline(Retry(budget=RetryBudget())))
     yield from both("breaker", "stormproof, failures in a row", Pipeline(CircuitBreaker("d")))
     yield from both("breaker", "stormproof, rate in a window", Pipeline(rate_breaker()))
     yield from both("fallback", "stormproof", Pipeline(Fallback(value=0)))
