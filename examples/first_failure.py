@@ -25,7 +25,12 @@ ALIVE = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
 
 def ask(base_url: str, question: str) -> str:
     """Ask one server; raise the error that it answers with."""
-    body = {"model": "smollm2", "messages": [{"role": "user", "content": question}]}
+    body = {
+        "model": "smollm2",
+        "messages": [{"role": "user", "content": question}],
+        "temperature": 0,
+        "max_tokens": 32,
+    }
     response = httpx2.post(f"{base_url}/v1/chat/completions", json=body, timeout=60)
     if response.is_error:
         raise from_wire(response.json())
