@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stormproof.errors import PayloadTooLarge, ServiceUnavailable
+from stormproof.errors import PayloadTooLarge
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.metrics import ServerMetrics
@@ -93,8 +93,7 @@ class Edge:
         headers = Headers(scope=scope)
         if not scope["path"].startswith(_OPEN):
             self._keyring.check(headers.get("authorization"))
-            if self._lifecycle.draining:
-                raise ServiceUnavailable(reason="the server is shutting down", retry_after=1.0)
+            self._lifecycle.check_accepting()
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > self._max_body_bytes:
             raise PayloadTooLarge(limit=self._max_body_bytes)

@@ -26,14 +26,22 @@ class Lifecycle:
         if not self._engine.alive:
             raise ServiceUnavailable(reason="the engine has stopped making progress")
 
+    def check_accepting(self) -> None:
+        """Say whether new work is let in.
+
+        Raises:
+            ServiceUnavailable: The server is shutting down.
+        """
+        if self.draining:
+            raise ServiceUnavailable(reason="the server is shutting down", retry_after=1.0)
+
     def check_ready(self) -> None:
         """Say whether a request sent now would be served.
 
         Raises:
             ServiceUnavailable: It would not.
         """
-        if self.draining:
-            raise ServiceUnavailable(reason="the server is shutting down", retry_after=1.0)
+        self.check_accepting()
         self.check_alive()
 
     async def drain(self) -> None:
