@@ -21,6 +21,7 @@ check: $(VENV)/.dev  ## Lint, type-check, hold the architecture, build the docs 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/basedpyright --pythonpath $(BIN)/python
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry src
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
