@@ -206,6 +206,26 @@ def test_the_error_of_the_call_that_opens_it_is_passed_on() -> None:
     assert raised.value is CUT
 
 
+async def test_it_can_be_asked_how_long_it_would_reject(clock: FakeClock) -> None:
+    breaker = breaker_that_opens_at(1, probes=2)
+    assert breaker.retry_after == 0
+    fail(breaker)
+    clock.advance(20)
+    assert breaker.retry_after == pytest.approx(40)
+    clock.advance(40)
+    assert breaker.retry_after == 0  # the next call would be a probe
+    probes = [asyncio.create_task(Pipeline(breaker).acall(asyncio.Event().wait)) for _ in "12"]
+    await asyncio.sleep(0)
+    clock.advance(20)
+    assert breaker.retry_after == pytest.approx(breaker.probe_lease - 20)
+    probes[0].cancel()
+    await asyncio.wait(probes[:1])
+    assert breaker.retry_after == 0
+    breaker.isolate()
+    assert breaker.retry_after is None
+    probes[1].cancel()
+
+
 def test_isolated_by_hand_it_rejects_until_closed_by_hand(clock: FakeClock) -> None:
     breaker = breaker_that_opens_at()
     breaker.isolate()

@@ -87,6 +87,12 @@ class CircuitBreaker(Admission[Pass]):
         """The present state; an open circuit half-opens with the first call after its break."""
         return self._circuit.state
 
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until a call is let in: 0 if one is now, None if only a person will close it."""
+        wait = self._circuit.wait()
+        return wait if wait < inf else None
+
     def isolate(self) -> None:
         """Reject every call, whatever the dependency does, until ``close``."""
         self._circuit.isolate("")

@@ -83,6 +83,17 @@ class Circuit:
         """The present state; an open circuit half-opens with the first call after its break."""
         return self._state
 
+    def wait(self) -> float:
+        """Return the seconds until a call may be made: 0 at once, infinite if nobody knows."""
+        if self._free_pass is not None:
+            return 0.0
+        now = current_clock().now()
+        if now < self._opens_at:
+            return self._opens_at - now
+        with self._lock:
+            ends = [end for end in self._leases.values() if end > now]
+            return min(ends) - now if len(ends) >= self._most_probes else 0.0
+
     def enter(self, by: str) -> Pass:
         """Let a call be made.
 
