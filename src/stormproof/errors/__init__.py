@@ -76,10 +76,13 @@ The tree, each leaf with its code and HTTP status:
         │   ├── ProviderOverloaded          PROVIDER_OVERLOADED 503
         │   ├── ProviderUnauthorized        PROVIDER_UNAUTHORIZED 502
         │   └── ProviderRefused             PROVIDER_REFUSED 502
+        ├── PartialOutput                   PARTIAL_OUTPUT 502
+        │   └── PartialOutputFinal          PARTIAL_OUTPUT_FINAL 502
         ├── ParsingError                    PARSING_ERROR 502
         ├── NetworkError                    NETWORK_ERROR 502
         │   ├── ConnectionLost              CONNECTION_LOST 502
         │   ├── ProtocolError               PROTOCOL_ERROR 502
+        │   ├── StreamStalled               STREAM_STALLED 502
         │   └── UntrustedPeer               UNTRUSTED_PEER 502
         ├── WeightServerError               WEIGHT_SERVER_ERROR 502
         ├── IntegrityError                  INTEGRITY_ERROR 502
@@ -139,11 +142,14 @@ from stormproof.errors.external_errors import (
     IntegrityError,
     NetworkError,
     ParsingError,
+    PartialOutput,
+    PartialOutputFinal,
     ProtocolError,
     ProviderError,
     ProviderOverloaded,
     ProviderRefused,
     ProviderUnauthorized,
+    StreamStalled,
     ThirdPartyError,
     ThirdPartyRefused,
     ToolError,
@@ -258,6 +264,8 @@ __all__ = [
     "OutOfBlocks",
     "OutOfMemory",
     "ParsingError",
+    "PartialOutput",
+    "PartialOutputFinal",
     "PayloadTooLarge",
     "PermissionDenied",
     "PiiDetected",
@@ -283,6 +291,7 @@ __all__ = [
     "StorageError",
     "StorageRefused",
     "StormproofError",
+    "StreamStalled",
     "TaskNotFound",
     "TensorError",
     "ThirdPartyError",

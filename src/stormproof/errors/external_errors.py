@@ -1,5 +1,8 @@
 """Someone else's service failed."""
 
+from collections.abc import Iterable
+from typing import Any, Self
+
 from stormproof.errors.fields import Internal
 from stormproof.errors.root import StormproofError
 from stormproof.errors.taxonomy import Category, Severity
@@ -59,6 +62,44 @@ class ProviderRefused(ProviderError):
     remedy = "Change the prompt; the provider's content policy stopped it."
 
 
+class PartialOutput(ExternalError):
+    """A stream broke after it had delivered something, for a reason that may pass."""
+
+    __slots__ = ("_delivered",)  # out of what pickles and travels: it is a model's output
+
+    code = "PARTIAL_OUTPUT"
+    template = "the stream broke after item {count}"
+    remedy = "Go on from what was delivered, or begin again; the cause says what broke it."
+
+    count: int
+
+    def __init__(self, *, count: int, delivered: Iterable[Any] = (), **common: Any) -> None:
+        super().__init__(**{"count": count, **common})
+        self._delivered = tuple(delivered)
+
+    @property
+    def delivered(self) -> tuple[Any, ...]:
+        """The items, from the first one on: all ``count`` of them, or as many as were kept.
+
+        They are in no message and no wire form, and are not pickled: an error that comes from
+        another process has none.
+        """
+        return getattr(self, "_delivered", ())
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        copied._delivered = self.delivered
+        return copied
+
+
+class PartialOutputFinal(PartialOutput):
+    """A stream broke after it had delivered something, for a reason that will not pass."""
+
+    code = "PARTIAL_OUTPUT_FINAL"
+    retriable = False
+    remedy = "Use what was delivered, or change what the cause names; the same call breaks again."
+
+
 class ParsingError(ExternalError):
     """A model's output does not hold the structure that was asked for."""
 
@@ -98,6 +139,17 @@ class ProtocolError(NetworkError):
     severity = Severity.ERROR
     template = "protocol error: {reason}"
     remedy = "Check that the address is the right service and no proxy rewrites the traffic."
+
+
+class StreamStalled(NetworkError):
+    """A stream stands, and nothing comes."""
+
+    code = "STREAM_STALLED"
+    template = "the stream stalled: nothing came for {seconds:g}s"
+    remedy = "Connect again, from what was delivered; or allow more time between two items."
+
+    seconds: float
+    reason: str = "nothing came"
 
 
 class UntrustedPeer(NetworkError):
