@@ -34,7 +34,7 @@ class BreakerMachine(RuleBasedStateMachine):
             probe_lease=LEASE,
         )
         self.breaker = breaker
-        self.enter, self.succeeded, self.failed = breaker.gate()
+        self.enter, self.succeeded, self.failed, _ = breaker.gate()
         self.period = 0
         self.move(CircuitState.CLOSED)
 

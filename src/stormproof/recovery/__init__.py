@@ -20,6 +20,7 @@ from stormproof.recovery.batch import (
     agather,
     gather,
 )
+from stormproof.recovery.break_length import GrowingBreak
 from stormproof.recovery.breaker import CircuitBreaker
 from stormproof.recovery.budget import RetryBudget
 from stormproof.recovery.bulkhead import Bulkhead
@@ -45,12 +46,13 @@ from stormproof.recovery.events import (
     StreamResumed,
     subscribe,
 )
-from stormproof.recovery.failure_counts import ConsecutiveFailures, FailureRate
 from stormproof.recovery.fallback import Fallback
+from stormproof.recovery.opening_rules import ConsecutiveFailures, FailureRate, SlowCallRate
 from stormproof.recovery.pipeline import Pipeline
 from stormproof.recovery.rate_limit import RateLimit
 from stormproof.recovery.resume import Resume
 from stormproof.recovery.retry import Retry
+from stormproof.recovery.sliding_window import LastCalls
 from stormproof.recovery.strategy import Site, Strategy
 
 __all__ = [
@@ -75,9 +77,11 @@ __all__ = [
     "Fallback",
     "FallbackUsed",
     "GiveUpReason",
+    "GrowingBreak",
     "ItemFailure",
     "ItemOutcome",
     "ItemSuccess",
+    "LastCalls",
     "Listener",
     "ListenerFailed",
     "Pipeline",
@@ -88,6 +92,7 @@ __all__ = [
     "RetryGaveUp",
     "RetryScheduled",
     "Site",
+    "SlowCallRate",
     "Strategy",
     "StreamResumed",
     "Timer",

@@ -5,12 +5,13 @@ resilience4j and Polly. A circuit belongs to its breaker: pipelines that share a
 so make one breaker for each dependency.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
 from stormproof.errors import CircuitOpen, Problems
-from stormproof.recovery.circuit import Circuit, CircuitState, Pass
+from stormproof.recovery.break_length import GrowingBreak
+from stormproof.recovery.circuit import Circuit, CircuitOptions, CircuitState, Pass
 from stormproof.recovery.classification import ErrorFilter, failure_filter, is_filter
 from stormproof.recovery.events import (
     CallRejected,
@@ -20,25 +21,27 @@ from stormproof.recovery.events import (
     Event,
     bus,
 )
-from stormproof.recovery.failure_counts import ConsecutiveFailures, FailureRule
+from stormproof.recovery.opening_rules import ConsecutiveFailures, OpeningRule
 from stormproof.recovery.options import check_count, check_seconds
 from stormproof.recovery.strategy import Admission, Gate
 
 
 @dataclass(frozen=True, eq=False)
 class CircuitBreaker(Admission[Pass]):
-    """Stops calls to a dependency that fails, and probes it after a while.
+    """Stops calls to a dependency that fails or is slow, and probes it after a while.
 
     A cancelled call, a ``KeyboardInterrupt`` and a stream closed by its consumer are no outcomes:
     neither failure nor success. Nor is an error that does not count as a failure. A stream counts
-    when it ends. A retry that waits longer than its ``max_delay`` for a rejection does not wait.
+    when it ends; whether it is slow, its first item decides. A retry that waits longer than its
+    ``max_delay`` for a rejection does not wait.
 
     Args:
         name: Which dependency this is.
-        opens_on: How many failures are too many: ``ConsecutiveFailures`` or ``FailureRate``.
-        open_for: Seconds to reject everything once open.
+        opens_on: How many failures, or slow calls, are too many: ``ConsecutiveFailures``,
+            ``FailureRate``, ``SlowCallRate``, or several of them, each of which is enough.
+        open_for: Seconds to reject everything once open, or a ``GrowingBreak``.
         probes: How many calls at once may then probe the dependency.
-        successes_to_close: How many probes must succeed to close again.
+        successes_to_close: How many probes must succeed to close again. A slow one has failed.
         probe_lease: Seconds after which the slot of a probe that has not come back is free. More
             than the longest good call takes.
         failures: Which errors count. By default every one that is not a client error; foreign
@@ -46,8 +49,8 @@ class CircuitBreaker(Admission[Pass]):
     """
 
     name: str
-    opens_on: FailureRule = field(default_factory=ConsecutiveFailures)
-    open_for: float = 60.0
+    opens_on: OpeningRule | Sequence[OpeningRule] = field(default_factory=ConsecutiveFailures)
+    open_for: float | GrowingBreak = 60.0
     probes: int = 1
     successes_to_close: int = 1
     probe_lease: float = 120.0
@@ -56,31 +59,45 @@ class CircuitBreaker(Admission[Pass]):
     _circuit: Circuit = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._check()
+        # The two that are not options: they belong to the circuit, which lives and changes.
+        vars(self)["_counts"] = failure_filter(self.failures)
+        vars(self)["_circuit"] = Circuit(
+            self._circuit_options, rejection=self._reject, on_transition=self._announce
+        )
+
+    def _check(self) -> None:
         problems = Problems()
         problems.check(self.name, "name", "must name the dependency", "missing")
-        fine = isinstance(self.opens_on, FailureRule)
-        problems.check(fine, "opens_on", "must be ConsecutiveFailures or FailureRate", "rule")
-        check_seconds(problems, "open_for", self.open_for)
+        fine = bool(self._rules) and all(isinstance(one, OpeningRule) for one in self._rules)
+        problems.check(fine, "opens_on", "must be a rule, such as FailureRate, or several", "rule")
+        if not isinstance(self.open_for, GrowingBreak):
+            check_seconds(problems, "open_for", self.open_for)
         check_count(problems, "probes", self.probes)
         check_count(problems, "successes_to_close", self.successes_to_close)
         check_seconds(problems, "probe_lease", self.probe_lease)
         fine = self.failures is None or is_filter(self.failures)
         problems.check(fine, "failures", "must select errors by class or predicate", "filter")
         problems.raise_if_any("the circuit breaker is not valid")
-        # The two that are not options: they belong to the circuit, which lives and changes.
-        vars(self)["_counts"] = failure_filter(self.failures)
-        vars(self)["_circuit"] = Circuit(
-            opens_on=self.opens_on,
-            open_for=self.open_for,
+
+    @property
+    def _rules(self) -> tuple[OpeningRule, ...]:
+        return tuple(self.opens_on) if isinstance(self.opens_on, Sequence) else (self.opens_on,)
+
+    @property
+    def _circuit_options(self) -> CircuitOptions:
+        lasts = self.open_for
+        return CircuitOptions(
+            opens_on=self._rules,
+            open_for=lasts if isinstance(lasts, GrowingBreak) else GrowingBreak.always(lasts),
             probes=self.probes,
             successes_to_close=self.successes_to_close,
             probe_lease=self.probe_lease,
-            rejection=self._reject,
-            on_transition=self._announce,
         )
 
     def __str__(self) -> str:
-        return f"CircuitBreaker {self.name} at {self.opens_on} for {self.open_for:g}s"
+        opens_on = " or ".join(map(str, self._rules))
+        return f"CircuitBreaker {self.name} at {opens_on} for {self._circuit_options.open_for}"
 
     @property
     def state(self) -> CircuitState:
@@ -103,7 +120,8 @@ class CircuitBreaker(Admission[Pass]):
 
     def gate(self) -> Gate[Pass]:
         """Return what to do around every call."""
-        return Gate(self._circuit.enter, self._circuit.succeeded, self._failed)
+        circuit = self._circuit
+        return Gate(circuit.enter, circuit.succeeded, self._failed, circuit.answered)
 
     def _failed(self, given: Pass, error: BaseException, pipeline: str) -> None:
         if isinstance(error, Exception) and self._counts(error):
@@ -117,14 +135,14 @@ class CircuitBreaker(Admission[Pass]):
             bus.publish(CallRejected(pipeline=pipeline, strategy=self.name, retry_after=wait))
         return CircuitOpen(circuit=self.name, retry_after=wait)
 
-    def _announce(self, state: CircuitState, pipeline: str) -> None:
+    def _announce(self, state: CircuitState, seconds: float, pipeline: str) -> None:
         if bus.listeners:
-            bus.publish(self._event(state, pipeline))
+            bus.publish(self._event(state, seconds, pipeline))
 
-    def _event(self, state: CircuitState, pipeline: str) -> Event:
+    def _event(self, state: CircuitState, seconds: float, pipeline: str) -> Event:
         if state is CircuitState.CLOSED:
             return CircuitClosed(pipeline=pipeline, strategy=self.name)
         if state is CircuitState.HALF_OPEN:
             return CircuitHalfOpened(pipeline=pipeline, strategy=self.name)
-        wait = self.open_for if state is CircuitState.OPEN else None
+        wait = seconds if seconds < inf else None
         return CircuitOpened(pipeline=pipeline, strategy=self.name, retry_after=wait)

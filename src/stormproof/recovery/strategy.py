@@ -57,18 +57,25 @@ class Strategy(ABC):
         """Guard a function that returns an async generator."""
 
 
+def _unchanged(ticket: Ticket) -> Ticket:
+    return ticket
+
+
 class Gate(NamedTuple, Generic[Ticket]):
-    """What an admission does around a call; each function gets the pipeline's name last.
+    """What an admission does around a call, and under which pipeline's name.
 
     Attributes:
         enter: Lets a call in, and returns a ticket for it, or raises.
         succeeded: Learns that the call with this ticket returned.
         failed: Learns what the call with this ticket raised, be it an error or a cancellation.
+        answered: Learns that the stream with this ticket has its first item, and returns the
+            ticket to go on with.
     """
 
     enter: Callable[[str], Ticket]
     succeeded: Callable[[Ticket, str], None]
     failed: Callable[[Ticket, BaseException, str], None]
+    answered: Callable[[Ticket], Ticket] = _unchanged
 
 
 class Admission(Strategy, Generic[Ticket]):
@@ -80,7 +87,7 @@ class Admission(Strategy, Generic[Ticket]):
 
     def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
-        enter, succeeded, failed = self.gate()
+        enter, succeeded, failed, _ = self.gate()
         pipeline = site.pipeline
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -97,7 +104,7 @@ class Admission(Strategy, Generic[Ticket]):
 
     def guard_coroutine(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an awaitable."""
-        enter, succeeded, failed = self.gate()
+        enter, succeeded, failed, _ = self.gate()
         pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -114,14 +121,18 @@ class Admission(Strategy, Generic[Ticket]):
 
     def guard_stream(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an async generator: what counts is how the stream ends."""
-        enter, succeeded, failed = self.gate()
+        enter, succeeded, failed, answered = self.gate()
         pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             ticket = enter(pipeline)
+            silent = True
             try:
                 async with aclosing(call(*args, **kwargs)) as items:
                     async for item in items:
+                        if silent:
+                            ticket = answered(ticket)
+                            silent = False
                         yield item
             except BaseException as error:
                 failed(ticket, error, pipeline)

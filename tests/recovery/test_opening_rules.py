@@ -10,24 +10,24 @@ from stormproof.testing import FakeClock
 
 
 def test_a_rate_says_nothing_about_few_calls(clock: FakeClock) -> None:
-    counter = FailureRate(0.5, minimum_calls=4).counter()
-    assert [counter.failed() for _ in range(4)] == [False, False, False, True]
+    counter = FailureRate(0.5, minimum_calls=4).counter(clock.now())
+    assert [counter.count(True, 0, clock.now()) for _ in range(4)] == [False, False, False, True]
 
 
 def test_exactly_the_rate_is_too_much(clock: FakeClock) -> None:
-    counter = FailureRate(0.1, minimum_calls=10).counter()
+    counter = FailureRate(0.1, minimum_calls=10).counter(clock.now())
     for _ in range(9):
-        counter.succeeded()
-    assert counter.failed()
+        counter.count(False, 0, clock.now())
+    assert counter.count(True, 0, clock.now())
 
 
 def test_old_outcomes_leave_the_window(clock: FakeClock) -> None:
-    counter = FailureRate(0.5, window=10, minimum_calls=2).counter()
-    counter.failed()
+    counter = FailureRate(0.5, window=10, minimum_calls=2).counter(clock.now())
+    counter.count(True, 0, clock.now())
     clock.advance(11)
-    assert not counter.failed()
+    assert not counter.count(True, 0, clock.now())
     clock.advance(8)
-    assert counter.failed()
+    assert counter.count(True, 0, clock.now())
 
 
 @given(
@@ -40,15 +40,15 @@ def test_the_window_holds_what_a_plain_list_would(history: list[tuple[float, boo
     """Between nine tenths of the window and all of it, and never anything older."""
     with FakeClock() as clock:
         rule = FailureRate(0.5, window=10, minimum_calls=3)
-        counter = rule.counter()
+        counter = rule.counter(clock.now())
         seen: list[tuple[float, bool]] = []
         for pause, fails in history:
             clock.advance(pause)
             seen.append((clock.now(), fails))
             if not fails:
-                counter.succeeded()
+                counter.count(False, 0, clock.now())
                 continue
-            trips = counter.failed()
+            trips = counter.count(True, 0, clock.now())
             verdicts = {_trips(rule, seen, clock.now() - age) for age in _ages(seen, clock.now())}
             assert trips in verdicts
 
