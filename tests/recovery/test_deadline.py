@@ -1,18 +1,26 @@
 """One point in time by which everything inside must be over."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from threading import Event
 
 import pytest
 
-from stormproof.errors import DeadlineExceeded, NetworkError, ValidationErrors
+from stormproof import recovery
+from stormproof.errors import (
+    CapacityExceeded,
+    DeadlineExceeded,
+    NetworkError,
+    ValidationErrors,
+)
 from stormproof.recovery import (
     Deadline,
     DeadlinePassed,
-    Event,
     Pipeline,
     Retry,
+    ThreadPinned,
+    WorkerThreads,
     remaining,
 )
 from stormproof.recovery.clock import SystemClock, reset_clock, set_clock
@@ -161,7 +169,9 @@ def test_a_sync_result_that_comes_late_is_still_a_result(clock: FakeClock) -> No
     assert Pipeline(Deadline(0.3)).call(Scripted(Takes(1.0, "late"))) == "late"
 
 
-def test_nothing_begins_after_an_outer_deadline(clock: FakeClock, heard: list[Event]) -> None:
+def test_nothing_begins_after_an_outer_deadline(
+    clock: FakeClock, heard: list[recovery.Event]
+) -> None:
     fetch = Scripted("answer")
 
     def slow() -> str:
@@ -264,3 +274,139 @@ def test_a_header_is_bounded() -> None:
 def test_a_deadline_is_a_time(seconds: float) -> None:
     with pytest.raises(ValidationErrors):
         Deadline(seconds)
+
+
+def hangs_at(clock: FakeClock, seconds: float, release: Event) -> None:
+    """So much time passes, and then nothing happens until the end of the test."""
+    clock.advance(seconds)
+    assert release.wait(30)
+
+
+@pytest.fixture
+def release() -> Iterator[Event]:
+    event = Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture(params=[True, False], ids=["jumps", "by hand"])
+def any_clock(request: pytest.FixtureRequest) -> Iterator[FakeClock]:
+    with FakeClock(jumps=request.param) as fake:
+        yield fake
+
+
+def test_a_sync_call_on_threads_is_left_behind(
+    any_clock: FakeClock, heard: list[recovery.Event], release: Event
+) -> None:
+    threads = WorkerThreads(2, name="drivers")
+    begun = any_clock.now()
+    pipeline = Pipeline(Deadline(0.3, threads=threads), name="ask")
+    with pytest.raises(DeadlineExceeded) as raised:
+        pipeline.call(hangs_at, any_clock, 0.3, release)
+    assert any_clock.now() - begun == pytest.approx(0.3)
+    assert (raised.value.operation, raised.value.timeout) == ("ask", 0.3)
+    assert threads.pinned == 1
+    assert heard == [
+        ThreadPinned(pipeline="ask", strategy="drivers", pinned=1, limit=2),
+        DeadlinePassed(pipeline="ask", strategy="deadline", timeout=0.3),
+    ]
+    freed = Event()
+    unsubscribe = recovery.subscribe(lambda _: freed.set())
+    release.set()
+    assert freed.wait(30)
+    unsubscribe()
+    assert threads.pinned == 0
+
+
+def test_a_sync_call_on_threads_in_time_returns_and_raises(any_clock: FakeClock) -> None:
+    pipeline = Pipeline(Deadline(1, threads=WorkerThreads(1)))
+    assert pipeline.call(Scripted(Takes(0.9, "answer"))) == "answer"
+    assert pipeline.call(lambda word: word * 2, word="an") == "anan"
+    with pytest.raises(NetworkError):
+        pipeline.call(Scripted(NetworkError(reason="cut")))
+    with pytest.raises(TypeError, match="coroutine"):
+        pipeline.call(Scripted("answer").acall)  # type: ignore[unused-coroutine]
+
+
+@pytest.mark.parametrize("late", ["result", NetworkError(reason="cut")], ids=["result", "error"])
+def test_on_threads_what_comes_late_is_too_late(
+    any_clock: FakeClock, heard: list[recovery.Event], late: object
+) -> None:
+    """By the clock, and not by which thread happens to be faster."""
+    with pytest.raises(DeadlineExceeded):
+        Pipeline(Deadline(0.3, threads=WorkerThreads(1))).call(Scripted(Takes(1.0, late)))
+    assert DeadlinePassed(pipeline="pipeline", strategy="deadline", timeout=0.3) in heard
+
+
+def test_a_clock_that_jumps_moves_on_when_a_thread_hangs(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, release: Event
+) -> None:
+    monkeypatch.setattr("stormproof.testing.fake_clock._PATIENCE", 0.01)
+    begun = clock.now()
+    with pytest.raises(DeadlineExceeded):
+        Pipeline(Deadline(5, threads=WorkerThreads(1))).call(release.wait)
+    assert clock.now() - begun == pytest.approx(5)
+
+
+def test_on_threads_an_outer_deadline_that_ends_sooner_holds(
+    any_clock: FakeClock, release: Event
+) -> None:
+    inner = Pipeline(Deadline(60, threads=WorkerThreads(1)), name="inner")
+    with pytest.raises(DeadlineExceeded) as raised:
+        Pipeline(Deadline(1)).call(inner.call, hangs_at, any_clock, 1, release)
+    assert (raised.value.operation, raised.value.timeout) == ("inner", None)
+
+
+def test_a_call_on_threads_knows_what_is_left(any_clock: FakeClock) -> None:
+    pipeline = Pipeline(Deadline(5, threads=WorkerThreads(1)))
+    assert pipeline.call(remaining) == pytest.approx(5)
+    assert remaining() is None
+
+
+def test_when_all_threads_are_held_calls_are_turned_away(
+    any_clock: FakeClock, release: Event
+) -> None:
+    pipeline = Pipeline(Deadline(1, threads=WorkerThreads(1, name="drivers")))
+    with pytest.raises(DeadlineExceeded):
+        pipeline.call(hangs_at, any_clock, 1, release)
+    with pytest.raises(CapacityExceeded) as raised:
+        pipeline.call(Scripted("answer"))
+    assert (raised.value.resource, raised.value.limit) == ("drivers", 1)
+    assert remaining() is None
+
+
+def test_an_interrupt_leaves_the_call_behind(release: Event) -> None:
+    class Interrupted(SystemClock):
+        @staticmethod
+        def wait_for_thread(*_: object) -> None:
+            raise KeyboardInterrupt
+
+    threads = WorkerThreads(1)
+    token = set_clock(Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        Pipeline(Deadline(60, threads=threads)).call(release.wait)
+    reset_clock(token)
+    assert (threads.pinned, remaining()) == (1, None)
+
+
+async def test_coroutines_and_streams_need_no_threads(clock: FakeClock) -> None:
+    threads = WorkerThreads(1)
+    pipeline = Pipeline(Deadline(1, threads=threads))
+    with pytest.raises(DeadlineExceeded):
+        await pipeline.acall(Scripted(Takes(60)).acall)
+    with pytest.raises(DeadlineExceeded):
+        await anext(pipeline.stream(Scripted([Takes(60)]).stream))
+    assert threads.running == 0
+
+
+def test_in_real_time_too(release: Event) -> None:
+    pipeline = Pipeline(Deadline(0.01, threads=WorkerThreads(1)))
+    with pytest.raises(DeadlineExceeded):
+        pipeline.call(release.wait)
+    assert Pipeline(Deadline(60, threads=WorkerThreads(1))).call(lambda: "answer") == "answer"
+
+
+def test_threads_are_worker_threads() -> None:
+    with pytest.raises(ValidationErrors):
+        Deadline(1, threads=8)  # type: ignore[arg-type]
+    assert str(Deadline(2, threads=WorkerThreads(8))) == "Deadline 2s on 8 threads"

@@ -44,16 +44,20 @@ from stormproof.recovery.events import (
     RetryGaveUp,
     RetryScheduled,
     StreamResumed,
+    ThreadFreed,
+    ThreadPinned,
     subscribe,
 )
 from stormproof.recovery.fallback import Fallback
 from stormproof.recovery.opening_rules import ConsecutiveFailures, FailureRate, SlowCallRate
+from stormproof.recovery.per_key import PerKey
 from stormproof.recovery.pipeline import Pipeline
 from stormproof.recovery.rate_limit import RateLimit
 from stormproof.recovery.resume import Resume
 from stormproof.recovery.retry import Retry
 from stormproof.recovery.sliding_window import LastCalls
 from stormproof.recovery.strategy import Site, Strategy
+from stormproof.recovery.threads import WorkerThreads
 
 __all__ = [
     "Attempt",
@@ -84,6 +88,7 @@ __all__ = [
     "LastCalls",
     "Listener",
     "ListenerFailed",
+    "PerKey",
     "Pipeline",
     "RateLimit",
     "Resume",
@@ -95,7 +100,10 @@ __all__ = [
     "SlowCallRate",
     "Strategy",
     "StreamResumed",
+    "ThreadFreed",
+    "ThreadPinned",
     "Timer",
+    "WorkerThreads",
     "agather",
     "attempts",
     "gather",

@@ -41,6 +41,9 @@ class Clock(Protocol):
     def wait(self, event: "Event", seconds: float | None, /) -> None:
         """Block the thread until ``event`` is set, or for so many seconds; None: until it is."""
 
+    def wait_for_thread(self, event: "Event", until: float | None, /) -> None:
+        """Block until a thread that is at work has set ``event``, or until ``now`` is so much."""
+
     def call_later(
         self, loop: "AbstractEventLoop", seconds: float, callback: Callable[[], object], /
     ) -> Timer:
@@ -64,6 +67,11 @@ class SystemClock:
     def wait(event: "Event", seconds: float | None, /) -> None:
         """Block the thread until ``event`` is set, or for so many seconds; None: until it is."""
         event.wait(seconds)
+
+    @staticmethod
+    def wait_for_thread(event: "Event", until: float | None, /) -> None:
+        """Block until a thread that is at work has set ``event``, or until ``now`` is so much."""
+        event.wait(None if until is None else until - time.monotonic())
 
     @staticmethod
     def call_later(

@@ -6,23 +6,24 @@ clocks of two machines do not agree (as gRPC does, "gRPC over HTTP2", grpc-timeo
 
 A coroutine is cut when the time is over, by one timer. A sync function cannot be cut: it can ask
 ``remaining()``, no attempt or wait begins that could not end in time, and a result that arrives
-late is still a result.
+late is still a result. Only where it runs on a thread of its own can its caller leave it behind.
 """
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Event
+from typing import Any, ClassVar, Final, Self
 
 from stormproof.errors import DeadlineExceeded, Problems
 from stormproof.recovery.clock import current_clock
+from stormproof.recovery.cut import Cut
 from stormproof.recovery.events import DeadlinePassed, bus
 from stormproof.recovery.options import LONGEST, check_seconds
 from stormproof.recovery.strategy import Call, Site, Strategy
-
-if TYPE_CHECKING:
-    import asyncio
+from stormproof.recovery.threads import WorkerThreads
 
 _MOST_DIGITS: Final = 12
 
@@ -42,9 +43,13 @@ class Deadline(Strategy):
     Args:
         seconds: The time allowed, 0 to a day. Inside another deadline the lesser holds.
         name: What events call it.
+        threads: Where sync functions run, so that their callers need not wait for them any longer
+            than that; by default on the caller's own thread, to their end. Coroutines and streams
+            need none.
 
     Raises:
         DeadlineExceeded: At the guarded call, when the time is over.
+        CapacityExceeded: At the guarded call, when there are ``threads`` and all are taken.
     """
 
     HEADER: ClassVar[str] = "x-deadline-ms"
@@ -52,14 +57,18 @@ class Deadline(Strategy):
 
     seconds: float
     name: str = "deadline"
+    threads: WorkerThreads | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         problems = Problems()
         check_seconds(problems, "seconds", self.seconds, positive=False)
+        fine = self.threads is None or isinstance(self.threads, WorkerThreads)
+        problems.check(fine, "threads", "must be WorkerThreads", "threads")
         problems.raise_if_any("the deadline is not valid")
 
     def __str__(self) -> str:
-        return f"Deadline {self.seconds:g}s"
+        where = f" on {self.threads}" if self.threads else ""
+        return f"Deadline {self.seconds:g}s{where}"
 
     @staticmethod
     def to_header() -> str | None:
@@ -84,6 +93,8 @@ class Deadline(Strategy):
 
     def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
+        if self.threads is not None:
+            return self._guard_on(self.threads, call, site.pipeline)
         begin, pipeline = self._begin, site.pipeline
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -94,6 +105,25 @@ class Deadline(Strategy):
                 return call(*args, **kwargs)
             finally:
                 _expiry.reset(token)
+
+        return guarded
+
+    def _guard_on(self, threads: WorkerThreads, call: Call, pipeline: str) -> Call:
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            token = self._begin(pipeline)
+            try:
+                until = _expiry.get()
+                begun = threads.start(partial(call, *args, **kwargs), Event(), pipeline)
+                try:
+                    current_clock().wait_for_thread(begun.ended, until)
+                finally:
+                    threads.leave(begun)
+                if begun.ended_by(until):
+                    return begun.result()
+                raise self._exceeded(pipeline, None if token is None else self.seconds)
+            finally:
+                if token is not None:
+                    _expiry.reset(token)
 
         return guarded
 
@@ -108,7 +138,7 @@ class Deadline(Strategy):
             token = begin(pipeline)
             if token is None:
                 return await call(*args, **kwargs)
-            cut = _Cut(current_task())
+            cut = Cut(current_task())
             timer = current_clock().call_later(get_running_loop(), seconds, cut)
             try:
                 return await call(*args, **kwargs)
@@ -141,7 +171,7 @@ class Deadline(Strategy):
                     async for item in items:
                         yield item
                     return
-                cut = _Cut(None)
+                cut = Cut(None)
                 timer = current_clock().call_later(get_running_loop(), self.seconds, cut)
                 try:
                     while (item := await self._item(items, expiry, cut, pipeline)) is not _END:
@@ -155,7 +185,7 @@ class Deadline(Strategy):
         self,
         items: AsyncGenerator[Any, None],
         expiry: float | None,
-        cut: "_Cut",
+        cut: Cut,
         pipeline: str,
     ) -> Any:
         """Return the next item, or ``_END``, with the deadline in force."""
@@ -195,32 +225,3 @@ class Deadline(Strategy):
 
 
 _END: Final = object()
-
-
-class _Cut:
-    """Cancels a task when called, and can tell its own request from anybody else's.
-
-    The counting is that of ``asyncio.timeout``: a task that others asked to cancel as well is
-    cancelled, not merely late.
-    """
-
-    __slots__ = ("_requests", "_task", "fired")
-
-    def __init__(self, task: "asyncio.Task[Any] | None") -> None:
-        self.fired = False
-        self.watch(task)
-
-    def watch(self, task: "asyncio.Task[Any] | None") -> None:
-        """Aim at ``task``, or at nothing for now."""
-        self._task = task
-        self._requests = task.cancelling() if task else 0
-
-    def __call__(self) -> None:
-        self.fired = True
-        if self._task is not None:
-            self._task.cancel()
-
-    def withdraw(self) -> bool:
-        """Let go of the task; return whether this, and nobody else, asked to cancel it."""
-        task, self._task = self._task, None
-        return self.fired and task is not None and task.uncancel() <= self._requests

@@ -171,6 +171,53 @@ class StreamResumed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ThreadPinned(Event):
+    """A caller stopped waiting for a call on a worker thread, which holds the thread until it ends.
+
+    Attributes:
+        pinned: How many threads are held so, this one included.
+        limit: How many threads there may be.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    pinned: int
+    limit: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadFreed(Event):
+    """A call that was left behind on a worker thread has ended.
+
+    Attributes:
+        pinned: How many threads are still held so.
+        limit: How many threads there may be.
+    """
+
+    severity: ClassVar[Severity] = Severity.INFO
+    pinned: int
+    limit: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreLost(Event):
+    """State shared between processes is out of reach; each goes by its own until it is back.
+
+    Attributes:
+        error: Why.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    error: Exception
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreRegained(Event):
+    """The shared state is back, and is shared again."""
+
+    severity: ClassVar[Severity] = Severity.INFO
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListenerFailed(Event):
     """A listener raised; neither the call nor the other listeners noticed."""
 

@@ -21,6 +21,9 @@ from stormproof.recovery.clock import Clock, reset_clock, set_clock
 if TYPE_CHECKING:
     from contextvars import Token
 
+# Seconds of real time in which a thread that works, and does not wait, shows signs of life.
+_PATIENCE: Final = 1.0
+
 
 class FakeClock:
     """Time and chance in the hands of a test.
@@ -102,13 +105,27 @@ class FakeClock:
         if seconds is None:
             event.wait()
         elif not self._jumps:
-            with self._lock:
-                timer = _FakeTimer(None, event.set)
-                heapq.heappush(self._timers, (self._now + seconds, next(self._serial), timer))
-            event.wait()
-            timer.cancel()
+            self.wait_for_thread(event, self._now + seconds)
         elif not event.is_set():
             self.advance(seconds)
+
+    def wait_for_thread(self, event: Event, until: float | None, /) -> None:
+        """Block until a thread that works has set ``event``, or until the clock shows ``until``.
+
+        The clock does not jump: the thread moves it on when it sleeps. But a thread that does
+        nothing for a second of real time waits for something real, and a clock that jumps goes on.
+        """
+        if until is None:
+            event.wait()
+            return
+        with self._lock:
+            if until <= self._now:
+                return
+            timer = _FakeTimer(None, event.set)
+            heapq.heappush(self._timers, (until, next(self._serial), timer))
+        if not event.wait(_PATIENCE if self._jumps else None):
+            self.advance(until - self._now)
+        timer.cancel()
 
     def call_later(
         self, loop: AbstractEventLoop, seconds: float, callback: Callable[[], object], /
@@ -127,12 +144,12 @@ class FakeClock:
         until = self._now + seconds
         while (timer := self._next_due(until)) is not None:
             timer.fire()
-        with self._lock:
-            self._now = max(self._now, until)
 
     def _next_due(self, until: float) -> "_FakeTimer | None":
+        """Move on to the first timer that is due by then; None when there, and none is left."""
         with self._lock:
             if not self._timers or self._timers[0][0] > until:
+                self._now = max(self._now, until)
                 return None
             due, _, timer = heapq.heappop(self._timers)
             self._now = max(self._now, due)
