@@ -4,18 +4,17 @@ The pattern is that of Nygard, "Release It!" (2007). Places belong to their bulk
 that share a bulkhead share them, so make one bulkhead for each dependency.
 """
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from stormproof.errors import CapacityExceeded, DeadlineExceeded, Problems
-from stormproof.recovery.clock import current_clock
-from stormproof.recovery.deadline import remaining
-from stormproof.recovery.events import CallRejected, CallWaited, DeadlinePassed, bus
+from stormproof.errors import Problems
 from stormproof.recovery.options import check_count
-from stormproof.recovery.places import Places, TaskTurn, ThreadTurn, Turn
+from stormproof.recovery.places import Places
+from stormproof.recovery.priority import Priority
 from stormproof.recovery.strategy import Call, Site, Strategy
+from stormproof.recovery.waiting_room import WaitingRoom
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +40,7 @@ class Bulkhead(Strategy):
     limit: int
     queue: int = 0
     _places: Places = field(init=False, repr=False)
+    _room: WaitingRoom = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         problems = Problems()
@@ -48,8 +48,9 @@ class Bulkhead(Strategy):
         check_count(problems, "limit", self.limit)
         check_count(problems, "queue", self.queue, least=0)
         problems.raise_if_any("the bulkhead is not valid")
-        # Not an option: the instance is frozen, its places come and go.
-        vars(self)["_places"] = Places(self.limit, self.queue)
+        # The two that are not options: the instance is frozen, its places come and go.
+        vars(self)["_places"] = places = Places(self.limit, self.queue)
+        vars(self)["_room"] = WaitingRoom(self.name, places)
 
     def __str__(self) -> str:
         return f"Bulkhead {self.name} {self.limit} at once, {self.queue} waiting"
@@ -67,12 +68,11 @@ class Bulkhead(Strategy):
     def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
         enter, leave, pipeline = self._places.enter, self._places.leave, site.pipeline
+        wait = self._room.wait
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if not enter():
-                turn = ThreadTurn()
-                with self._in_queue(turn, pipeline):
-                    turn.wait(remaining())
+                wait(pipeline, Priority.NORMAL)
             try:
                 return call(*args, **kwargs)
             finally:
@@ -83,10 +83,11 @@ class Bulkhead(Strategy):
     def guard_coroutine(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an awaitable."""
         enter, leave, pipeline = self._places.enter, self._places.leave, site.pipeline
+        wait = self._room.await_
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             if not enter():
-                await self._wait(pipeline)
+                await wait(pipeline, Priority.NORMAL)
             try:
                 return await call(*args, **kwargs)
             finally:
@@ -97,10 +98,11 @@ class Bulkhead(Strategy):
     def guard_stream(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an async generator, from its first item to its end."""
         enter, leave, pipeline = self._places.enter, self._places.leave, site.pipeline
+        wait = self._room.await_
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             if not enter():
-                await self._wait(pipeline)
+                await wait(pipeline, Priority.NORMAL)
             try:
                 async with aclosing(call(*args, **kwargs)) as items:
                     async for item in items:
@@ -109,38 +111,3 @@ class Bulkhead(Strategy):
                 leave()
 
         return guarded
-
-    async def _wait(self, pipeline: str) -> None:
-        turn = TaskTurn()
-        with self._in_queue(turn, pipeline):
-            await turn.wait(remaining())
-
-    @contextmanager
-    def _in_queue(self, turn: Turn, pipeline: str) -> Iterator[None]:
-        """Join the queue, and leave it with a place or with an error."""
-        if not self._places.join(turn):
-            raise self._reject(pipeline)
-        begun = current_clock().now()
-        try:
-            yield
-        except BaseException:
-            if self._places.withdraw(turn):
-                self._places.leave()
-            raise
-        if not self._places.withdraw(turn):
-            raise self._late(pipeline)
-        if bus.listeners:
-            wait = current_clock().now() - begun
-            bus.publish(CallWaited(pipeline=pipeline, strategy=self.name, wait=wait))
-
-    def _reject(self, pipeline: str) -> CapacityExceeded:
-        wait = self._places.drains_in()
-        if bus.listeners:
-            bus.publish(CallRejected(pipeline=pipeline, strategy=self.name, retry_after=wait))
-        room = self.limit + self.queue
-        return CapacityExceeded(resource=self.name, limit=room, retry_after=wait)
-
-    def _late(self, pipeline: str) -> DeadlineExceeded:
-        if bus.listeners:
-            bus.publish(DeadlinePassed(pipeline=pipeline, strategy=self.name, timeout=None))
-        return DeadlineExceeded(operation=pipeline, timeout=None)

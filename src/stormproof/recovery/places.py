@@ -1,83 +1,16 @@
-"""A number of places, and those who wait for one in the order they came.
+"""A number of places, and those who wait for one: the most important first, then the first come.
 
 A place that is given back goes straight to the first in the queue: a newcomer cannot slip in
 between. Threads and tasks, of whatever event loop, wait in one queue.
 """
 
 from collections import OrderedDict
-from threading import Event, RLock
-from typing import Final, Protocol
+from threading import RLock
+from typing import Final
 
 from stormproof.recovery.clock import current_clock
-
-
-class Turn(Protocol):
-    """Somebody in the queue.
-
-    Attributes:
-        admitted: Whether it has a place.
-    """
-
-    admitted: bool
-
-    def admit(self) -> None:
-        """Give it a place and wake it.
-
-        Raises:
-            RuntimeError: Nobody can be there any more: its event loop is closed.
-        """
-
-
-class ThreadTurn:
-    """A thread in the queue."""
-
-    __slots__ = ("_woken", "admitted")
-
-    def __init__(self) -> None:
-        self.admitted = False
-        self._woken = Event()
-
-    def admit(self) -> None:
-        """Give it a place and wake it."""
-        self.admitted = True
-        self._woken.set()
-
-    def wait(self, seconds: float | None) -> None:
-        """Block the thread until it is admitted, or for so many seconds."""
-        current_clock().wait(self._woken, seconds)
-
-
-class TaskTurn:
-    """A task in the queue."""
-
-    __slots__ = ("_loop", "_woken", "admitted")
-
-    def __init__(self) -> None:
-        from asyncio import get_running_loop  # noqa: PLC0415 - heavy
-
-        self.admitted = False
-        self._loop = get_running_loop()
-        self._woken = self._loop.create_future()
-
-    def admit(self) -> None:
-        """Give it a place and wake it."""
-        self._loop.call_soon_threadsafe(self._wake)
-        self.admitted = True
-
-    async def wait(self, seconds: float | None) -> None:
-        """Suspend the task until it is admitted, or for so many seconds."""
-        if seconds is None:
-            await self._woken
-            return
-        timer = current_clock().call_later(self._loop, seconds, self._wake)
-        try:
-            await self._woken
-        finally:
-            timer.cancel()
-
-    def _wake(self) -> None:
-        if not self._woken.done():
-            self._woken.set_result(None)
+from stormproof.recovery.priority import Priority
+from stormproof.recovery.turns import Turn, TurnState
 
 
 class Places:
@@ -86,61 +19,72 @@ class Places:
     Args:
         limit: How many places there are.
         queue: How many may wait for one.
+
+    Attributes:
+        limit: How many places there are now; ``resize`` sets it.
+        queue: How many may wait for one.
+        taken: How many are taken; more than there are, for a while after there were more.
+        waiting: How many wait.
     """
 
     def __init__(self, limit: int, queue: int) -> None:
-        self._limit: Final = limit
-        self._queue: Final = queue
+        self.limit = limit
+        self.queue: Final = queue
+        self.taken = 0
+        self.waiting = 0
         # Reentrant, because the garbage collector may close a pending coroutine, and so give a
         # place back, at any point of this thread.
         self._lock: Final = RLock()
-        self._free = limit
-        self._waiting: OrderedDict[Turn, None] = OrderedDict()
+        self._lines: Final = tuple(OrderedDict[Turn, None]() for _ in Priority)
         self._busy_since = 0.0
         self._admitted = 0
 
-    @property
-    def taken(self) -> int:
-        """How many places are taken."""
-        return self._limit - self._free
-
-    @property
-    def waiting(self) -> int:
-        """How many wait."""
-        return len(self._waiting)
-
-    def enter(self) -> bool:
-        """Take a place if one is free, which it never is while somebody waits."""
+    def enter(self, spare: int = 0) -> bool:
+        """Take a place if one is free, and ``spare`` more; never while somebody waits."""
         with self._lock:
-            if not self._free:
+            if self.taken + spare >= self.limit:
                 return False
-            self._free -= 1
+            self.taken += 1
             return True
 
     def join(self, turn: Turn) -> bool:
-        """Let ``turn`` wait for a place; return whether the queue had room for it."""
+        """Let ``turn`` wait for a place; return whether the queue had room for it.
+
+        If it is full, the last and least important who waits makes room for one more important.
+        """
         with self._lock:
-            if not self._waiting:
+            if not self.waiting:
                 self._busy_since = current_clock().now()
                 self._admitted = 0
-            if not self._free and len(self._waiting) >= self._queue:
+            full = self.taken >= self.limit and self.waiting >= self.queue
+            if full and not self._shed_for(turn.priority):
                 return False
-            self._waiting[turn] = None
+            self._lines[turn.priority][turn] = None
+            self.waiting += 1
             self._admit()
             return True
 
-    def withdraw(self, turn: Turn) -> bool:
-        """Let ``turn`` wait no longer; return whether it has a place."""
+    def withdraw(self, turn: Turn) -> TurnState:
+        """Let ``turn`` wait no longer; return how its wait ended, ``WAITING`` if in vain."""
         with self._lock:
-            self._waiting.pop(turn, None)
-            return turn.admitted
+            line = self._lines[turn.priority]
+            if turn in line:
+                del line[turn]
+                self.waiting -= 1
+            return turn.state
 
     def leave(self) -> None:
         """Give a place back."""
         with self._lock:
-            self._free += 1
-            if self._waiting:
+            self.taken -= 1
+            if self.waiting:
                 self._admit()
+
+    def resize(self, limit: int) -> None:
+        """Have so many places; where there were more, those who have one keep it."""
+        with self._lock:
+            self.limit = limit
+            self._admit()
 
     def drains_in(self) -> float | None:
         """Return the seconds until the queue is empty at its present pace, None if unknown."""
@@ -148,14 +92,29 @@ class Places:
             if not self._admitted:
                 return None
             took = current_clock().now() - self._busy_since
-            return took / self._admitted * len(self._waiting)
+            return took / self._admitted * self.waiting
 
     def _admit(self) -> None:
-        while self._free and self._waiting:
-            turn, _ = self._waiting.popitem(last=False)
-            try:
-                turn.admit()
-            except RuntimeError:
-                continue
-            self._free -= 1
-            self._admitted += 1
+        while self.taken < self.limit and (first := self._pop_first()):
+            self.taken += 1
+            if first.end(TurnState.ADMITTED):
+                self._admitted += 1
+            else:
+                self.taken -= 1
+
+    def _pop_first(self) -> Turn | None:
+        """Take the first of the most important out of the queue."""
+        for line in reversed(self._lines):
+            if line:
+                self.waiting -= 1
+                return line.popitem(last=False)[0]
+        return None
+
+    def _shed_for(self, priority: Priority) -> bool:
+        """Turn away the last of the least important, if it is less important than ``priority``."""
+        for line in self._lines[:priority]:
+            if line:
+                self.waiting -= 1
+                line.popitem()[0].end(TurnState.SHED)
+                return True
+        return False
