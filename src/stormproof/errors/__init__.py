@@ -5,7 +5,8 @@ The tree, each leaf with its code and HTTP status:
     StormproofError
     ├── ClientError                         CLIENT_ERROR 400
     │   ├── InvalidRequest                  INVALID_REQUEST 400
-    │   │   └── ContextTooLong              CONTEXT_TOO_LONG 400
+    │   │   ├── ContextTooLong              CONTEXT_TOO_LONG 400
+    │   │   └── CostTooHigh                 COST_TOO_HIGH 400
     │   ├── InvalidInput                    INVALID_INPUT 400
     │   ├── PiiDetected                     PII_DETECTED 400
     │   ├── PromptError                     PROMPT_ERROR 400
@@ -99,6 +100,7 @@ from stormproof.errors.client_errors import (
     ClientError,
     Conflict,
     ContextTooLong,
+    CostTooHigh,
     EntryNotFound,
     FieldProblem,
     InvalidAlgorithm,
@@ -226,6 +228,7 @@ __all__ = [
     "Conflict",
     "ConnectionLost",
     "ContextTooLong",
+    "CostTooHigh",
     "DatabaseError",
     "DeadlineExceeded",
     "DecryptionError",

@@ -65,6 +65,19 @@ class ContextTooLong(InvalidRequest):
     limit: int
 
 
+class CostTooHigh(InvalidRequest):
+    """The call needs more of a limited rate than there ever is at once."""
+
+    code = "COST_TOO_HIGH"
+    template = "the call costs {cost:g}, and the limit {limit!r} never has more than {most:g}"
+    remedy = "Make the call smaller, or raise the limit: no waiting helps."
+
+    reason: str = "the call is too large for its rate limit"
+    limit: str
+    cost: float
+    most: float
+
+
 class InvalidInput(ClientError):
     """A guard in front of the model refused the input."""
 

@@ -46,6 +46,7 @@ from stormproof.recovery.events import (
     StreamResumed,
     ThreadFreed,
     ThreadPinned,
+    UsageUnknown,
     subscribe,
 )
 from stormproof.recovery.fallback import Fallback
@@ -103,6 +104,7 @@ __all__ = [
     "ThreadFreed",
     "ThreadPinned",
     "Timer",
+    "UsageUnknown",
     "WorkerThreads",
     "agather",
     "attempts",

@@ -137,6 +137,18 @@ class CallWaited(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UsageUnknown(Event):
+    """What a call really used could not be told; it stays charged with its estimate.
+
+    Attributes:
+        error: What the function that should tell raised, or what is wrong with what it returned.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    error: Exception
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeadlinePassed(Event):
     """A call was cut, or not begun, because its time was over.
 

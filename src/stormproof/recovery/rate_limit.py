@@ -4,40 +4,45 @@ Permits belong to their limit: pipelines that share a limit share them, so make 
 dependency.
 """
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from stormproof.errors import Problems, RateLimitExceeded
 from stormproof.recovery.bucket import TokenBucket
-from stormproof.recovery.clock import current_clock
-from stormproof.recovery.deadline import remaining
-from stormproof.recovery.events import CallRejected, CallWaited, bus
+from stormproof.recovery.limiter import Limiter
+from stormproof.recovery.metering import Meter, Price
 from stormproof.recovery.options import check_count, check_seconds
-from stormproof.recovery.strategy import Call, Site, Strategy
+from stormproof.recovery.rate_headers import ServerLimits
+from stormproof.recovery.turnstile import Turnstile
 
 
 @dataclass(frozen=True, eq=False)
-class RateLimit(Strategy):
+class RateLimit(Limiter):
     """Lets so many calls begin in each period; the others wait a while, or are turned away.
 
     A token bucket: after a pause ``burst`` calls may begin at once, from then on they are spread
     evenly. First come, first served, threads and tasks alike. A call that would wait longer than
     ``max_wait``, or than the deadline in force allows, is turned away at once. One that is
-    cancelled while it waits gives its permit back; a stream takes one, with its first item.
+    cancelled while it waits takes no permit; a stream takes its own with its first item.
+
+    When a call fails with a ``RateLimitExceeded`` that says how long to wait, nothing is let in
+    before that, for a minute or a period at most.
 
     Args:
         name: What is protected.
-        permits: How many calls may begin in each period; 1 to 1,000,000.
+        permits: How many come in each period; 1 to 1,000,000.
         period: Seconds, up to a day.
-        burst: How many may begin at once after a pause; by default as many as ``permits``. In any
-            stretch of time no more than this begin beyond the even rate.
+        burst: How many may be taken at once after a pause; by default as many as ``permits``. In
+            any stretch of time no more than this are taken beyond the even rate.
         max_wait: Seconds, the longest wait; with 0 nothing ever waits.
+        cost: Returns, from the arguments of a call, how many permits it takes, 0 to ``burst``; by
+            default each takes 1.
 
     Raises:
         RateLimitExceeded: At the guarded call, when it may not wait as long as it would have to,
             which is its ``retry_after``.
+        CostTooHigh: At the guarded call, when it costs more than ``burst``.
+        ConfigurationError: At the guarded call, when ``cost`` raises or returns no amount.
     """
 
     name: str
@@ -45,7 +50,8 @@ class RateLimit(Strategy):
     period: float = 1.0
     burst: int | None = None
     max_wait: float = 10.0
-    _bucket: TokenBucket = field(init=False, repr=False)
+    cost: Callable[..., float] | None = None
+    _turnstile: Turnstile = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         problems = Problems()
@@ -55,77 +61,34 @@ class RateLimit(Strategy):
         if self.burst is not None:
             check_count(problems, "burst", self.burst)
         check_seconds(problems, "max_wait", self.max_wait, positive=False)
+        fine = self.cost is None or callable(self.cost)
+        problems.check(fine, "cost", "must be a function of the arguments of a call", "callable")
         problems.raise_if_any("the rate limit is not valid")
         # Not an option: the instance is frozen, its permits come and go.
-        burst = self.burst or self.permits
-        vars(self)["_bucket"] = TokenBucket(self.permits, self.period, burst)
+        bucket = TokenBucket(self.permits, self.period, self._most)
+        vars(self)["_turnstile"] = Turnstile(bucket)
 
     def __str__(self) -> str:
         return f"RateLimit {self.name} {self.permits} per {self.period:g}s"
 
-    def guard_call(self, call: Call, site: Site) -> Call:
-        """Guard a sync function."""
-        take, pipeline = self._bucket.take, site.pipeline
+    @property
+    def _most(self) -> int:
+        return self.burst or self.permits
 
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            if take(0):
-                wait = self._reserve(pipeline)
-                with self._waiting(wait, pipeline):
-                    current_clock().sleep(wait)
-            return call(*args, **kwargs)
+    def _price(self) -> Price | None:
+        if self.cost is None:
+            return None
+        return Price("cost", self.cost, limit=self.name, most=self._most)
 
-        return guarded
+    def _open_meter(self) -> Callable[[str], Meter] | None:
+        return None
 
-    def guard_coroutine(self, call: Call, site: Site) -> Call:
-        """Guard a function that returns an awaitable."""
-        take, pipeline = self._bucket.take, site.pipeline
+    def _heed(self, told: ServerLimits, cost: float) -> None:
+        # A server counts requests; what permits stand for is only known if each call takes one.
+        if self.cost is None:
+            self._turnstile.ration(told.requests)
+        if told.pause:
+            self._turnstile.ration(cost, delay=told.pause)
 
-        async def guarded(*args: Any, **kwargs: Any) -> Any:
-            if take(0):
-                await self._wait(pipeline)
-            return await call(*args, **kwargs)
-
-        return guarded
-
-    def guard_stream(self, call: Call, site: Site) -> Call:
-        """Guard a function that returns an async generator: its beginning counts."""
-        take, pipeline = self._bucket.take, site.pipeline
-
-        async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-            if take(0):
-                await self._wait(pipeline)
-            async with aclosing(call(*args, **kwargs)) as items:
-                async for item in items:
-                    yield item
-
-        return guarded
-
-    async def _wait(self, pipeline: str) -> None:
-        wait = self._reserve(pipeline)
-        with self._waiting(wait, pipeline):
-            await current_clock().asleep(wait)
-
-    def _reserve(self, pipeline: str) -> float:
-        """Take a permit that is not there yet; return the seconds until it is."""
-        left = remaining()
-        longest = self.max_wait if left is None else min(self.max_wait, left)
-        wait = self._bucket.take(longest)
-        if wait > longest:
-            raise self._reject(wait, pipeline)
-        return wait
-
-    @contextmanager
-    def _waiting(self, wait: float, pipeline: str) -> Iterator[None]:
-        """Give the permit back if the wait for it is not completed."""
-        try:
-            yield
-        except BaseException:
-            self._bucket.give_back()
-            raise
-        if bus.listeners:
-            bus.publish(CallWaited(pipeline=pipeline, strategy=self.name, wait=wait))
-
-    def _reject(self, wait: float, pipeline: str) -> RateLimitExceeded:
-        if bus.listeners:
-            bus.publish(CallRejected(pipeline=pipeline, strategy=self.name, retry_after=wait))
+    def _exceeded(self, wait: float) -> RateLimitExceeded:
         return RateLimitExceeded(limit=self.permits, window=self.period, retry_after=wait)

@@ -74,18 +74,24 @@ def _slowest_budget(headers: Mapping[str, str], now: float) -> float | None:
     waits = {
         left: wait
         for left, reset in _BUDGETS
-        if (wait := _until(headers.get(reset, ""), now)) is not None
+        if (wait := parse_reset(headers.get(reset, ""), now)) is not None
     }
     exhausted = [wait for left, wait in waits.items() if headers.get(left, "").strip() == "0"]
     return max(exhausted or waits.values(), default=None)
 
 
 def _first_reset(headers: Mapping[str, str], now: float) -> float | None:
-    waits = (_until(headers.get(name, ""), now) for name in _RESETS)
+    waits = (parse_reset(headers.get(name, ""), now) for name in _RESETS)
     return next((wait for wait in waits if wait is not None), None)
 
 
-def _until(value: str, now: float) -> float | None:
+def parse_reset(value: str, now: float) -> float | None:
+    """Return the seconds that a reset header means, in any spelling; None if it has no sense.
+
+    Args:
+        value: The header.
+        now: Seconds since the epoch, which a point in time is compared with.
+    """
     for parse in _SPELLINGS:
         wait = parse(value.strip(), now)
         if wait is not None:
