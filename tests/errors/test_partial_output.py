@@ -21,7 +21,8 @@ ITEMS = ("what the model", "said in confidence")
 
 
 def broken(cls: type[PartialOutput] = PartialOutput) -> PartialOutput:
-    error = cls(count=2, delivered=iter(ITEMS), operation="ask", retry_after=1.5)
+    error = cls(count=2, operation="ask", retry_after=1.5)
+    error.delivered = ITEMS
     error.__cause__ = NetworkError(reason="cut")
     return error
 
@@ -71,5 +72,6 @@ def test_an_error_from_another_process_has_none(
 
 
 def test_items_that_do_not_pickle_are_no_obstacle() -> None:
-    error = PartialOutput(count=1, delivered=[lambda: None])
+    error = PartialOutput(count=1)
+    error.delivered = (lambda: None,)
     assert pickle.loads(pickle.dumps(error)).count == 1  # noqa: S301

@@ -120,6 +120,14 @@ async def test_a_failure_inside_a_stream_is_its_last_event() -> None:
     assert caught.value.code == "OUT_OF_BLOCKS"
 
 
+async def test_a_failure_inside_a_whole_answer_is_the_answer() -> None:
+    """Nothing was delivered: the client is told what went wrong, and not how far it came."""
+    async with client_of(failing(OutOfBlocks(needed=3, free=1), after=3)) as client:
+        with pytest.raises(openai.APIStatusError) as caught:
+            await ask(client)
+    assert (caught.value.status_code, caught.value.code) == (503, "OUT_OF_BLOCKS")
+
+
 async def listen(stream: Any, said: list[str]) -> None:
     async for chunk in stream:
         said.append(chunk.choices[0].text)

@@ -1,4 +1,4 @@
-"""Async generators: what may be recovered before the first item, and nothing after it."""
+"""Async generators: what is free before the first item, and told of after it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from stormproof.errors import NetworkError
+from stormproof.errors import NetworkError, PartialOutput
 from stormproof.recovery import CircuitBreaker, Deadline, Fallback, Pipeline, Retry, Strategy
 from stormproof.testing import FakeClock, Scripted, Takes
 
@@ -39,13 +39,14 @@ async def test_a_value_is_the_only_item_of_a_stream() -> None:
 
 @pytest.mark.parametrize("strategy", EVERYTHING, ids=str)
 async def test_after_an_item_a_failure_is_passed_on(clock: FakeClock, strategy: Strategy) -> None:
-    """What was delivered is never repeated."""
+    """What was delivered is never repeated; the error tells of it."""
     source = Scripted(["a", CUT])
     items = Pipeline(strategy).stream(source.stream)
     assert await anext(items) == "a"
-    with pytest.raises(NetworkError) as raised:
+    with pytest.raises(PartialOutput) as raised:
         await anext(items)
-    assert raised.value is CUT
+    assert raised.value.__cause__ is CUT
+    assert raised.value.delivered == ("a",)
     assert len(source.calls) == 1
 
 

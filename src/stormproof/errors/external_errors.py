@@ -1,6 +1,5 @@
 """Someone else's service failed."""
 
-from collections.abc import Iterable
 from typing import Any, Self
 
 from stormproof.errors.fields import Internal
@@ -73,10 +72,6 @@ class PartialOutput(ExternalError):
 
     count: int
 
-    def __init__(self, *, count: int, delivered: Iterable[Any] = (), **common: Any) -> None:
-        super().__init__(**{"count": count, **common})
-        self._delivered = tuple(delivered)
-
     @property
     def delivered(self) -> tuple[Any, ...]:
         """The items, from the first one on: all ``count`` of them, or as many as were kept.
@@ -86,9 +81,13 @@ class PartialOutput(ExternalError):
         """
         return getattr(self, "_delivered", ())
 
+    @delivered.setter
+    def delivered(self, items: tuple[Any, ...]) -> None:
+        self._delivered = items
+
     def __copy__(self) -> Self:
         copied = super().__copy__()
-        copied._delivered = self.delivered
+        copied.delivered = self.delivered
         return copied
 
 

@@ -30,7 +30,11 @@ class Routes:
         self._engine = engine
         self._model_name = model_name
         self._prompts = Prompts(engine, settings)
-        self._generate = Pipeline(Deadline(settings.request_timeout), name="generate")
+        self._generate = Pipeline(
+            Deadline(settings.request_timeout),
+            name="generate",
+            keeps=0,  # clients have their pieces
+        )
 
     def router(self) -> APIRouter:
         """Return the routes, ready to be included in an application."""

@@ -14,6 +14,7 @@ from stormproof.errors import (
     InternalError,
     InvalidRequest,
     MethodNotAllowed,
+    PartialOutput,
     RouteNotFound,
     StormproofError,
     UnsupportedMediaType,
@@ -57,11 +58,15 @@ def respond(request: Request, error: Exception) -> Response:
 def seen_by_client(request: Request, error: Exception) -> StormproofError:
     """Return the error as a client may see it, logging what a client may not.
 
+    Of a stream that broke, the client is told what broke it: it has what came before, or gets
+    none of it.
+
     Args:
         request: The request that failed; under its id the log holds the whole story.
         error: Anything that was raised while it was served.
     """
-    known = translate(error)
+    broke = error.__cause__ if isinstance(error, PartialOutput) else None
+    known = translate(broke or error)
     known.request_id = request.state.request_id
     request.state.error_code = known.code
     if isinstance(known, InternalError):

@@ -28,6 +28,7 @@ from stormproof.recovery.circuit import CircuitState
 from stormproof.recovery.classification import ErrorFilter
 from stormproof.recovery.clock import Clock, Timer
 from stormproof.recovery.deadline import Deadline, remaining
+from stormproof.recovery.delivery import Reset
 from stormproof.recovery.events import (
     AttemptFailed,
     CallRejected,
@@ -39,10 +40,12 @@ from stormproof.recovery.events import (
     Event,
     FallbackUsed,
     GiveUpReason,
+    IdleTimeoutPassed,
     Listener,
     ListenerFailed,
     RetryGaveUp,
     RetryScheduled,
+    StreamRestarted,
     StreamResumed,
     ThreadFreed,
     ThreadPinned,
@@ -52,8 +55,10 @@ from stormproof.recovery.events import (
 from stormproof.recovery.fallback import Fallback
 from stormproof.recovery.opening_rules import ConsecutiveFailures, FailureRate, SlowCallRate
 from stormproof.recovery.per_key import PerKey
+from stormproof.recovery.idle_timeout import IdleTimeout
 from stormproof.recovery.pipeline import Pipeline
 from stormproof.recovery.rate_limit import RateLimit
+from stormproof.recovery.restart import Restart
 from stormproof.recovery.resume import Resume
 from stormproof.recovery.retry import Retry
 from stormproof.recovery.sliding_window import LastCalls
@@ -83,6 +88,8 @@ __all__ = [
     "FallbackUsed",
     "GiveUpReason",
     "GrowingBreak",
+    "IdleTimeout",
+    "IdleTimeoutPassed",
     "ItemFailure",
     "ItemOutcome",
     "ItemSuccess",
@@ -92,6 +99,8 @@ __all__ = [
     "PerKey",
     "Pipeline",
     "RateLimit",
+    "Reset",
+    "Restart",
     "Resume",
     "Retry",
     "RetryBudget",
@@ -100,6 +109,7 @@ __all__ = [
     "Site",
     "SlowCallRate",
     "Strategy",
+    "StreamRestarted",
     "StreamResumed",
     "ThreadFreed",
     "ThreadPinned",

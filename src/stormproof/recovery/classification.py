@@ -7,7 +7,7 @@ worst member says.
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeAlias
 
-from stormproof.errors import ClientError, StormproofError, translate
+from stormproof.errors import ClientError, PartialOutput, StormproofError, translate
 
 ErrorFilter: TypeAlias = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
 """Selects errors: by class, by several classes, or by a predicate."""
@@ -62,6 +62,7 @@ def verdict(error: Exception) -> Verdict | None:
 
 def blames_callee(error: Exception) -> bool:
     """Whether a call failed, and not for what the caller asked: any but a client error."""
+    error = origin(error)
     if isinstance(error, ExceptionGroup):
         return any(map(blames_callee, error.exceptions))
     ours = _ours(error)
@@ -78,6 +79,28 @@ def failure_filter(errors: ErrorFilter | None) -> Callable[[Exception], bool]:
         return blames_callee
     selects = matcher(errors)
     return lambda error: selects(error) and verdict(error) is not None
+
+
+def retry_filter(errors: ErrorFilter | None) -> Callable[[Exception], bool]:
+    """Return the predicate for ``errors``, by default what an error says: ``retriable``.
+
+    Control flow is never an error, whatever the filter says.
+    """
+    if errors is None:
+        return _may_pass
+    selects = matcher(errors)
+    return lambda error: verdict(error) is not None and selects(error)
+
+
+def origin(error: Exception) -> Exception:
+    """Return what broke the stream that a ``PartialOutput`` tells of; any other error itself."""
+    cause = error.__cause__
+    return cause if isinstance(error, PartialOutput) and isinstance(cause, Exception) else error
+
+
+def _may_pass(error: Exception) -> bool:
+    said = verdict(error)
+    return said is not None and said.retriable
 
 
 def _ours(error: Exception) -> StormproofError | None:

@@ -230,6 +230,32 @@ class StoreRegained(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StreamRestarted(Event):
+    """A stream broke, and begins again; what was delivered is void.
+
+    Attributes:
+        delivered: How many items the consumer was told to discard.
+        error: Why it broke.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    delivered: int
+    error: Exception
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdleTimeoutPassed(Event):
+    """A stream was cut, because nothing came for too long.
+
+    Attributes:
+        seconds: How long.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListenerFailed(Event):
     """A listener raised; neither the call nor the other listeners noticed."""
 

@@ -5,6 +5,9 @@ from functools import cached_property, reduce, update_wrapper
 from types import CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar
 
+from stormproof.errors import Problems
+from stormproof.recovery.delivery import deliver
+from stormproof.recovery.options import check_count
 from stormproof.recovery.strategy import Call, Site, Strategy
 
 P = ParamSpec("P")
@@ -36,17 +39,26 @@ class Pipeline:
     pipeline is immutable; what changes, such as the state of a circuit, belongs to its strategies
     and is shared by everything they guard.
 
+    A guarded stream that breaks for good after its first item raises ``PartialOutput``, whatever
+    the strategies.
+
     Args:
         strategies: Outermost first: the first one sees only what the others could not recover.
         name: What events and errors call it; a decorated function's own name by default.
+        keeps: How many items of a stream a ``PartialOutput`` can carry, at most; 0 to 1,000,000.
+            They are the first ones, and are kept until the stream ends.
     """
 
-    def __init__(self, *strategies: Strategy, name: str | None = None) -> None:
+    def __init__(self, *strategies: Strategy, name: str | None = None, keeps: int = 10_000) -> None:
         for strategy in strategies:
             if not isinstance(strategy, Strategy):
                 raise TypeError(f"a pipeline is made of strategies, not of {strategy!r}")
+        problems = Problems()
+        check_count(problems, "keeps", keeps, least=0)
+        problems.raise_if_any("the pipeline is not valid")
         self._strategies: Final = strategies
         self._name: Final = name
+        self._keeps: Final = keeps
 
     @property
     def strategies(self) -> tuple[Strategy, ...]:
@@ -93,6 +105,9 @@ class Pipeline:
         """Return the items of ``fn(*args, **kwargs)``, guarded.
 
         Leave the stream by its end, or close it (``contextlib.aclosing``).
+
+        Raises:
+            PartialOutput: While iterating, when the stream breaks for good after its first item.
         """
         items: AsyncGenerator[T, None] = self._guarded_stream(fn, *args, **kwargs)
         return items
@@ -115,7 +130,10 @@ class Pipeline:
 
     def _compile(self, guard: _Guard, call: Call, site: Site) -> Call:
         """Wrap ``call`` in every strategy, the last one first."""
-        return reduce(lambda inner, one: guard(one, inner, site), self._strategies[::-1], call)
+        guarded = reduce(lambda inner, one: guard(one, inner, site), self._strategies[::-1], call)
+        if guard is _guard_stream:
+            return deliver(guarded, site.pipeline, self._keeps)
+        return guarded
 
 
 def _guard_call(strategy: Strategy, call: Call, site: Site) -> Call:
@@ -156,11 +174,11 @@ def _invoke_coroutine(fn: Call, /, *args: Any, **kwargs: Any) -> Any:
     return fn(*args, **kwargs)
 
 
-async def _invoke_stream(fn: Call, /, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-    items = fn(*args, **kwargs)
-    try:
-        async for item in items:
-            yield item
-    finally:
-        if hasattr(items, "aclose"):  # an iterator may have nothing to close
-            await items.aclose()
+def _invoke_stream(fn: Call, /, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+    items: AsyncIterator[Any] = fn(*args, **kwargs)
+    return items if hasattr(items, "aclose") else _closable(items)
+
+
+async def _closable(items: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+    async for item in items:
+        yield item

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stormproof.errors import Problems
-from stormproof.recovery.classification import ErrorFilter, is_filter, matcher, verdict
+from stormproof.recovery.classification import ErrorFilter, is_filter, retry_filter
+from stormproof.recovery.delivery import Reset
 from stormproof.recovery.events import StreamResumed, bus
+from stormproof.recovery.options import check_count
 from stormproof.recovery.strategy import Call, Site, Strategy
 
 
@@ -28,19 +30,22 @@ class Resume(Strategy):
     first item is passed on, for a ``Retry`` inside to try again, patiently. Calls and coroutines
     pass through: they deliver nothing before their end.
 
-    The items are kept until the stream ends.
+    The items are kept until the stream ends. A caller that has some already, from a
+    ``PartialOutput`` for one, gives them as the argument, by its name, and is sent what follows.
 
     Args:
         parameter: The name of the argument that takes a tuple of the items delivered so far.
+        times: How often at most, for one stream; 1 to 1,000,000. By default as often as it takes.
         resume_on: Which errors to resume after. By default what the error says: ``retriable``,
             for foreign exceptions after translation.
         name: What events call it.
     """
 
     parameter: str = "delivered"
+    times: int | None = None
     resume_on: ErrorFilter | None = None
     name: str = "resume"
-    _matches: Callable[[Exception], bool] = field(init=False, repr=False, compare=False)
+    _goes_on: Callable[[Exception], bool] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         problems = Problems()
@@ -50,14 +55,16 @@ class Resume(Strategy):
             "must be the name of an argument",
             "identifier",
         )
+        if self.times is not None:
+            check_count(problems, "times", self.times)
         fine = self.resume_on is None or is_filter(self.resume_on)
         problems.check(fine, "resume_on", "must select errors by class or predicate", "filter")
         problems.raise_if_any("the resume is not valid")
         # Not an option but made from one; the instance is frozen.
-        vars(self)["_matches"] = _may_pass if self.resume_on is None else matcher(self.resume_on)
+        vars(self)["_goes_on"] = retry_filter(self.resume_on)
 
     def __str__(self) -> str:
-        return "Resume"
+        return "Resume" if self.times is None else f"Resume up to {self.times} times"
 
     def guard_call(self, call: Call, site: Site) -> Call:  # noqa: ARG002 - nothing to resume
         """Guard a sync function: it delivers nothing before its end."""
@@ -71,26 +78,34 @@ class Resume(Strategy):
         """Guard a function that returns an async generator."""
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-            delivered: list[Any] = []
+            given = kwargs
+            delivered = list(kwargs.get(self.parameter, ()))
+            resumed = 0
+            yielding = False
             while True:
                 before = len(delivered)
-                given = {**kwargs, self.parameter: tuple(delivered)} if delivered else kwargs
                 try:
                     async with aclosing(call(*args, **given)) as items:
                         async for item in items:
-                            delivered.append(item)
+                            if type(item) is Reset:
+                                del delivered[item.take_back(len(delivered)) :]
+                            else:
+                                delivered.append(item)
+                            yielding = True
                             yield item
+                            yielding = False
                 except Exception as error:
-                    if len(delivered) == before or not self._goes_on(error):
+                    # What a consumer throws in, or closing for it brings up, broke no stream.
+                    fresh = not yielding and len(delivered) > before and resumed != self.times
+                    if not (fresh and self._goes_on(error)):
                         raise
                     self._tell(site, len(delivered), error)
                 else:
                     return
+                resumed += 1
+                given = {**kwargs, self.parameter: tuple(delivered)}
 
         return guarded
-
-    def _goes_on(self, error: Exception) -> bool:
-        return verdict(error) is not None and self._matches(error)  # control flow passes
 
     def _tell(self, site: Site, delivered: int, error: Exception) -> None:
         if bus.listeners:
@@ -99,8 +114,3 @@ class Resume(Strategy):
                     pipeline=site.pipeline, strategy=self.name, delivered=delivered, error=error
                 )
             )
-
-
-def _may_pass(error: Exception) -> bool:
-    said = verdict(error)
-    return said is not None and said.retriable
