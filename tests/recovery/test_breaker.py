@@ -10,6 +10,7 @@ from stormproof.errors import (
     CircuitOpen,
     InvalidRequest,
     NetworkError,
+    PartialOutput,
     ServiceUnavailable,
     ValidationErrors,
 )
@@ -313,7 +314,7 @@ async def test_a_stream_counts_when_it_ends() -> None:
     items = Pipeline(breaker).stream(Scripted(["a", CUT]).stream)
     assert await anext(items) == "a"
     assert state_of(breaker) is CircuitState.CLOSED
-    with pytest.raises(NetworkError):
+    with pytest.raises(PartialOutput):
         await anext(items)
     assert state_of(breaker) is CircuitState.OPEN
 

@@ -12,6 +12,7 @@ from stormproof.errors import (
     CapacityExceeded,
     DeadlineExceeded,
     NetworkError,
+    PartialOutput,
     ValidationErrors,
 )
 from stormproof.recovery import (
@@ -206,8 +207,9 @@ async def test_a_stream_is_cut_while_its_source_is_silent(clock: FakeClock) -> N
     source = Scripted([Takes(0.2, "a"), Takes(5, "b")])
     items = Pipeline(Deadline(1)).stream(source.stream)
     assert await anext(items) == "a"
-    with pytest.raises(DeadlineExceeded):
+    with pytest.raises(PartialOutput) as raised:
         await anext(items)
+    assert isinstance(raised.value.__cause__, DeadlineExceeded)
 
 
 async def test_a_stream_ends_by_its_deadline_though_its_consumer_is_slow(
@@ -216,8 +218,9 @@ async def test_a_stream_ends_by_its_deadline_though_its_consumer_is_slow(
     items = Pipeline(Deadline(1)).stream(Scripted(["a", "b"]).stream)
     assert await anext(items) == "a"
     await clock.asleep(2)
-    with pytest.raises(DeadlineExceeded):
+    with pytest.raises(PartialOutput) as raised:
         await anext(items)
+    assert isinstance(raised.value.__cause__, DeadlineExceeded)
 
 
 async def test_the_consumer_of_a_stream_is_not_under_its_deadline(clock: FakeClock) -> None:
