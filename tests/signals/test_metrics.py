@@ -16,6 +16,7 @@ from stormproof.recovery import (
     Fallback,
     FallbackUsed,
     Pipeline,
+    RateLimit,
     Retry,
     subscribe,
 )
@@ -69,6 +70,23 @@ def test_a_circuit_from_closed_to_closed(series: Series) -> None:
 def test_a_circuit_that_a_person_opened_is_isolated(series: Series) -> None:
     CircuitBreaker("mail").isolate()
     assert 'stormproof_circuit_state{circuit="mail"} 3.0' in series()
+
+
+def test_how_long_calls_waited_for_their_turn(series: Series) -> None:
+    """One that was let in at once is not among them."""
+    guarded = Pipeline(RateLimit("api", permits=1, period=2.0, max_wait=10), name="ask")
+    with FakeClock():
+        for _ in range(3):
+            guarded.call(Scripted("answer"))
+    labels = 'pipeline="ask",strategy="api"'
+    for line in (
+        f'stormproof_call_wait_seconds_bucket{{le="1.0",{labels}}} 0.0',
+        f'stormproof_call_wait_seconds_bucket{{le="5.0",{labels}}} 2.0',
+        f'stormproof_call_wait_seconds_bucket{{le="+Inf",{labels}}} 2.0',
+        f"stormproof_call_wait_seconds_count{{{labels}}} 2.0",
+        f"stormproof_call_wait_seconds_sum{{{labels}}} 4.0",
+    ):
+        assert line in series()
 
 
 def test_a_deadline_that_passed(series: Series) -> None:

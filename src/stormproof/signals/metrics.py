@@ -4,12 +4,18 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from stormproof.recovery import (
     AttemptFailed,
     CallRejected,
+    CallWaited,
     DeadlinePassed,
     Event,
     FallbackUsed,
@@ -19,6 +25,7 @@ from stormproof.recovery import (
     subscribe,
 )
 from stormproof.signals.circuit_states import NUMBERS, CircuitStates
+from stormproof.signals.distribution import Distribution
 from stormproof.signals.tally import Tally
 
 
@@ -61,6 +68,7 @@ class Metrics(Collector):
         self._events: Final = {kind: Tally() for kind in _SERIES}
         self._other_events: Final = Tally()
         self._circuits: Final = CircuitStates()
+        self._waits: Final = Distribution()
         self._unsubscribe: Final = subscribe(self._hear)
         registry.register(self)
 
@@ -89,6 +97,7 @@ class Metrics(Collector):
             self._circuits.transitions,
         )
         yield self._circuit_states()
+        yield self._waits_of_calls()
         yield _counter(
             "recovery_events",
             "Events that have no series of their own.",
@@ -100,6 +109,8 @@ class Metrics(Collector):
         kind = type(event)
         if kind in _SERIES:
             self._events[kind].count(*(getattr(event, name) for name in _SERIES[kind].labels))
+        elif isinstance(event, CallWaited):
+            self._waits.observe(event.wait, event.pipeline, event.strategy)
         elif not self._circuits.hear(event):
             self._other_events.count(kind.__name__, event.pipeline, event.strategy)
 
@@ -110,6 +121,16 @@ class Metrics(Collector):
         )
         for circuit, state in self._circuits.states().items():
             family.add_metric((circuit,), NUMBERS[state])
+        return family
+
+    def _waits_of_calls(self) -> Metric:
+        family = HistogramMetricFamily(
+            "stormproof_call_wait_seconds",
+            "How long calls that had to wait for their turn waited.",
+            labels=("pipeline", "strategy"),
+        )
+        for labels, (buckets, total) in self._waits.cumulative().items():
+            family.add_metric(labels, buckets, total)
         return family
 
 
