@@ -68,6 +68,7 @@ class GiveUpReason(StrEnum):
     WAIT_TOO_LONG = "wait_too_long"
     DEADLINE_TOO_NEAR = "deadline_too_near"
     BUDGET_SPENT = "budget_spent"
+    HANDED_OVER = "handed_over"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from stormproof.recovery.events import (
     RetryScheduled,
     bus,
 )
+from stormproof.recovery.handover import would_be_taken_over
 from stormproof.recovery.options import LONGEST, check_count, check_seconds, is_number
 from stormproof.recovery.strategy import Call, Site, Strategy
 
@@ -35,8 +36,9 @@ class Retry(Strategy):
 
     A wait that the error itself asks for (``retry_after``) takes the place of the drawn one. The
     retry gives up at once, so that a fallback can answer, when that is longer than ``max_delay``
-    or when any wait would outlast the deadline in force. The last error reaches the caller as it
-    is, with the record of all attempts on it: see ``attempts``.
+    or when any wait would outlast the deadline in force; and when it is longer than the retry's
+    own waits while a ``Failover`` around it has a healthy target left. The last error reaches the
+    caller as it is, with the record of all attempts on it: see ``attempts``.
 
     A stream is retried until its first item is delivered, and never after.
 
@@ -233,15 +235,22 @@ class _Run:
             return 0.0, GiveUpReason.ATTEMPTS_SPENT
         asked = said.retry_after
         wait = asked if asked is not None and asked >= 0 else self._draw()
+        return wait, self._obstacle(wait, error)
+
+    def _obstacle(self, wait: float, error: Exception) -> GiveUpReason | None:
+        retry = self._retry
         if wait > retry.max_delay:
-            return wait, GiveUpReason.WAIT_TOO_LONG
+            return GiveUpReason.WAIT_TOO_LONG
         left = remaining()
         if left is not None and wait >= left:
-            return wait, GiveUpReason.DEADLINE_TOO_NEAR
+            return GiveUpReason.DEADLINE_TOO_NEAR
+        # Longer than any wait of its own: the error asked for it.
+        if wait > self._longest and would_be_taken_over(error):
+            return GiveUpReason.HANDED_OVER
         # Asked last: it charges for the retry.
         if retry.budget is not None and not retry.budget.withdraw():
-            return wait, GiveUpReason.BUDGET_SPENT
-        return wait, None
+            return GiveUpReason.BUDGET_SPENT
+        return None
 
     def _draw(self) -> float:
         longest = self._longest
