@@ -38,6 +38,7 @@ from stormproof.recovery.events import (
     CircuitOpened,
     DeadlinePassed,
     Event,
+    FailedOver,
     FallbackUsed,
     GiveUpReason,
     IdleTimeoutPassed,
@@ -52,6 +53,7 @@ from stormproof.recovery.events import (
     UsageUnknown,
     subscribe,
 )
+from stormproof.recovery.failover import Failover
 from stormproof.recovery.fallback import Fallback
 from stormproof.recovery.opening_rules import ConsecutiveFailures, FailureRate, SlowCallRate
 from stormproof.recovery.per_key import PerKey
@@ -63,6 +65,8 @@ from stormproof.recovery.resume import Resume
 from stormproof.recovery.retry import Retry
 from stormproof.recovery.sliding_window import LastCalls
 from stormproof.recovery.strategy import Site, Strategy
+from stormproof.recovery.target import Target, TargetHealth
+from stormproof.recovery.target_order import FailoverOrder
 from stormproof.recovery.threads import WorkerThreads
 
 __all__ = [
@@ -83,6 +87,9 @@ __all__ = [
     "DeadlinePassed",
     "ErrorFilter",
     "Event",
+    "FailedOver",
+    "Failover",
+    "FailoverOrder",
     "FailureRate",
     "Fallback",
     "FallbackUsed",
@@ -111,6 +118,8 @@ __all__ = [
     "Strategy",
     "StreamRestarted",
     "StreamResumed",
+    "Target",
+    "TargetHealth",
     "ThreadFreed",
     "ThreadPinned",
     "Timer",

@@ -170,6 +170,22 @@ class FallbackUsed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FailedOver(Event):
+    """A target failed and another one is asked.
+
+    Attributes:
+        target: Which one failed.
+        to: Which one is asked next.
+        error: Why.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    target: str
+    to: str
+    error: Exception
+
+
+@dataclass(frozen=True, kw_only=True)
 class StreamResumed(Event):
     """A stream broke, and its source was asked for the rest.
 
