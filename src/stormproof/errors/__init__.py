@@ -80,6 +80,7 @@ The tree, each leaf with its code and HTTP status:
         ├── PartialOutput                   PARTIAL_OUTPUT 502
         │   └── PartialOutputFinal          PARTIAL_OUTPUT_FINAL 502
         ├── ParsingError                    PARSING_ERROR 502
+        ├── ResultRejected                  RESULT_REJECTED 502
         ├── NetworkError                    NETWORK_ERROR 502
         │   ├── ConnectionLost              CONNECTION_LOST 502
         │   ├── ProtocolError               PROTOCOL_ERROR 502
@@ -151,6 +152,7 @@ from stormproof.errors.external_errors import (
     ProviderOverloaded,
     ProviderRefused,
     ProviderUnauthorized,
+    ResultRejected,
     StreamStalled,
     ThirdPartyError,
     ThirdPartyRefused,
@@ -206,7 +208,7 @@ from stormproof.errors.taxonomy import (
     Category,
     Severity,
 )
-from stormproof.errors.translate import translate
+from stormproof.errors.translate import is_bug, translate
 from stormproof.errors.tree import known_errors
 from stormproof.errors.wire import (
     http_headers,
@@ -283,6 +285,7 @@ __all__ = [
     "QuotaExhausted",
     "RateLimitExceeded",
     "ResourceError",
+    "ResultRejected",
     "RetrieverError",
     "RoleNotFound",
     "RouteNotFound",
@@ -314,6 +317,7 @@ __all__ = [
     "format_retry_after",
     "from_wire",
     "http_headers",
+    "is_bug",
     "known_errors",
     "parse_retry_after",
     "redact",

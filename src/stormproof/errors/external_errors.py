@@ -110,6 +110,35 @@ class ParsingError(ExternalError):
     reason: str
 
 
+class ResultRejected(ExternalError):
+    """A call returned what its caller will not take for an answer."""
+
+    __slots__ = ("_result",)  # out of what pickles and travels: it may be a model's output
+
+    code = "RESULT_REJECTED"
+    severity = Severity.WARNING
+    template = "the result was rejected"
+    remedy = "Look at what was returned, and at the rule that it broke."
+
+    @property
+    def result(self) -> Any:
+        """What the call returned.
+
+        It is in no message and no wire form, and is not pickled: an error that comes from another
+        process has None.
+        """
+        return getattr(self, "_result", None)
+
+    @result.setter
+    def result(self, returned: object) -> None:
+        self._result = returned
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        copied.result = self.result
+        return copied
+
+
 class NetworkError(ExternalError):
     """A network connection could not be made or did not hold."""
 

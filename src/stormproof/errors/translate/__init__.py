@@ -1,5 +1,5 @@
 """Foreign exceptions become ours at one seam: one table per foreign library."""
 
-from stormproof.errors.translate.translation import translate
+from stormproof.errors.translate.translation import is_bug, translate
 
-__all__ = ["translate"]
+__all__ = ["is_bug", "translate"]

@@ -6,10 +6,9 @@ from stormproof.errors.external_errors import ConnectionLost, ProtocolError, Unt
 from stormproof.errors.platform_errors import ConfigurationError, DeadlineExceeded
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.http_status import THIRD_PARTY, Answer, answered
-from stormproof.errors.translate.lookup import Maker, Table, control_flow
+from stormproof.errors.translate.lookup import Maker, Table, bug, control_flow
 from stormproof.errors.translate.network_reason import network_reason, unreachable
 from stormproof.errors.translate.reading import header_map, integer, message, read
-from stormproof.errors.translate.stdlib import bug
 
 
 def _status(exc: Any) -> StormproofError:

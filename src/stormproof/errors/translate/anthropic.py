@@ -5,7 +5,7 @@ from typing import Any, Final
 from stormproof.errors.external_errors import ProviderError, ToolError
 from stormproof.errors.platform_errors import ConfigurationError
 from stormproof.errors.root import StormproofError
-from stormproof.errors.translate.lookup import Table
+from stormproof.errors.translate.lookup import Table, bug
 from stormproof.errors.translate.reading import message
 from stormproof.errors.translate.stainless import (
     not_as_documented,
@@ -13,7 +13,6 @@ from stormproof.errors.translate.stainless import (
     timed_out,
     unreachable,
 )
-from stormproof.errors.translate.stdlib import bug
 
 _PROVIDER: Final = "anthropic"
 

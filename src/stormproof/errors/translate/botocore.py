@@ -17,7 +17,7 @@ from stormproof.errors.platform_errors import (
 from stormproof.errors.resource_errors import ServiceUnavailable
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.http_status import Answer, answered
-from stormproof.errors.translate.lookup import Maker, Table
+from stormproof.errors.translate.lookup import Maker, Table, bug
 from stormproof.errors.translate.network_reason import network_reason, unreachable
 from stormproof.errors.translate.reading import (
     header_map,
@@ -26,7 +26,6 @@ from stormproof.errors.translate.reading import (
     message,
     read,
 )
-from stormproof.errors.translate.stdlib import bug
 
 _SERVICE: Final = "aws"
 

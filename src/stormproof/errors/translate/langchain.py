@@ -12,10 +12,9 @@ from stormproof.errors.platform_errors import CallbackError
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.context_length import context_too_long
 from stormproof.errors.translate.http_status import Answer, answered
-from stormproof.errors.translate.lookup import Maker, Table, maker_in, table_of
+from stormproof.errors.translate.lookup import Maker, Table, bug, maker_in, table_of
 from stormproof.errors.translate.network_reason import unreachable
 from stormproof.errors.translate.reading import message
-from stormproof.errors.translate.stdlib import bug
 
 _SDKS: Final = ("openai", "anthropic")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from stormproof.errors.external_errors import NetworkError, UntrustedPeer
-from stormproof.errors.translate.reading import integer, message, read
+from stormproof.errors.translate.reading import integer, printed, read
 
 _DEEPEST: Final = 8
 
@@ -49,7 +49,7 @@ def unreachable(otherwise: str) -> Callable[[Any], NetworkError]:
 def errno_of(exc: Any) -> int | None:
     """Return the errno of an ``OSError``, also of one that only mentions it in its text."""
     number = integer(read(exc, "errno"))
-    if number is None and (found := _ERRNO_IN_TEXT.search(message(exc) or "")):
+    if number is None and (found := _ERRNO_IN_TEXT.search(printed(exc))):
         number = int(found[1])  # asyncio: "Multiple exceptions: [Errno 111] …, [Errno 111] …"
     return number if number in errno.errorcode else None
 

@@ -6,8 +6,7 @@ from stormproof.errors.client_errors import Conflict
 from stormproof.errors.external_errors import ProviderUnauthorized
 from stormproof.errors.platform_errors import ConfigurationError, StorageError, StorageRefused
 from stormproof.errors.root import StormproofError
-from stormproof.errors.translate.lookup import Maker, Table
-from stormproof.errors.translate.stdlib import bug
+from stormproof.errors.translate.lookup import Maker, Table, bug
 
 
 def _storage(reason: str) -> Maker:

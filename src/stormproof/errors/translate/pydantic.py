@@ -7,9 +7,8 @@ from typing import Any, Final
 from stormproof.errors.client_errors import FieldProblem, ValidationErrors
 from stormproof.errors.platform_errors import ConfigurationError, SerializationError
 from stormproof.errors.root import StormproofError
-from stormproof.errors.translate.lookup import Table, control_flow
+from stormproof.errors.translate.lookup import Table, bug, control_flow
 from stormproof.errors.translate.reading import identifier, text
-from stormproof.errors.translate.stdlib import bug
 
 _MOST_PROBLEMS: Final = 1000
 _LONGEST_NAME: Final = 64

@@ -47,6 +47,14 @@ def message(exc: BaseException) -> str | None:
         return None
 
 
+def printed(exc: BaseException) -> str:
+    """Return what an exception prints, bounded but with its secrets: to search, not to keep."""
+    try:
+        return str.__str__(str(exc))[:LONGEST_TEXT]
+    except Exception:  # noqa: BLE001 - __str__ may raise anything
+        return ""
+
+
 def identifier(value: object) -> str | None:
     """Return a token that is safe in a header (visible ASCII, at most 128), or None."""
     found = text(value)

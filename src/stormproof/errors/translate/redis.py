@@ -11,9 +11,8 @@ from stormproof.errors.external_errors import (
 from stormproof.errors.platform_errors import CacheError, DeadlineExceeded
 from stormproof.errors.resource_errors import ServiceUnavailable
 from stormproof.errors.root import StormproofError
-from stormproof.errors.translate.lookup import Maker, Table
+from stormproof.errors.translate.lookup import Maker, Table, bug
 from stormproof.errors.translate.network_reason import unreachable
-from stormproof.errors.translate.stdlib import bug
 
 
 def _failed(operation: str) -> Maker:

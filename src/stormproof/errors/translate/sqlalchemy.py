@@ -9,9 +9,9 @@ from stormproof.errors.platform_errors import (
     DeadlineExceeded,
 )
 from stormproof.errors.root import StormproofError
-from stormproof.errors.translate.lookup import Table
+from stormproof.errors.translate.lookup import Table, bug
 from stormproof.errors.translate.reading import read
-from stormproof.errors.translate.stdlib import bug, database_conflict, database_failed
+from stormproof.errors.translate.stdlib import database_conflict, database_failed
 
 
 def _operational(exc: Any) -> StormproofError:

@@ -8,13 +8,12 @@ from stormproof.errors.external_errors import ConnectionLost, ProtocolError
 from stormproof.errors.platform_errors import (
     DatabaseError,
     DeadlineExceeded,
-    InternalError,
     SerializationError,
 )
 from stormproof.errors.resource_errors import DiskFull, OutOfMemory, ServiceUnavailable
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.http_status import THIRD_PARTY, Answer, answered
-from stormproof.errors.translate.lookup import Maker, Table, control_flow
+from stormproof.errors.translate.lookup import Maker, Table, bug, control_flow
 from stormproof.errors.translate.network_reason import network_reason, unreachable
 from stormproof.errors.translate.os_errors import os_error
 from stormproof.errors.translate.reading import (
@@ -29,11 +28,6 @@ from stormproof.errors.translate.reading import (
 _SQLITE_FULL: Final = 13
 
 _TORCH_HAS_NO_MEMORY: Final = re.compile(r"DefaultCPUAllocator: (?:can't|not enough)")
-
-
-def bug(exc: Any) -> StormproofError:
-    """Return the error for what nobody expected: the cause says all there is to say."""
-    return InternalError(reason=type(exc).__qualname__)
 
 
 def _runtime_error(exc: Any) -> StormproofError:

@@ -6,9 +6,8 @@ from stormproof.errors.external_errors import NetworkError
 from stormproof.errors.platform_errors import ModelError, TensorError
 from stormproof.errors.resource_errors import OutOfMemory
 from stormproof.errors.root import StormproofError
-from stormproof.errors.translate.lookup import Maker, Table
+from stormproof.errors.translate.lookup import Maker, Table, bug
 from stormproof.errors.translate.reading import message
-from stormproof.errors.translate.stdlib import bug
 
 _DEVICES: Final = ("CUDA", "HIP", "MPS", "XPU")
 

@@ -7,11 +7,14 @@ from typing import Final
 
 from stormproof.errors.platform_errors import InternalError
 from stormproof.errors.root import StormproofError
-from stormproof.errors.translate.lookup import control_flow, maker_for
+from stormproof.errors.translate.lookup import bug, control_flow, maker_for
 from stormproof.errors.translate.reading import read
 
 _MOST_MEMBERS: Final = 100
 """Members of an exception group that are looked at."""
+
+_TOLD_OTHERWISE: Final = (StormproofError, ExceptionGroup)
+"""Classes whose exceptions are no business of the tables."""
 
 
 def translate(exc: BaseException) -> StormproofError:
@@ -33,6 +36,20 @@ def translate(exc: BaseException) -> StormproofError:
     if error is None:
         raise exc
     return error
+
+
+def is_bug(exc: BaseException) -> bool:
+    """Whether no table knows the class of ``exc``: for all that anybody can tell, it is a bug.
+
+    ``translate`` would make an ``InternalError`` of it; this tells so and makes nothing.
+    """
+    cls = type(exc)
+    if not issubclass(cls, Exception) or issubclass(cls, _TOLD_OTHERWISE):
+        return False
+    try:
+        return maker_for(cls) is bug
+    except Exception:  # noqa: BLE001 - a class may refuse to say what it is
+        return True
 
 
 def _translation(exc: BaseException) -> StormproofError | None:
