@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from stormproof.errors import ValidationErrors
-from stormproof.recovery.priority import Priority, current_priority, prioritized
+from stormproof.recovery import Priority, current_priority, prioritized
 
 
 def test_without_a_word_a_call_is_normal() -> None:

@@ -11,6 +11,7 @@ pipeline = Pipeline(
 ```
 """
 
+from stormproof.recovery.adaptive_limit import AdaptiveLimit
 from stormproof.recovery.attempts import Attempt, attempts
 from stormproof.recovery.batch import (
     Batch,
@@ -42,6 +43,7 @@ from stormproof.recovery.events import (
     FallbackUsed,
     GiveUpReason,
     IdleTimeoutPassed,
+    LimitChanged,
     Listener,
     ListenerFailed,
     RetryGaveUp,
@@ -55,10 +57,12 @@ from stormproof.recovery.events import (
 )
 from stormproof.recovery.failover import Failover
 from stormproof.recovery.fallback import Fallback
+from stormproof.recovery.limit_algorithms import AIMD, Gradient
 from stormproof.recovery.opening_rules import ConsecutiveFailures, FailureRate, SlowCallRate
 from stormproof.recovery.per_key import PerKey
 from stormproof.recovery.idle_timeout import IdleTimeout
 from stormproof.recovery.pipeline import Pipeline
+from stormproof.recovery.priority import Priority, current_priority, prioritized
 from stormproof.recovery.rate_limit import RateLimit
 from stormproof.recovery.restart import Restart
 from stormproof.recovery.resume import Resume
@@ -70,6 +74,8 @@ from stormproof.recovery.target_order import FailoverOrder
 from stormproof.recovery.threads import WorkerThreads
 
 __all__ = [
+    "AIMD",
+    "AdaptiveLimit",
     "Attempt",
     "AttemptFailed",
     "Batch",
@@ -94,6 +100,7 @@ __all__ = [
     "Fallback",
     "FallbackUsed",
     "GiveUpReason",
+    "Gradient",
     "GrowingBreak",
     "IdleTimeout",
     "IdleTimeoutPassed",
@@ -101,10 +108,12 @@ __all__ = [
     "ItemOutcome",
     "ItemSuccess",
     "LastCalls",
+    "LimitChanged",
     "Listener",
     "ListenerFailed",
     "PerKey",
     "Pipeline",
+    "Priority",
     "RateLimit",
     "Reset",
     "Restart",
@@ -127,7 +136,9 @@ __all__ = [
     "WorkerThreads",
     "agather",
     "attempts",
+    "current_priority",
     "gather",
+    "prioritized",
     "remaining",
     "subscribe",
 ]

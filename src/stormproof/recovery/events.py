@@ -150,6 +150,20 @@ class UsageUnknown(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LimitChanged(Event):
+    """An adaptive limit follows the dependency.
+
+    Attributes:
+        limit: How many calls at once there may be from now on.
+        before: How many there might be before.
+    """
+
+    severity: ClassVar[Severity] = Severity.INFO
+    limit: int
+    before: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeadlinePassed(Event):
     """A call was cut, or not begun, because its time was over.
 
