@@ -11,16 +11,21 @@ from stormproof.errors import (
     InvalidRequest,
     NetworkError,
     RateLimitExceeded,
+    ResultRejected,
     ServiceUnavailable,
     ValidationErrors,
 )
 from stormproof.recovery import (
     AttemptFailed,
+    CircuitBreaker,
+    ConsecutiveFailures,
     Deadline,
     Event,
+    Fallback,
     GiveUpReason,
     Pipeline,
     Retry,
+    RetryBudget,
     RetryGaveUp,
     RetryScheduled,
     attempts,
@@ -146,6 +151,100 @@ def test_control_flow_is_not_retried_whatever_is_said(clock: FakeClock) -> None:
     with pytest.raises(StopIteration):
         Pipeline(Retry(retry_on=Exception)).call(fetch)
     assert len(fetch.calls) == 1
+
+
+class TestRetryOnResult:
+    """A result can be as good as a failure, and then is a failure like any other."""
+
+    EMPTY = Retry(retry_on_result=lambda found: found == "")
+
+    def test_a_result_that_will_not_do_is_asked_for_again(self, clock: FakeClock) -> None:
+        assert Pipeline(self.EMPTY).call(Scripted("", "", "answer")) == "answer"
+        assert clock.slept == [0.1, 0.2]
+
+    async def test_a_coroutine_alike(self, clock: FakeClock) -> None:
+        assert await Pipeline(self.EMPTY).acall(Scripted("", "answer").acall) == "answer"
+        with pytest.raises(ResultRejected):
+            await Pipeline(self.EMPTY).acall(Scripted("").acall)
+
+    async def test_a_stream_is_not_asked(self) -> None:
+        items = Pipeline(self.EMPTY).stream(Scripted(["", "a"]).stream)
+        assert [item async for item in items] == ["", "a"]
+
+    def test_when_no_attempt_is_left_there_is_an_error_with_the_result(
+        self, clock: FakeClock
+    ) -> None:
+        results = [["x"], ["y"], ["z"]]
+        retry = Retry(retry_on_result=lambda found: len(found) < 2)
+        with pytest.raises(ResultRejected) as raised:
+            Pipeline(retry, name="ask").call(Scripted(*results))
+        assert raised.value.result is results[-1]
+        assert raised.value.operation == "ask"
+        assert raised.value.retriable
+        assert raised.value.__context__ is None
+
+    def test_errors_are_retried_beside_it(self, clock: FakeClock) -> None:
+        assert Pipeline(self.EMPTY).call(Scripted(CUT, "", "answer")) == "answer"
+        guarded = Pipeline(Retry(retry_on=KeyError, retry_on_result=self.EMPTY.retry_on_result))
+        assert guarded.call(Scripted(KeyError(), "", "answer")) == "answer"
+        with pytest.raises(NetworkError):
+            guarded.call(Scripted(CUT, "answer"))
+
+    def test_a_fallback_answers_and_a_breaker_outside_counts(self, clock: FakeClock) -> None:
+        breaker = CircuitBreaker("d", opens_on=ConsecutiveFailures(1))
+        pipeline = Pipeline(Fallback(value="default"), breaker, self.EMPTY)
+        assert pipeline.call(Scripted("")) == "default"
+        assert breaker.state.value == "open"
+
+    def test_it_is_no_success_for_the_budget(self, clock: FakeClock) -> None:
+        budget = RetryBudget(ratio=1.0, floor=0.3)
+        retry = Retry(budget=budget, retry_on_result=lambda found: found == "", initial_delay=0)
+        before = budget.balance
+        assert Pipeline(retry).call(Scripted("", "", "answer")) == "answer"
+        assert budget.balance == pytest.approx(before - 2 + 1)
+
+    def test_it_is_told_like_any_failure(self, clock: FakeClock, heard: list[Event]) -> None:
+        Pipeline(self.EMPTY).call(Scripted("", "answer"))
+        failed, scheduled = heard
+        assert isinstance(failed, AttemptFailed)
+        assert isinstance(scheduled, RetryScheduled)
+        assert isinstance(failed.error, ResultRejected)
+        assert failed.error.result == ""
+
+    def test_layers_do_not_multiply(self, clock: FakeClock) -> None:
+        fetch = Scripted("")
+        inner = Pipeline(self.EMPTY)(fetch)
+        with pytest.raises(ResultRejected):
+            Pipeline(self.EMPTY).call(inner)
+        assert len(fetch.calls) == 3
+
+    def test_what_the_question_raises_is_passed_on(self, clock: FakeClock) -> None:
+        """Even what would be retried, had the call raised it."""
+        fetch = Scripted("answer")
+
+        def broken(_: object) -> bool:
+            raise CUT
+
+        with pytest.raises(NetworkError):
+            Pipeline(Retry(retry_on_result=broken)).call(fetch)
+        assert len(fetch.calls) == 1
+
+    def test_a_rejected_result_is_freed_with_its_error(self, clock: FakeClock) -> None:
+        freed: list[int] = []
+
+        class Result:
+            def __del__(self) -> None:
+                freed.append(1)
+
+        gc.disable()
+        try:
+            with pytest.raises(ResultRejected) as raised:
+                Pipeline(Retry(retry_on_result=bool)).call(Result)
+            assert len(freed) == 2  # the last one is on the error
+            del raised
+            assert len(freed) == 3
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize("asked", [0.3, 7.0])
@@ -304,13 +403,21 @@ def test_success_is_no_event(heard: list[Event]) -> None:
 
 def test_all_wrong_options_are_named_together() -> None:
     with pytest.raises(ValidationErrors) as raised:
-        Retry(attempts=0, initial_delay=-1, factor=float("nan"), max_delay=1e9, retry_on=())
+        Retry(
+            attempts=0,
+            initial_delay=-1,
+            factor=float("nan"),
+            max_delay=1e9,
+            retry_on=(),
+            retry_on_result="",  # type: ignore[arg-type]
+        )
     assert [problem["field"] for problem in raised.value.errors] == [
         "attempts",
         "initial_delay",
         "max_delay",
         "factor",
         "retry_on",
+        "retry_on_result",
     ]
 
 

@@ -1,16 +1,18 @@
-"""The record that a retry leaves on an error it gave up on.
+"""The record that a retry leaves on the error with which a call ends.
 
-It tells people what was tried, and tells retries further out that this work has been retried
-already: three layers of three attempts make three calls, not 27.
+It tells people what was tried. Where the retry gave up it also tells retries further out that this
+work has been retried already: three layers of three attempts make three calls, not 27.
 """
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from stormproof.errors import redact
+
+E = TypeVar("E", bound=Exception)
 
 _RECORD: Final = "_stormproof_attempts"
 _MOST_RELATED: Final = 32
@@ -28,6 +30,7 @@ class Attempt:
             anything.
         error: The class and message of what it raised, on one line, secrets blanked out.
         wait: Seconds that were waited after it; None after the last.
+        cut: Whether it was cancelled before it ended, as when a deadline passed.
     """
 
     number: int
@@ -35,6 +38,7 @@ class Attempt:
     failed_at: float
     error: str
     wait: float | None
+    cut: bool = False
 
     def __str__(self) -> str:
         waited = f"; waited {self.wait:.3g}s" if self.wait else ""
@@ -43,13 +47,19 @@ class Attempt:
 
 @dataclass(frozen=True)
 class _Record:
+    """What is written on an error; ``serial`` is 0 where a retry further out may try again."""
+
     attempts: tuple[Attempt, ...]
+    ending: str
     serial: int
-    notes: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (*map(str, self.attempts), self.ending)
 
 
 class _Records:
-    """Counts the records written in this process, so that one can be told from an older one."""
+    """Counts how often a retry gave up in this process, to tell a record from an older one."""
 
     __slots__ = ("_lock", "written")
 
@@ -67,9 +77,9 @@ records: Final = _Records()
 
 
 def attempts(error: BaseException) -> tuple[Attempt, ...]:
-    """Return what a retry tried before it gave up on ``error`` or on what caused it.
+    """Return what a retry tried before the call ended with ``error`` or with what caused it.
 
-    Empty if no retry gave up on it. The record pickles and copies with the error.
+    Empty if nothing was retried. The record pickles and copies with the error.
     """
     record = next(_found(error), None)
     return record.attempts if record else ()
@@ -81,16 +91,39 @@ def given_up(error: BaseException, since: int) -> bool:
     An error object may be raised again in another call, from a failed future or by a test double;
     a record from before says nothing about this call.
     """
-    return records.written > since and any(record.serial > since for record in _found(error))
+    return any(record.serial > since for record in _found(error))
 
 
 def give_up(error: Exception, tried: Sequence[Attempt], reason: str) -> None:
-    """Write on ``error`` what was tried, for programs and, as notes, for people."""
+    """Write on ``error`` what was tried, so that nobody tries again."""
+    _write(error, _Record(tuple(tried), f"gave up: {reason}", records.next()))
+
+
+def leave(error: BaseException, tried: Sequence[Attempt], ending: str) -> None:
+    """Write on ``error`` what was tried until then; a retry further out may still try again."""
+    _write(error, _Record(tuple(tried), ending, 0))
+
+
+def prepend(error: Exception, earlier: Sequence[Attempt], since: int) -> None:
+    """Put earlier attempts before those of the retry further in that gave up on ``error``."""
+    inner = next(record for record in _found(error) if record.serial > since)
+    _write(error, replace(inner, attempts=(*earlier, *inner.attempts)))
+
+
+def hand_on(error: BaseException, to: E) -> E:
+    """Return ``to``, which takes the place of ``error``, with the record that is on that."""
+    record = vars(error).get(_RECORD)
+    if record is not None:
+        _write(to, record)
+    return to
+
+
+def _write(error: BaseException, record: _Record) -> None:
+    """Write a record on ``error``, for programs and, as notes, for people."""
     # Through its dictionary: an exception may refuse new attributes, as a frozen dataclass does.
     state = vars(error)
-    notes = (*map(str, tried), f"gave up: {reason}")
-    state["__notes__"] = [*_other_notes(state), *notes]
-    state[_RECORD] = _Record(tuple(tried), records.next(), notes)
+    state["__notes__"] = [*_other_notes(state), *record.notes]
+    state[_RECORD] = record
 
 
 def describe(error: BaseException) -> str:

@@ -5,9 +5,9 @@ worst member says.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
-from stormproof.errors import ClientError, PartialOutput, StormproofError, translate
+from stormproof.errors import ClientError, PartialOutput, StormproofError, is_bug, translate
 
 ErrorFilter: TypeAlias = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
 """Selects errors: by class, by several classes, or by a predicate."""
@@ -48,16 +48,21 @@ class _Worst(NamedTuple):
     retry_after: float | None
 
 
+_BUG: Final = _Worst(retriable=False, retry_after=None)
+
+
 def verdict(error: Exception) -> Verdict | None:
     """Return what ``error`` says about another attempt, None if it is control flow.
 
     A group may be retried if every member may, after the longest of their waits.
     """
+    if isinstance(error, StormproofError):
+        return error
     if isinstance(error, ExceptionGroup):
         members = [one for one in map(verdict, error.exceptions) if one is not None]
         waits = [one.retry_after for one in members if one.retry_after is not None]
         return _Worst(all(one.retriable for one in members), max(waits, default=None))
-    return _ours(error)
+    return _BUG if is_bug(error) else _ours(error)
 
 
 def blames_callee(error: Exception) -> bool:
@@ -65,6 +70,8 @@ def blames_callee(error: Exception) -> bool:
     error = origin(error)
     if isinstance(error, ExceptionGroup):
         return any(map(blames_callee, error.exceptions))
+    if is_bug(error):
+        return True
     ours = _ours(error)
     return ours is not None and not isinstance(ours, ClientError)
 

@@ -18,6 +18,7 @@ from threading import Event
 from typing import Any, ClassVar, Final, Self
 
 from stormproof.errors import DeadlineExceeded, Problems
+from stormproof.recovery.attempts import hand_on
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.cut import Cut
 from stormproof.recovery.events import DeadlinePassed, bus
@@ -29,11 +30,19 @@ _MOST_DIGITS: Final = 12
 
 _expiry: Final[ContextVar[float | None]] = ContextVar("stormproof.deadline", default=None)
 
+expiry: Final = _expiry.get
+"""Return when the deadline in force is over, on the clock in force; None without one."""
+
 
 def remaining() -> float | None:
     """Return the seconds left before the deadline in force, 0 once it is over, None without one."""
     expiry = _expiry.get()
     return None if expiry is None else max(expiry - current_clock().now(), 0.0)
+
+
+def lift_deadline() -> None:
+    """Have no deadline in force from here on in this context: that of work in the background."""
+    _expiry.set(None)
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,7 @@ class Deadline(Strategy):
         def guarded(*args: Any, **kwargs: Any) -> Any:
             token = self._begin(pipeline)
             try:
-                until = _expiry.get()
+                until = expiry()
                 begun = threads.start(partial(call, *args, **kwargs), Event(), pipeline)
                 try:
                     current_clock().wait_for_thread(begun.ended, until)
@@ -144,7 +153,7 @@ class Deadline(Strategy):
                 return await call(*args, **kwargs)
             except CancelledError as error:
                 if cut.withdraw():
-                    raise exceeded(pipeline, seconds) from error
+                    raise hand_on(error, exceeded(pipeline, seconds)) from error
                 raise
             finally:
                 timer.cancel()
@@ -199,7 +208,7 @@ class Deadline(Strategy):
             return await anext(items, _END)
         except CancelledError as error:
             if cut.withdraw():
-                raise self._exceeded(pipeline, self.seconds) from error
+                raise hand_on(error, self._exceeded(pipeline, self.seconds)) from error
             raise
         finally:
             cut.withdraw()

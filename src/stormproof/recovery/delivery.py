@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stormproof.errors import PartialOutput, PartialOutputFinal
+from stormproof.recovery.attempts import hand_on
 from stormproof.recovery.classification import origin, verdict
 from stormproof.recovery.strategy import Call
 
@@ -66,7 +67,8 @@ def deliver(call: Call, pipeline: str, keeps: int) -> Call:
             # What a consumer throws in, or closing for it brings up, broke no stream.
             if yielding or not count or verdict(error) is None:
                 raise
-            raise _partial(error, count, kept, pipeline) from origin(error)
+            partial = _partial(error, count, kept, pipeline)
+            raise hand_on(error, partial) from origin(error)
 
     return guarded
 

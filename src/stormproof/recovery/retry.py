@@ -10,8 +10,16 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from stormproof.errors import Problems
-from stormproof.recovery.attempts import Attempt, describe, give_up, given_up, records
+from stormproof.errors import Problems, ResultRejected
+from stormproof.recovery.attempts import (
+    Attempt,
+    describe,
+    give_up,
+    given_up,
+    leave,
+    prepend,
+    records,
+)
 from stormproof.recovery.budget import RetryBudget
 from stormproof.recovery.classification import ErrorFilter, Verdict, is_filter, matcher, verdict
 from stormproof.recovery.clock import current_clock
@@ -40,7 +48,8 @@ class Retry(Strategy):
     own waits while a ``Failover`` around it has a healthy target left. The last error reaches the
     caller as it is, with the record of all attempts on it: see ``attempts``.
 
-    A stream is retried until its first item is delivered, and never after.
+    A stream is retried until its first item is delivered, and never after; its items are not
+    shown to ``retry_on_result``.
 
     Args:
         attempts: How many calls at most, the first one included; 1 to 1000.
@@ -50,6 +59,10 @@ class Retry(Strategy):
         max_delay: Seconds, the longest of all waits.
         retry_on: Which errors to retry. By default what the error says: ``retriable``, for
             foreign exceptions after translation. Bugs and client errors are never retried so.
+        retry_on_result: Tells, of what a call returned, whether that is as good as a failure. If
+            so the call is retried, and when no attempt is left ``ResultRejected`` is raised,
+            whose ``result`` it is. What this function raises is passed on. By default no result
+            is.
         budget: What bounds the retries of this dependency, of all its callers together. Every
             success that comes through this retry is deposited there, and every retry charged
             when it is scheduled; when it is spent the retry gives up at once. By default nothing.
@@ -61,6 +74,7 @@ class Retry(Strategy):
     factor: float = 2.0
     max_delay: float = 10.0
     retry_on: ErrorFilter | None = None
+    retry_on_result: Callable[[Any], bool] | None = None
     budget: RetryBudget | None = None
     name: str = "retry"
     _matches: Callable[[Exception], bool] | None = field(init=False, repr=False, compare=False)
@@ -74,11 +88,21 @@ class Retry(Strategy):
         problems.check(fine, "factor", "must be a number from 1 to 100", "number")
         fine = self.retry_on is None or is_filter(self.retry_on)
         problems.check(fine, "retry_on", "must select errors by class or predicate", "filter")
+        fine = self.retry_on_result is None or callable(self.retry_on_result)
+        problems.check(fine, "retry_on_result", "must be a function", "callable")
         fine = self.budget is None or isinstance(self.budget, RetryBudget)
         problems.check(fine, "budget", "must be a RetryBudget", "budget")
         problems.raise_if_any("the retry is not valid")
         # Not an option but made from one; the instance is frozen.
-        vars(self)["_matches"] = None if self.retry_on is None else matcher(self.retry_on)
+        vars(self)["_matches"] = self._matcher()
+
+    def _matcher(self) -> Callable[[Exception], bool] | None:
+        if self.retry_on is None:
+            return None
+        selects = matcher(self.retry_on)
+        if self.retry_on_result is None:
+            return selects
+        return lambda error: isinstance(error, ResultRejected) or selects(error)
 
     @classmethod
     def storage(cls) -> Self:
@@ -102,7 +126,7 @@ class Retry(Strategy):
 
     def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
-        budget = self.budget
+        settle, pipeline = self._settlement(), site.pipeline
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             written = records.written
@@ -112,14 +136,15 @@ class Retry(Strategy):
                     try:
                         result = call(*args, **kwargs)
                     except Exception as error:
-                        run = run or _Run(self, site.pipeline, written)
+                        run = run or _Run(self, pipeline, written)
                         wait = run.wait_after(error)
                         if wait is None:
                             raise
                     else:
-                        if budget is not None:
-                            budget.deposit()
-                        return result
+                        if settle is None or settle(result):
+                            return result
+                        run = run or _Run(self, pipeline, written)
+                        wait = run.wait_after_result(result)
                     if wait > 0:
                         current_clock().sleep(wait)
             finally:
@@ -129,7 +154,9 @@ class Retry(Strategy):
 
     def guard_coroutine(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an awaitable."""
-        budget = self.budget
+        from asyncio import CancelledError  # noqa: PLC0415 - heavy
+
+        settle, pipeline = self._settlement(), site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             written = records.written
@@ -139,15 +166,20 @@ class Retry(Strategy):
                     try:
                         result = await call(*args, **kwargs)
                     except Exception as error:
-                        run = run or _Run(self, site.pipeline, written)
+                        run = run or _Run(self, pipeline, written)
                         wait = run.wait_after(error)
                         if wait is None:
                             raise
                     else:
-                        if budget is not None:
-                            budget.deposit()
-                        return result
+                        if settle is None or settle(result):
+                            return result
+                        run = run or _Run(self, pipeline, written)
+                        wait = run.wait_after_result(result)
                     await _pause(wait)
+            except CancelledError as error:
+                run = run or _Run(self, pipeline, written)
+                run.cut_short(error)
+                raise
             finally:
                 run = None
 
@@ -155,6 +187,9 @@ class Retry(Strategy):
 
     def guard_stream(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an async generator."""
+        from asyncio import CancelledError  # noqa: PLC0415 - heavy
+
+        pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             written = records.written
@@ -168,20 +203,36 @@ class Retry(Strategy):
                                 delivered = True
                                 yield item
                     except Exception as error:
-                        if delivered:
-                            raise  # what the consumer has cannot be taken back
-                        run = run or _Run(self, site.pipeline, written)
-                        wait = run.wait_after(error)
+                        run = run or _Run(self, pipeline, written)
+                        wait = run.broken_off(error) if delivered else run.wait_after(error)
                         if wait is None:
                             raise
                     else:
                         self._count_success()
                         return
                     await _pause(wait)
+            except CancelledError as error:
+                run = run or _Run(self, pipeline, written)
+                run.cut_short(error)
+                raise
             finally:
                 run = None
 
         return guarded
+
+    def _settlement(self) -> Callable[[Any], bool] | None:
+        """Return what counts a success or tells that a result is none; None if all are none's."""
+        budget, rejects = self.budget, self.retry_on_result
+        if budget is None and rejects is None:
+            return None
+
+        def settle(result: Any) -> bool:
+            if rejects is not None and rejects(result):
+                return False
+            self._count_success()
+            return True
+
+        return settle
 
     def _count_success(self) -> None:
         if self.budget is not None:
@@ -203,12 +254,16 @@ class _Run:
         self._pipeline = pipeline
         self._written = written
         self._longest = retry.initial_delay
-        self._failed: list[tuple[float, Exception, float | None]] = []
+        self._failed: list[tuple[float, BaseException, float | None]] = []
 
     def wait_after(self, error: Exception) -> float | None:
         """Return the seconds to wait before the next attempt, None to pass ``error`` on."""
         said = verdict(error)
-        if said is None or given_up(error, self._written):
+        if said is None:
+            return None
+        if records.written > self._written and given_up(error, self._written):
+            if self._failed:
+                prepend(error, self._history(), self._written)
             return None
         number = len(self._failed) + 1
         if bus.listeners:
@@ -223,13 +278,51 @@ class _Run:
             self._publish(RetryScheduled, attempt=number + 1, wait=wait, error=error)
         return wait
 
+    def wait_after_result(self, result: object) -> float:
+        """Return the seconds to wait before the next attempt, after a result that will not do.
+
+        Raises:
+            ResultRejected: There is no next attempt.
+        """
+        error = ResultRejected(operation=self._pipeline)
+        error.result = result
+        try:
+            wait = self.wait_after(error)
+            if wait is not None:
+                return wait
+            # The traceback holds this frame, and so must not find itself here.
+            self._failed.clear()
+            raise error
+        finally:
+            del error
+
+    def cut_short(self, error: BaseException) -> None:
+        """Take note that the call is cancelled, in an attempt or in the wait before one."""
+        if not self._failed:
+            return
+        now = current_clock().now()
+        failed_at, before, wait = self._failed[-1]
+        number = len(self._failed) + 1
+        if wait and now - failed_at < wait:
+            self._failed[-1] = failed_at, before, now - failed_at
+            leave(error, self._history(), f"cut short before attempt {number}")
+        else:
+            self._failed.append((now, error, None))
+            leave(error, self._history(), f"cut short in attempt {number}")
+
+    def broken_off(self, error: Exception) -> float | None:
+        """Return None, to pass on what broke a stream: what was delivered cannot be taken back."""
+        if self._failed:
+            self._failed.append((current_clock().now(), error, None))
+            leave(error, self._history(), "not retried: items had been delivered")
+        return None
+
     def _plan(
         self, number: int, error: Exception, said: Verdict
     ) -> tuple[float, GiveUpReason | None]:
         """Return the wait before the next attempt, or what stands in its way."""
         retry = self._retry
-        retriable = said.retriable if retry._matches is None else retry._matches(error)
-        if not retriable:
+        if not (said.retriable if retry._matches is None else retry._matches(error)):
             return 0.0, GiveUpReason.NOT_RETRIABLE
         if number >= retry.attempts:
             return 0.0, GiveUpReason.ATTEMPTS_SPENT
@@ -272,6 +365,7 @@ class _Run:
                 failed_at=failed_at,
                 error=describe(error),
                 wait=wait,
+                cut=not isinstance(error, Exception),
             )
             for number, (failed_at, error, wait) in enumerate(self._failed, start=1)
         ]
