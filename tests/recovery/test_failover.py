@@ -299,6 +299,20 @@ class TestWhenAllFail:
             kept = raised.value.__cause__ or raised.value.__context__
             assert kept is (cause if guarded is with_cause else context)
 
+    def test_the_notes_of_a_failover_further_in_are_kept(self) -> None:
+        cut = NetworkError(reason="cut")
+        inner = Pipeline(Failover(Target("a"), Target("b", Scripted(CUT))), name="inner")
+        outer = Pipeline(Failover(Target("c"), Target("d", Scripted(CUT))), name="outer")
+        with pytest.raises(NetworkError) as raised:
+            outer.call(inner(Scripted(cut)))
+        assert raised.value is cut
+        assert [note.split(":")[0] for note in cut.__notes__] == [
+            "inner, target a",
+            "inner, target b",
+            "outer, target c",
+            "outer, target d",
+        ]
+
     def test_notes_on_an_error_used_again_do_not_grow(self) -> None:
         same = NetworkError(reason="one object")
         same.add_note("somebody else's")
@@ -413,6 +427,28 @@ class TestHealth:
         ask = Ask("call", RateLimitExceeded(retry_after=1e9), "b")
         ask.pipeline.call(ask.sources[0])
         assert health_of(ask.failover, "primary").retry_after == pytest.approx(86_400)
+
+    async def test_an_answer_to_a_call_from_before_is_not_the_end_of_a_rest(
+        self, clock: FakeClock
+    ) -> None:
+        """At the limit of a provider some calls are still answered, and others refused."""
+        primary = Scripted(Takes(2, "a"), Takes(1, LIMITED))
+        ask = Ask("acall", primary, "b")
+        assert list(await asyncio.gather(ask(), ask())) == ["a", "b"]
+        assert health_of(ask.failover, "primary").retry_after == pytest.approx(29)
+
+    def test_an_error_that_says_when_to_come_back_opens_no_circuit(self, clock: FakeClock) -> None:
+        """Being busy is not being broken; a breaker of one's own may see it otherwise."""
+        ask = Ask("call", LIMITED, LIMITED)
+        for _ in range(10):
+            with pytest.raises(RateLimitExceeded):
+                ask.pipeline.call(ask.sources[0])
+        assert {health.state for health in ask.failover.health()} == {CircuitState.CLOSED}
+        ask = Ask("call", CUT, CUT)
+        for _ in range(5):
+            with pytest.raises(NetworkError):
+                ask.pipeline.call(ask.sources[0])
+        assert {health.state for health in ask.failover.health()} == {CircuitState.OPEN}
 
     def test_a_breaker_further_in_makes_its_target_rest(self, clock: FakeClock) -> None:
         """Its rejection says how long."""

@@ -40,6 +40,8 @@ class Failover(Strategy):
     a retriable one before one that is not, then the one that asks for the shortest wait, then the
     first. Notes on it tell what became of the others.
 
+    What is known of the targets belongs to the failover: pipelines that share it share that.
+
     A stream fails over until its first item is delivered, and never after. No target is begun
     when the deadline in force is over. Latencies of failed and of cancelled calls do not count.
 
@@ -113,15 +115,14 @@ class Failover(Strategy):
             try:
                 while True:
                     token = offer(turn)
-                    now = current_clock().now
-                    began = now()
+                    began = current_clock().now()
                     try:
                         result = calls[turn.route](*args, **kwargs)
                     except Exception as error:  # noqa: BLE001 - raised below, if nobody answers
                         run = run or Run(ladder, site.pipeline)
                         following = run.after(turn, error)
                     else:
-                        turn.route.answered(now() - began)
+                        turn.route.answered(began)
                         if budget is not None:
                             budget.deposit()
                         return result
@@ -183,15 +184,14 @@ class Failover(Strategy):
             try:
                 while True:
                     token = offer(turn)
-                    now = current_clock().now
-                    began = now()
+                    began = current_clock().now()
                     try:
                         result = await calls[turn.route](*args, **kwargs)
                     except Exception as error:  # noqa: BLE001 - raised below, if nobody answers
                         run = run or Run(ladder, site.pipeline)
                         following = run.after(turn, error)
                     else:
-                        turn.route.answered(now() - began)
+                        turn.route.answered(began)
                         if earning is not None:
                             earning.deposit()
                         return result

@@ -1,7 +1,6 @@
 """Whose turn it is to answer a call, and who goes on when one has failed."""
 
 from collections.abc import Callable, Sequence
-from math import inf
 from typing import Final, NamedTuple
 
 from stormproof.recovery.attempts import describe
@@ -9,10 +8,8 @@ from stormproof.recovery.budget import RetryBudget
 from stormproof.recovery.classification import verdict
 from stormproof.recovery.deadline import remaining
 from stormproof.recovery.events import FailedOver, bus
-from stormproof.recovery.target import Route
+from stormproof.recovery.target import Route, rest_asked_by
 from stormproof.recovery.target_order import FailoverOrder
-
-_NOTES: Final = "_stormproof_failover"
 
 
 class Ladder:
@@ -142,27 +139,20 @@ class Run:
 
     def _give_up(self, error: Exception, not_asked: list[str]) -> None:
         self.error = error
-        story = [f"{route.target.name}: {describe(one)}" for route, one in self._failed] + not_asked
-        if len(story) > 1:
-            _annotate(error, [f"{self._pipeline}, target {line}" for line in story])
+        if self._called and len(self._failed) + len(not_asked) > 1:
+            tried = [f"{route.target.name}: {describe(one)}" for route, one in self._failed]
+            _annotate(error, f"{self._pipeline}, target ", tried + not_asked)
 
 
 def _wait_for_success(error: Exception) -> tuple[bool, float]:
     """Sort errors by how soon another call makes sense after them."""
     said = verdict(error)
-    if said is None:
-        return True, inf
-    asked = said.retry_after
-    return not said.retriable, asked if asked is not None and asked > 0 else 0.0
+    return said is None or not said.retriable, rest_asked_by(error)
 
 
-def _annotate(error: Exception, notes: list[str]) -> None:
-    """Leave notes on ``error``, in the place of those from another call: it may be used again."""
+def _annotate(error: Exception, prefix: str, story: list[str]) -> None:
+    """Leave notes on ``error``, in the place of those of an earlier call: one may be used again."""
     # Through its dictionary: an exception may refuse new attributes, as a frozen dataclass does.
     state = vars(error)
-    older = state.get(_NOTES, ())
-    state["__notes__"] = [
-        *(note for note in state.get("__notes__", ()) if note not in older),
-        *notes,
-    ]
-    state[_NOTES] = tuple(notes)
+    others = [note for note in state.get("__notes__", ()) if not note.startswith(prefix)]
+    state["__notes__"] = others + [prefix + line for line in story]

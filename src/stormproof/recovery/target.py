@@ -7,7 +7,7 @@ from typing import Final
 from stormproof.errors import CircuitOpen, Problems
 from stormproof.recovery.breaker import CircuitBreaker
 from stormproof.recovery.circuit import CircuitState
-from stormproof.recovery.classification import verdict
+from stormproof.recovery.classification import blames_callee, verdict
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.latency import LatencyRecord
 from stormproof.recovery.options import LONGEST, is_number
@@ -29,8 +29,9 @@ class Target:
             function itself.
         weight: How often it is drawn, beside the weights of the others; 0 to a million. With 0
             only when no other one is healthy.
-        breaker: What leaves it alone while it fails; by default one with the defaults and this
-            name. One that other pipelines use too makes them share its circuit.
+        breaker: What leaves it alone while it fails. By default one of this name, which does not
+            count an error that says when to come back: the target rests until then. One that
+            other pipelines use too makes them share its circuit.
     """
 
     name: str
@@ -78,13 +79,15 @@ class Route:
     lasts.
     """
 
-    __slots__ = ("_latency", "_rests_until", "breaker", "target")
+    __slots__ = ("_asked_at", "_latency", "_rests_until", "breaker", "target")
 
     def __init__(self, target: Target) -> None:
         self.target: Final = target
-        self.breaker: Final = target.breaker or CircuitBreaker(target.name)
+        self.breaker: Final = target.breaker or CircuitBreaker(
+            target.name, failures=_asks_for_no_rest
+        )
         self._latency: Final = LatencyRecord()
-        self._rests_until = 0.0
+        self._asked_at = self._rests_until = 0.0
 
     def is_healthy(self) -> bool:
         """Whether it may be asked first."""
@@ -103,10 +106,11 @@ class Route:
         """Return the median latency in seconds, None before the first."""
         return self._latency.quantile(0.5, minimum=1)
 
-    def answered(self, seconds: float) -> None:
-        """Take note of an answer: whatever it asked for before, it is there."""
-        self._latency.add(seconds)
-        self._rests_until = 0.0
+    def answered(self, began: float) -> None:
+        """Take note of an answer; to a call that began while it rested, it is the end of that."""
+        self._latency.add(current_clock().now() - began)
+        if self._rests_until and began >= self._asked_at:
+            self._rests_until = 0.0
 
     def rejected(self, error: Exception) -> bool:
         """Whether ``error`` is the rejection of its own circuit: it was not called."""
@@ -114,10 +118,10 @@ class Route:
 
     def failed(self, error: Exception) -> None:
         """Take note of a failure; one may be quick, so it says nothing about latency."""
-        said = verdict(error)
-        asked = said.retry_after if said is not None else None
-        if asked is not None and asked > 0:
-            self._rests_until = current_clock().now() + min(asked, LONGEST)
+        asked = rest_asked_by(error)
+        if asked:
+            self._asked_at = current_clock().now()
+            self._rests_until = self._asked_at + asked
 
     def health(self) -> TargetHealth:
         """Return what is known of it."""
@@ -129,3 +133,14 @@ class Route:
             p50=self.median(),
             p95=self._latency.quantile(0.95, minimum=_MEASURED_FOR_P95),
         )
+
+
+def rest_asked_by(error: Exception) -> float:
+    """Return the seconds, at most a day, that ``error`` asks to be left alone for."""
+    said = verdict(error)
+    asked = said.retry_after if said is not None else None
+    return min(asked, LONGEST) if asked is not None and asked > 0 else 0.0
+
+
+def _asks_for_no_rest(error: Exception) -> bool:
+    return blames_callee(error) and not rest_asked_by(error)
