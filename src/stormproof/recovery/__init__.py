@@ -42,6 +42,8 @@ from stormproof.recovery.events import (
     FailedOver,
     FallbackUsed,
     GiveUpReason,
+    HedgeStarted,
+    HedgeWon,
     IdleTimeoutPassed,
     LimitChanged,
     Listener,
@@ -57,10 +59,11 @@ from stormproof.recovery.events import (
 )
 from stormproof.recovery.failover import Failover
 from stormproof.recovery.fallback import Fallback
+from stormproof.recovery.hedge import Hedge, LatencyQuantile
+from stormproof.recovery.idle_timeout import IdleTimeout
 from stormproof.recovery.limit_algorithms import AIMD, Gradient
 from stormproof.recovery.opening_rules import ConsecutiveFailures, FailureRate, SlowCallRate
 from stormproof.recovery.per_key import PerKey
-from stormproof.recovery.idle_timeout import IdleTimeout
 from stormproof.recovery.pipeline import Pipeline
 from stormproof.recovery.priority import Priority, current_priority, prioritized
 from stormproof.recovery.rate_limit import RateLimit
@@ -102,12 +105,16 @@ __all__ = [
     "GiveUpReason",
     "Gradient",
     "GrowingBreak",
+    "Hedge",
+    "HedgeStarted",
+    "HedgeWon",
     "IdleTimeout",
     "IdleTimeoutPassed",
     "ItemFailure",
     "ItemOutcome",
     "ItemSuccess",
     "LastCalls",
+    "LatencyQuantile",
     "LimitChanged",
     "Listener",
     "ListenerFailed",

@@ -214,6 +214,32 @@ class StreamResumed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HedgeStarted(Event):
+    """A call takes long, or an attempt at it has failed; it is made once more beside the others.
+
+    Attributes:
+        attempt: The number of the new attempt; the first hedge is attempt 2.
+        delay: Seconds since the call began.
+    """
+
+    severity: ClassVar[Severity] = Severity.INFO
+    attempt: int
+    delay: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class HedgeWon(Event):
+    """An attempt that was started beside the first answered the call.
+
+    Attributes:
+        attempt: Its number.
+    """
+
+    severity: ClassVar[Severity] = Severity.INFO
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ThreadPinned(Event):
     """A caller stopped waiting for a call on a worker thread, which holds the thread until it ends.
 
