@@ -58,28 +58,28 @@ class IdleTimeout(Strategy):
 
     def guard_stream(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an async generator."""
-        from asyncio import CancelledError, current_task  # noqa: PLC0415 - heavy
+        from asyncio import CancelledError, current_task, get_running_loop  # noqa: PLC0415 - heavy
 
         seconds, first = self.seconds, self.seconds if self.first is None else self.first
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-            watch = _Watch()
+            loop = get_running_loop()  # asked for once: it costs as much as all the rest
+            watch = _Watch(loop)
             allowed = first
             async with aclosing(call(*args, **kwargs)) as items:
                 advance = aiter(items).__anext__
                 try:
                     while True:
-                        watch.begin(current_task(), allowed)
+                        watch.begin(current_task(loop), allowed)
                         try:
                             item = await advance()
                         except StopAsyncIteration:
                             return
                         except CancelledError as error:
-                            if watch.end():
+                            if watch.withdraw():
                                 raise self._stalled(site, allowed) from error
                             raise
-                        finally:
-                            watch.end()
+                        watch.due = inf
                         allowed = seconds
                         yield item
                 finally:
@@ -95,51 +95,52 @@ class IdleTimeout(Strategy):
         return StreamStalled(seconds=seconds)
 
 
-class _Watch:
+class _Watch(Cut):
     """Cuts one wait at a time when it has lasted too long.
 
     One timer serves many waits: it looks, when it fires, how long the wait in progress has still
     to go, and is set anew for that. A stream whose items come quickly sets no timer at all.
+
+    Attributes:
+        due: When the wait in progress is over; infinite between two waits.
     """
 
-    __slots__ = ("_clock", "_cut", "_due", "_fires_at", "_loop", "_timer")
+    __slots__ = ("_clock", "_fires_at", "_loop", "_now", "_timer", "due")
 
-    def __init__(self) -> None:
-        from asyncio import get_running_loop  # noqa: PLC0415 - heavy
-
+    def __init__(self, loop: "asyncio.AbstractEventLoop") -> None:
+        super().__init__(None)
         self._clock = current_clock()
-        self._loop = get_running_loop()
-        self._cut = Cut(None)
-        self._due = self._fires_at = inf
+        self._now = self._clock.now
+        self._loop = loop
         self._timer: Timer | None = None
+        self.due = self._fires_at = inf
 
     def begin(self, task: "asyncio.Task[Any] | None", seconds: float) -> None:
         """Begin a wait of ``task`` that may last so long."""
-        self._cut.fired = False  # a source may have gone on in spite of being cut
-        self._cut.watch(task)
-        self._due = due = self._clock.now() + seconds
+        if self.fired:  # and the source went on all the same
+            self.withdraw()
+            self.fired = False
+        self.watch(task)
+        self.due = due = self._now() + seconds
         if due < self._fires_at:
             self._set_timer(seconds)
 
-    def end(self) -> bool:
-        """End the wait; return whether it was cut, and by nobody else."""
-        self._due = inf
-        return self._cut.withdraw()
-
     def close(self) -> None:
         """Cut no more."""
+        self.withdraw()
         if self._timer is not None:
             self._timer.cancel()
 
     def _set_timer(self, seconds: float) -> None:
-        self.close()
-        self._fires_at = self._clock.now() + seconds
+        if self._timer is not None:
+            self._timer.cancel()
+        self._fires_at = self._now() + seconds
         self._timer = self._clock.call_later(self._loop, seconds, self._look)
 
     def _look(self) -> None:
         self._fires_at = inf
-        left = self._due - self._clock.now()
+        left = self.due - self._now()
         if left <= 0:
-            self._cut()
+            self()
         elif left < inf:
             self._set_timer(left)
