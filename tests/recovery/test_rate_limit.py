@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from stormproof.errors import (
+    ConfigurationError,
+    CostTooHigh,
     DeadlineExceeded,
     NetworkError,
+    ProviderOverloaded,
     RateLimitExceeded,
+    ServiceUnavailable,
     ValidationErrors,
 )
 from stormproof.recovery import (
@@ -22,7 +26,7 @@ from stormproof.recovery import (
     RateLimit,
     Retry,
 )
-from stormproof.testing import FakeClock, Scripted
+from stormproof.testing import FakeClock, Scripted, Takes
 
 
 class Timed:
@@ -176,6 +180,225 @@ async def test_a_stream_takes_one_permit_with_its_first_item(clock: FakeClock) -
     assert clock.now() - begun == pytest.approx(6)
 
 
+def size(text: str) -> int:
+    return len(text)
+
+
+def test_a_call_takes_what_it_costs(clock: FakeClock) -> None:
+    begun = clock.now()
+    guarded = Pipeline(RateLimit("api", permits=2, burst=8, cost=size))(Scripted("answer"))
+    times = []
+    for text in ("12345", "123", "1", "", "12345678"):
+        guarded(text)
+        times.append(clock.now() - begun)
+    assert times == pytest.approx([0, 0, 0.5, 0.5, 4.5])
+
+
+async def test_the_cost_is_that_of_the_arguments_alone(clock: FakeClock) -> None:
+    """However the pipeline is put to use: the function to call is not among them."""
+    seen: list[Any] = []
+
+    def cost(*args: Any, **kwargs: Any) -> int:
+        seen.append((args, kwargs))
+        return 0
+
+    pipeline = Pipeline(RateLimit("api", permits=1, cost=cost))
+    fetch = Scripted("answer")
+    pipeline(fetch)("a", b=1)
+    pipeline.call(fetch, "a", b=1)
+    await pipeline.acall(fetch.acall, "a", b=1)
+    assert [item async for item in pipeline.stream(fetch.stream, "a", b=1)] == ["answer"]
+    assert seen == [(("a",), {"b": 1})] * 4
+    assert seen == fetch.calls
+
+
+async def test_a_big_call_is_not_starved_by_small_ones(clock: FakeClock) -> None:
+    """It came before them, so they wait for it."""
+    limit = RateLimit("api", permits=1, burst=5, max_wait=100, cost=size)
+    order: list[str] = []
+
+    async def ask(text: str) -> None:
+        order.append(text)
+
+    guarded = Pipeline(limit)(ask)
+    await guarded("12345")
+    await asyncio.gather(*map(guarded, ["big..", "a", "b", "c"]))
+    assert order == ["12345", "big..", "a", "b", "c"]
+
+
+async def test_when_a_big_call_is_cancelled_the_others_wait_no_longer_for_it(
+    clock: FakeClock,
+) -> None:
+    limit = RateLimit("api", permits=1, burst=5, cost=size, max_wait=100)
+    guarded = Pipeline(limit)(Scripted("answer").acall)
+    begun = clock.now()
+    await guarded("1234")
+    tasks = [asyncio.create_task(guarded(text)) for text in ("big..", "1", "2")]
+    await asyncio.sleep(0)
+    assert limit.waiting == 3
+    tasks[0].cancel()
+    await asyncio.wait(tasks[:1])
+    await asyncio.gather(*tasks[1:])
+    assert clock.now() - begun == pytest.approx(1)
+
+
+def test_a_cost_that_there_never_is_is_an_error_at_once(clock: FakeClock) -> None:
+    fetch = Scripted("answer")
+    limit = RateLimit("api", permits=10, burst=5, cost=size)
+    begun = clock.now()
+    with pytest.raises(CostTooHigh) as raised:
+        Pipeline(Retry(), limit).call(fetch, "123456")
+    assert (raised.value.limit, raised.value.cost, raised.value.most) == ("api", 6, 5)
+    assert not raised.value.retriable
+    assert fetch.calls == []
+    Pipeline(limit).call(fetch, "12345")
+    assert clock.now() == begun
+
+
+NONSENSE = [-1, float("nan"), float("inf"), True, None, "3", 1j, 10**400]
+
+
+@pytest.mark.parametrize("cost", NONSENSE, ids=str)
+def test_a_cost_that_is_no_amount_is_an_error(clock: FakeClock, cost: Any) -> None:
+    limit = RateLimit("api", permits=1, cost=lambda: cost)
+    fetch = Scripted("answer")
+    with pytest.raises(ConfigurationError, match="cost"):
+        Pipeline(limit).call(fetch)
+    assert fetch.calls == []
+
+
+def test_a_cost_function_that_raises_is_an_error_and_takes_nothing(clock: FakeClock) -> None:
+    limit = RateLimit("api", permits=1, max_wait=0, cost=Scripted(KeyError("model"), 1))
+    guarded = Pipeline(limit)(Scripted("answer"))
+    with pytest.raises(ConfigurationError) as raised:
+        guarded()
+    assert raised.value.setting == "cost"
+    assert isinstance(raised.value.__cause__, KeyError)
+    assert guarded() == "answer"
+
+
+def refusal(seconds: float) -> RateLimitExceeded:
+    """What a provider's answer is translated to."""
+    return RateLimitExceeded(provider="openai", retry_after=seconds)
+
+
+async def test_nothing_is_let_in_before_the_time_that_a_refusal_asks_for(clock: FakeClock) -> None:
+    limit = RateLimit("api", permits=2, burst=20, max_wait=100)
+    times: list[float] = []
+    begun = clock.now()
+
+    async def ask() -> None:
+        times.append(clock.now() - begun)
+        if len(times) == 1:
+            raise refusal(30)
+
+    guarded = Pipeline(limit)(ask)
+    with pytest.raises(RateLimitExceeded):
+        await guarded()
+    await asyncio.gather(*(guarded() for _ in range(3)))
+    assert times == pytest.approx([0, 30, 30.5, 31])
+
+
+async def test_a_refusal_turns_away_who_waits_and_could_not_wait_that_long(
+    clock: FakeClock,
+) -> None:
+    """At once: its fallback has the time to answer."""
+    fetch = Scripted("answer", Takes(0.5, refusal(40)))
+    guarded = Pipeline(RateLimit("api", permits=1, burst=2))(fetch.acall)
+    begun = clock.now()
+    results = await asyncio.gather(*(guarded() for _ in range(5)), return_exceptions=True)
+    assert results[0] == "answer"
+    errors = [one for one in results[1:] if isinstance(one, RateLimitExceeded)]
+    assert [error.provider for error in errors] == ["openai", None, None, None]
+    assert errors[1].retry_after == pytest.approx(42)
+    assert errors[3].retry_after == pytest.approx(40)
+    assert clock.now() - begun == pytest.approx(0.5)
+
+
+def test_a_retry_that_waits_as_long_as_it_is_told_is_let_in(clock: FakeClock) -> None:
+    fetch = Scripted(refusal(8), "answer")
+    limit = RateLimit("api", permits=2, period=60, max_wait=0)
+    assert Pipeline(Retry(), limit).call(fetch) == "answer"
+    assert clock.slept == [8]
+
+
+@pytest.mark.parametrize(("period", "longest"), [(1.0, 60), (600.0, 600)])
+def test_a_refusal_stops_everything_for_a_minute_or_a_period_at_most(
+    clock: FakeClock, period: float, longest: float
+) -> None:
+    """Then one call asks again; a refusal for a day might be a mistake."""
+    limit = RateLimit("api", permits=10, period=period, max_wait=0)
+    guarded = Pipeline(limit)(Scripted(refusal(86_400), "answer"))
+    with pytest.raises(RateLimitExceeded):
+        guarded()
+    clock.advance(longest - 0.1)
+    with pytest.raises(RateLimitExceeded):
+        guarded()
+    clock.advance(0.1)
+    assert guarded() == "answer"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServiceUnavailable(reason="starting", retry_after=30),
+        ProviderOverloaded(provider="openai", retry_after=30),
+        refusal(0),
+        RateLimitExceeded(provider="openai"),
+        KeyError("x"),
+        StopIteration(),
+    ],
+    ids=repr,
+)
+def test_other_errors_stop_nothing(clock: FakeClock, error: Exception) -> None:
+    guarded = Pipeline(RateLimit("api", permits=2, max_wait=0))(Scripted(error, "answer"))
+    with pytest.raises(type(error)):
+        guarded()
+    assert guarded() == "answer"
+
+
+def test_the_rejection_by_a_limit_inside_stops_nothing(clock: FakeClock) -> None:
+    """It is about one call: the next one may be of another user, or cheaper."""
+    outer, inner = RateLimit("all", permits=9), RateLimit("user", 1, period=60, max_wait=0)
+    mine, theirs = Pipeline(outer, inner)(Scripted("mine")), Pipeline(outer)(Scripted("theirs"))
+    begun = clock.now()
+    mine()
+    with pytest.raises(RateLimitExceeded):
+        mine()
+    assert theirs() == "theirs"
+    assert clock.now() == begun
+
+
+def test_what_the_server_has_left_is_all_there_is(clock: FakeClock) -> None:
+    """Somebody else uses the same key."""
+    limit = RateLimit("api", permits=10, period=60)
+    timed = Timed(clock)
+    limit.observe({"x-ratelimit-remaining-requests": "2"})
+    for _ in range(4):
+        Pipeline(limit)(timed)()
+    assert timed.times == pytest.approx([0, 0, 6, 12])
+
+
+def test_a_server_that_has_more_left_than_we_changes_nothing(clock: FakeClock) -> None:
+    limit = RateLimit("api", permits=1, max_wait=0)
+    guarded = Pipeline(limit)(Scripted("answer"))
+    guarded()
+    limit.observe({"x-ratelimit-remaining-requests": "999999", "ratelimit": '"a";r=50;t=1'})
+    with pytest.raises(RateLimitExceeded):
+        guarded()
+
+
+def test_what_the_server_has_left_is_not_what_a_call_costs(clock: FakeClock) -> None:
+    """The units are the user's own; when to come again holds in any."""
+    limit = RateLimit("api", permits=100, max_wait=0, cost=size)
+    guarded = Pipeline(limit)(Scripted("answer"))
+    limit.observe({"x-ratelimit-remaining-requests": "1"})
+    assert guarded("12345") == "answer"
+    limit.observe({"retry-after": "3"})
+    with pytest.raises(RateLimitExceeded):
+        guarded("1")
+
+
 def test_50_threads_at_once_get_exactly_the_permits(clock: FakeClock) -> None:
     start = threading.Barrier(50)
     fetch = Scripted("answer")
@@ -213,6 +436,7 @@ def test_it_prints_in_one_line() -> None:
         {"name": "api", "permits": 1, "period": float("nan")},
         {"name": "api", "permits": 1, "burst": 0},
         {"name": "api", "permits": 1, "max_wait": -1},
+        {"name": "api", "permits": 1, "cost": 5},
     ],
     ids=repr,
 )

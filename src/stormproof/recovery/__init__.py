@@ -66,6 +66,7 @@ from stormproof.recovery.opening_rules import ConsecutiveFailures, FailureRate, 
 from stormproof.recovery.per_key import PerKey
 from stormproof.recovery.pipeline import Pipeline
 from stormproof.recovery.priority import Priority, current_priority, prioritized
+from stormproof.recovery.quota import Quota
 from stormproof.recovery.rate_limit import RateLimit
 from stormproof.recovery.restart import Restart
 from stormproof.recovery.resume import Resume
@@ -121,6 +122,7 @@ __all__ = [
     "PerKey",
     "Pipeline",
     "Priority",
+    "Quota",
     "RateLimit",
     "Reset",
     "Restart",

@@ -53,6 +53,11 @@ class Limiter(Strategy):
     def _exceeded(self, wait: float) -> RateLimitExceeded:
         """Return the error of a call that is turned away."""
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait now."""
+        return self._turnstile.waiting
+
     def observe(self, headers: Mapping[str, str]) -> None:
         """Fold in what the headers of a response say about the server's limits.
 
@@ -178,7 +183,8 @@ class Limiter(Strategy):
 
     def _learn(self, said: Verdict | None, cost: float, *, begun: bool = False) -> None:  # noqa: ARG002
         """Learn what the error of a call says, and whether its stream had begun."""
-        if isinstance(said, RateLimitExceeded) and said.retry_after:
+        # One that names a window is the rejection of one call by a limit of our own.
+        if isinstance(said, RateLimitExceeded) and said.retry_after and said.window is None:
             self._obey(ServerLimits(pause=said.retry_after), cost)
 
     def _obey(self, told: ServerLimits, cost: float) -> None:

@@ -106,4 +106,5 @@ class Quota(Limiter):
             self._turnstile.ration(None, calls=1.0, delay=told.pause)
 
     def _exceeded(self, wait: float) -> RateLimitExceeded:
-        return RateLimitExceeded(limit=self.requests, window=self.period, retry_after=wait)
+        reason = f"{self.requests} requests and {self.tokens} tokens per {self.period:g}s"
+        return RateLimitExceeded(window=self.period, reason=reason, retry_after=wait)

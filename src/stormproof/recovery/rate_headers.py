@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from stormproof.errors.retry_after import LONGEST_WAIT
 from stormproof.errors.translate.rate_limits import asked_wait, parse_reset
 from stormproof.errors.translate.reading import header_map
 
@@ -80,7 +81,7 @@ def read_limits(headers: Mapping[str, str], *, now: float | None = None) -> Serv
     return ServerLimits(
         requests=min((left for left, _ in budgets), default=None),
         tokens=min(tokens, default=None),
-        pause=max([*pauses, asked_wait(known, now=clock) or 0.0]),
+        pause=min(max([*pauses, asked_wait(known, now=clock) or 0.0]), LONGEST_WAIT),
     )
 
 

@@ -67,6 +67,11 @@ class Turnstile:
         self._line_cost = 0.0
         self._timekeeper: Place | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many stand in line."""
+        return len(self._line)
+
     def enter(self, cost: float) -> bool:
         """Let a call in that need not wait, as it must while others do."""
         with self._lock:
