@@ -164,55 +164,48 @@ class Deadline(Strategy):
 
     def guard_stream(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an async generator, from its first item to its end."""
-        from asyncio import get_running_loop  # noqa: PLC0415 - heavy
+        from asyncio import CancelledError, current_task, get_running_loop  # noqa: PLC0415 - heavy
 
+        begin, exceeded, seconds = self._begin, self._exceeded, self.seconds
         pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-            token = self._begin(pipeline)
-            expiry = _expiry.get()
-            if token is not None:
-                # The body of a generator runs in its consumer's context: between two items the
-                # deadline must not be in force there.
-                _expiry.reset(token)
-            async with aclosing(call(*args, **kwargs)) as items:
-                if token is None:
+            token = begin(pipeline)
+            if token is None:
+                async with aclosing(call(*args, **kwargs)) as items:
                     async for item in items:
                         yield item
-                    return
+                return
+            expiry = _expiry.get()
+            # The body of a generator runs in its consumer's context: between two items the
+            # deadline must not be in force there.
+            _expiry.reset(token)
+            async with aclosing(call(*args, **kwargs)) as items:
+                loop = get_running_loop()  # asked for once: it costs as much as an item
                 cut = Cut(None)
-                timer = current_clock().call_later(get_running_loop(), self.seconds, cut)
+                timer = current_clock().call_later(loop, seconds, cut)
+                advance = aiter(items).__anext__
                 try:
-                    while (item := await self._item(items, expiry, cut, pipeline)) is not _END:
+                    while not cut.fired:
+                        token = _expiry.set(expiry)
+                        cut.watch(current_task(loop))
+                        try:
+                            item = await advance()
+                        except StopAsyncIteration:
+                            return
+                        except CancelledError as error:
+                            if cut.withdraw():
+                                raise hand_on(error, exceeded(pipeline, seconds)) from error
+                            raise
+                        finally:
+                            cut.withdraw()
+                            _expiry.reset(token)
                         yield item
+                    raise exceeded(pipeline, seconds)
                 finally:
                     timer.cancel()
 
         return guarded
-
-    async def _item(
-        self,
-        items: AsyncGenerator[Any, None],
-        expiry: float | None,
-        cut: Cut,
-        pipeline: str,
-    ) -> Any:
-        """Return the next item, or ``_END``, with the deadline in force."""
-        from asyncio import CancelledError, current_task  # noqa: PLC0415 - heavy
-
-        if cut.fired:
-            raise self._exceeded(pipeline, self.seconds)
-        token = _expiry.set(expiry)
-        cut.watch(current_task())
-        try:
-            return await anext(items, _END)
-        except CancelledError as error:
-            if cut.withdraw():
-                raise hand_on(error, self._exceeded(pipeline, self.seconds)) from error
-            raise
-        finally:
-            cut.withdraw()
-            _expiry.reset(token)
 
     def _begin(self, pipeline: str) -> Token[float | None] | None:
         """Put the deadline in force, or return None where an outer one ends no later."""
@@ -231,6 +224,3 @@ class Deadline(Strategy):
         if bus.listeners:
             bus.publish(DeadlinePassed(pipeline=pipeline, strategy=self.name, timeout=timeout))
         return DeadlineExceeded(operation=pipeline, timeout=timeout)
-
-
-_END: Final = object()

@@ -7,6 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from stormproof.errors import Problems, StreamStalled
+from stormproof.recovery.attempts import hand_on
 from stormproof.recovery.clock import Timer, current_clock
 from stormproof.recovery.cut import Cut
 from stormproof.recovery.events import IdleTimeoutPassed, bus
@@ -77,7 +78,7 @@ class IdleTimeout(Strategy):
                             return
                         except CancelledError as error:
                             if watch.withdraw():
-                                raise self._stalled(site, allowed) from error
+                                raise hand_on(error, self._stalled(site, allowed)) from error
                             raise
                         watch.due = inf
                         allowed = seconds
