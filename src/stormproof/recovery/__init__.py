@@ -25,6 +25,7 @@ from stormproof.recovery.break_length import GrowingBreak
 from stormproof.recovery.breaker import CircuitBreaker
 from stormproof.recovery.budget import RetryBudget
 from stormproof.recovery.bulkhead import Bulkhead
+from stormproof.recovery.chaos import chaos
 from stormproof.recovery.circuit import CircuitState
 from stormproof.recovery.classification import ErrorFilter
 from stormproof.recovery.clock import Clock, Timer
@@ -34,6 +35,8 @@ from stormproof.recovery.events import (
     AttemptFailed,
     CallRejected,
     CallWaited,
+    ChaosEffect,
+    ChaosInjected,
     CircuitClosed,
     CircuitHalfOpened,
     CircuitOpened,
@@ -50,6 +53,8 @@ from stormproof.recovery.events import (
     ListenerFailed,
     RetryGaveUp,
     RetryScheduled,
+    StoreLost,
+    StoreRegained,
     StreamRestarted,
     StreamResumed,
     ThreadFreed,
@@ -61,6 +66,7 @@ from stormproof.recovery.failover import Failover
 from stormproof.recovery.fallback import Fallback
 from stormproof.recovery.hedge import Hedge, LatencyQuantile
 from stormproof.recovery.idle_timeout import IdleTimeout
+from stormproof.recovery.inject import Inject
 from stormproof.recovery.limit_algorithms import AIMD, Gradient
 from stormproof.recovery.opening_rules import ConsecutiveFailures, FailureRate, SlowCallRate
 from stormproof.recovery.per_key import PerKey
@@ -72,6 +78,7 @@ from stormproof.recovery.restart import Restart
 from stormproof.recovery.resume import Resume
 from stormproof.recovery.retry import Retry
 from stormproof.recovery.sliding_window import LastCalls
+from stormproof.recovery.store import Store
 from stormproof.recovery.strategy import Site, Strategy
 from stormproof.recovery.target import Target, TargetHealth
 from stormproof.recovery.target_order import FailoverOrder
@@ -86,6 +93,8 @@ __all__ = [
     "Bulkhead",
     "CallRejected",
     "CallWaited",
+    "ChaosEffect",
+    "ChaosInjected",
     "CircuitBreaker",
     "CircuitClosed",
     "CircuitHalfOpened",
@@ -111,6 +120,7 @@ __all__ = [
     "HedgeWon",
     "IdleTimeout",
     "IdleTimeoutPassed",
+    "Inject",
     "ItemFailure",
     "ItemOutcome",
     "ItemSuccess",
@@ -133,6 +143,9 @@ __all__ = [
     "RetryScheduled",
     "Site",
     "SlowCallRate",
+    "Store",
+    "StoreLost",
+    "StoreRegained",
     "Strategy",
     "StreamRestarted",
     "StreamResumed",
@@ -145,6 +158,7 @@ __all__ = [
     "WorkerThreads",
     "agather",
     "attempts",
+    "chaos",
     "current_priority",
     "gather",
     "prioritized",

@@ -312,6 +312,28 @@ class IdleTimeoutPassed(Event):
     seconds: float
 
 
+class ChaosEffect(StrEnum):
+    """What is done to a call on purpose."""
+
+    LATENCY = "latency"
+    FAULT = "fault"
+    OUTCOME = "outcome"
+    CORRUPTION = "corruption"
+    CUT = "cut"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChaosInjected(Event):
+    """A call was struck on purpose; one that is struck in two ways makes two events.
+
+    Attributes:
+        effect: What was done to it.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    effect: ChaosEffect
+
+
 @dataclass(frozen=True, kw_only=True)
 class ListenerFailed(Event):
     """A listener raised; neither the call nor the other listeners noticed."""
