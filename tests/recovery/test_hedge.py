@@ -12,12 +12,15 @@ from stormproof.recovery import (
     CircuitState,
     ConsecutiveFailures,
     Deadline,
+    Failover,
     Hedge,
     LatencyQuantile,
     Pipeline,
+    Retry,
     RetryBudget,
     Site,
     Strategy,
+    Target,
     WorkerThreads,
 )
 from stormproof.testing import FakeClock, Scripted, Takes
@@ -207,6 +210,27 @@ async def test_a_loser_is_no_outcome_for_the_breaker(clock: FakeClock) -> None:
     hedged = Pipeline(Hedge(delay=1.0), breaker, Deadline(30))
     assert await hedged.acall(Scripted(Takes(60), "second").acall) == "second"
     assert breaker.state is CircuitState.CLOSED
+
+
+def sharing(budget: RetryBudget) -> Pipeline:
+    failover = Failover(Target("primary"), Target("replica", str), budget=budget)
+    hedge = Hedge(delay=1.0, budget=budget, threads=WorkerThreads(1))
+    return Pipeline(failover, Retry(budget=budget), hedge)
+
+
+async def test_a_budget_that_several_strategies_share_earns_once_by_each_call(
+    clock: FakeClock,
+) -> None:
+    budget = RetryBudget(0.5, floor=0)
+    assert sharing(budget).call(Scripted("answer")) == "answer"
+    assert budget.balance == 0.5
+    assert await sharing(budget).acall(Scripted("answer").acall) == "answer"
+    assert budget.balance == 1.0
+    assert [item async for item in sharing(budget).stream(Scripted(["a", "b"]).stream)] == [
+        "a",
+        "b",
+    ]
+    assert budget.balance == 1.5
 
 
 # Options

@@ -102,7 +102,7 @@ class Failover(Strategy):
 
     def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
-        ladder, budget = self._ladder, self.budget
+        ladder, earning = self._ladder, site.earning(self.budget)
         calls = {
             route: route.breaker.guard_call(_resolve(route.target, call, site), site)
             for route in ladder.routes
@@ -123,8 +123,8 @@ class Failover(Strategy):
                         following = run.after(turn, error)
                     else:
                         turn.route.answered(began)
-                        if budget is not None:
-                            budget.deposit()
+                        if earning is not None:
+                            earning.deposit()
                         return result
                     finally:
                         withdraw(token)
@@ -142,7 +142,7 @@ class Failover(Strategy):
             route: route.breaker.guard_coroutine(_resolve_coroutine(route.target, call, site), site)
             for route in self._ladder.routes
         }
-        return self._ask_in_turn(calls, site, self.budget)
+        return self._ask_in_turn(calls, site, site.earning(self.budget))
 
     def guard_stream(self, call: Call, site: Site) -> Call:
         """Guard a function that returns an async generator."""
@@ -153,7 +153,7 @@ class Failover(Strategy):
             for route in self._ladder.routes
         }
         opened = self._ask_in_turn(calls, site, None)
-        budget = self.budget
+        earning = site.earning(self.budget)
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             route, items, first = await opened(*args, **kwargs)
@@ -166,8 +166,8 @@ class Failover(Strategy):
                 except Exception as error:
                     route.failed(error)
                     raise  # what the consumer has cannot be taken back
-            if budget is not None:
-                budget.deposit()
+            if earning is not None:
+                earning.deposit()
 
         return guarded
 
@@ -214,11 +214,7 @@ def _opening(route: Route, stream: Call) -> Call:
 
     async def opened(*args: Any, **kwargs: Any) -> tuple[Route, AsyncGenerator[Any, None], Any]:
         items = stream(*args, **kwargs)
-        try:
-            return route, items, await anext(items, _END)
-        except BaseException:
-            await items.aclose()
-            raise
+        return route, items, await anext(items, _END)  # a generator that raised is closed
 
     return opened
 

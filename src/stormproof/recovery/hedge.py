@@ -150,7 +150,14 @@ class Hedge(Strategy):
         return guarded
 
     def _terms(self, site: Site) -> Terms:
-        return Terms(site.pipeline, self.name, self.extra, self.budget, self._latencies)
+        return Terms(
+            pipeline=site.pipeline,
+            strategy=self.name,
+            extra=self.extra,
+            budget=self.budget,
+            earning=site.earning(self.budget),
+            latencies=self._latencies,
+        )
 
     def _delay(self) -> float | None:
         delay, record = self.delay, self._latencies

@@ -1,7 +1,7 @@
 """An ordered list of strategies around one function."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
-from functools import cached_property, reduce, update_wrapper
+from functools import cached_property, update_wrapper
 from types import CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -130,7 +130,9 @@ class Pipeline:
 
     def _compile(self, guard: _Guard, call: Call, site: Site) -> Call:
         """Wrap ``call`` in every strategy, the last one first."""
-        guarded = reduce(lambda inner, one: guard(one, inner, site), self._strategies[::-1], call)
+        guarded = call
+        for place, strategy in reversed(list(enumerate(self._strategies))):
+            guarded = guard(strategy, guarded, site._replace(outside=self._strategies[:place]))
         if guard is _guard_stream:
             return deliver(guarded, site.pipeline, self._keeps)
         return guarded

@@ -20,6 +20,7 @@ class Terms(NamedTuple):
         strategy: What events call the hedge.
         extra: How many attempts there may be beside the first.
         budget: What is charged for each of them.
+        earning: What counts each call that succeeds.
         latencies: Where it is noted how long the first attempts take.
     """
 
@@ -27,6 +28,7 @@ class Terms(NamedTuple):
     strategy: str
     extra: int
     budget: RetryBudget | None
+    earning: RetryBudget | None
     latencies: LatencyRecord | None
 
 
@@ -80,20 +82,22 @@ class Race(ABC):
         terms = self._terms
         if self.decided or self._started >= self._most or remaining() == 0:
             return
-        number = self._started + 1
-        if (terms.budget is not None and not terms.budget.withdraw()) or not self._launch(number):
+        if terms.budget is not None and not terms.budget.withdraw():
             self._most = self._started
             return
-        self._started = number
+        self._started = number = self._started + 1
         self._running += 1
-        if bus.listeners:
+        if not self._launch(number):
+            self._running -= 1
+            self._most = number
+        elif bus.listeners:
             self._publish(HedgeStarted, attempt=number, delay=self._clock.now() - self._begun)
 
     def _succeeded(self, number: int, value: Any) -> None:
         """Decide for ``value``; not to be called any more when the race is decided."""
         terms = self._terms
-        if terms.budget is not None:
-            terms.budget.deposit()
+        if terms.earning is not None:
+            terms.earning.deposit()
         if terms.latencies is not None and 1 not in self._errors:
             # If another one was faster the first took at least as long as this. Left out, the slow
             # ones would be missing, and the delay would shrink with every hedge that wins.

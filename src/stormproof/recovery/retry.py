@@ -126,7 +126,7 @@ class Retry(Strategy):
 
     def guard_call(self, call: Call, site: Site) -> Call:
         """Guard a sync function."""
-        settle, pipeline = self._settlement(), site.pipeline
+        settle, pipeline = self._settlement(site), site.pipeline
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             written = records.written
@@ -156,7 +156,7 @@ class Retry(Strategy):
         """Guard a function that returns an awaitable."""
         from asyncio import CancelledError  # noqa: PLC0415 - heavy
 
-        settle, pipeline = self._settlement(), site.pipeline
+        settle, pipeline = self._settlement(site), site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             written = records.written
@@ -189,7 +189,7 @@ class Retry(Strategy):
         """Guard a function that returns an async generator."""
         from asyncio import CancelledError  # noqa: PLC0415 - heavy
 
-        pipeline = site.pipeline
+        pipeline, earning = site.pipeline, site.earning(self.budget)
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             written = records.written
@@ -208,7 +208,7 @@ class Retry(Strategy):
                         if wait is None:
                             raise
                     else:
-                        self._count_success()
+                        _count_success(earning)
                         return
                     await _pause(wait)
             except CancelledError as error:
@@ -220,23 +220,24 @@ class Retry(Strategy):
 
         return guarded
 
-    def _settlement(self) -> Callable[[Any], bool] | None:
+    def _settlement(self, site: Site) -> Callable[[Any], bool] | None:
         """Return what counts a success or tells that a result is none; None if all are none's."""
-        budget, rejects = self.budget, self.retry_on_result
-        if budget is None and rejects is None:
+        earning, rejects = site.earning(self.budget), self.retry_on_result
+        if earning is None and rejects is None:
             return None
 
         def settle(result: Any) -> bool:
             if rejects is not None and rejects(result):
                 return False
-            self._count_success()
+            _count_success(earning)
             return True
 
         return settle
 
-    def _count_success(self) -> None:
-        if self.budget is not None:
-            self.budget.deposit()
+
+def _count_success(earning: RetryBudget | None) -> None:
+    if earning is not None:
+        earning.deposit()
 
 
 async def _pause(seconds: float) -> None:

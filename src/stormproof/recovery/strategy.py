@@ -8,7 +8,10 @@ an async generator function; a driver calls, waits and raises, and decides nothi
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from stormproof.recovery.budget import RetryBudget
 
 Call: TypeAlias = Callable[..., Any]
 
@@ -22,10 +25,21 @@ class Site(NamedTuple):
         pipeline: The name that events and errors bear.
         named_call: Whether the first argument of every call is the function to call, as in
             ``pipeline.call(fn, ...)``; a decorated function gets its own arguments alone.
+        outside: The strategies further out, outermost first.
     """
 
     pipeline: str
     named_call: bool = False
+    outside: "tuple[Strategy, ...]" = ()
+
+    def earning(self, budget: "RetryBudget | None") -> "RetryBudget | None":
+        """Return ``budget`` if successes are to be counted here, for it to earn by them.
+
+        A budget that several strategies share earns by the outermost: a success is one success,
+        however many of them see it.
+        """
+        shared = any(getattr(one, "budget", None) is budget for one in self.outside)
+        return None if shared else budget
 
     def substitute(self, call: Call) -> Call:
         """Return ``call`` so that it can take the place of the guarded function."""
