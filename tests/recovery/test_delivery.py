@@ -176,6 +176,18 @@ class TestAroundAnotherPipeline:
             await Pipeline(Retry()).acall(lambda: collect(stream.stream(source.stream)))
         assert len(source.calls) == calls
 
+    @pytest.mark.parametrize(
+        ("retry_on", "calls"), [(NetworkError, 2), (PartialOutput, 2), (ValueError, 1)]
+    )
+    async def test_a_filter_by_class_selects_by_the_cause_too(
+        self, retry_on: type[Exception], calls: int
+    ) -> None:
+        source = Scripted(["a", CUT])
+        retry = Retry(attempts=2, initial_delay=0, retry_on=retry_on)
+        with pytest.raises(PartialOutput):
+            await Pipeline(retry).acall(lambda: collect(Pipeline().stream(source.stream)))
+        assert len(source.calls) == calls
+
     async def test_a_retry_further_in_that_gave_up_counts_as_for_any_error(
         self, clock: FakeClock, heard: list[Event]
     ) -> None:

@@ -10,14 +10,17 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 from stormproof.errors import ClientError, PartialOutput, StormproofError, is_bug, translate
 
 ErrorFilter: TypeAlias = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
-"""Selects errors: by class, by several classes, or by a predicate."""
+"""Selects errors: by class, by several classes, or by a predicate.
+
+A ``PartialOutput`` is selected by its own class and by that of its cause.
+"""
 
 
 def matcher(errors: ErrorFilter) -> Callable[[Exception], bool]:
     """Return the predicate that ``errors`` stands for."""
     if isinstance(errors, (type, tuple)):
         classes = errors
-        return lambda error: isinstance(error, classes)
+        return lambda error: isinstance(error, classes) or isinstance(origin(error), classes)
     return errors
 
 
