@@ -385,7 +385,36 @@ class TestHealth:
             await ask()
         assert raised.value.circuit == "replica"
         assert raised.value.retry_after == pytest.approx(15)
+        assert not hasattr(raised.value, "__notes__")
         assert ask.calls() == [1, 1, 1]
+
+    async def test_a_race_for_a_probe_that_is_lost_is_no_call(
+        self, form: str, clock: FakeClock
+    ) -> None:
+        """Between the look at a circuit and the call somebody else begins the probe."""
+        breaker, budget = quick("primary"), RetryBudget(0, floor=0.1, window=10)
+        with pytest.raises(NetworkError):
+            Pipeline(breaker).call(Scripted(CUT))
+        clock.advance(60)
+
+        def draw() -> float:
+            if breaker.retry_after == 0:
+                breaker.gate().enter("somebody else")
+            return 0.0
+
+        ask = Ask(
+            form,
+            answer(form, "a"),
+            answer(form, "b"),
+            breakers={"primary": breaker},
+            budget=budget,
+            order=FailoverOrder.WEIGHTED,
+        )
+        with FakeClock(random=draw) as later:
+            later.advance(60)
+            assert await ask() == answer(form, "b")
+            assert ask.calls() == [0, 1]
+            assert budget.balance == pytest.approx(1)
 
     async def test_a_target_that_asked_for_a_rest_goes_last_until_it_is_over(
         self, form: str, clock: FakeClock
@@ -444,6 +473,11 @@ class TestHealth:
             with pytest.raises(RateLimitExceeded):
                 ask.pipeline.call(ask.sources[0])
         assert {health.state for health in ask.failover.health()} == {CircuitState.CLOSED}
+        ask = Ask("call", InvalidRequest(reason="x"), CUT)
+        for _ in range(10):
+            with pytest.raises(InvalidRequest):
+                ask.pipeline.call(ask.sources[0])
+        assert health_of(ask.failover, "primary").state is CircuitState.CLOSED
         ask = Ask("call", CUT, CUT)
         for _ in range(5):
             with pytest.raises(NetworkError):
@@ -598,7 +632,7 @@ class TestBounds:
 
 class TestStreams:
     async def test_after_the_first_item_a_failure_is_passed_on(self, clock: FakeClock) -> None:
-        breaker = quick("primary")
+        breaker = quick("primary", open_for=20)
         ask = Ask("stream", ["a", LIMITED], ["b"], breakers={"primary": breaker})
         items = ask.pipeline.stream(ask.sources[0].stream)
         assert await anext(items) == "a"
@@ -608,7 +642,7 @@ class TestStreams:
         assert LIMITED in {raised.value, raised.value.__cause__}
         assert ask.calls() == [1, 0]
         assert state_of(breaker) is CircuitState.OPEN  # it counts at its end
-        assert health_of(ask.failover, "primary").retry_after == pytest.approx(60)
+        assert health_of(ask.failover, "primary").retry_after == pytest.approx(30)  # it asked
 
     async def test_an_empty_stream_is_an_answer(self) -> None:
         assert await Ask("stream", [], ["b"])() == []
