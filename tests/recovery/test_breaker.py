@@ -1,6 +1,7 @@
 """Leaving a failing dependency alone until it has had time to recover."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -25,8 +26,11 @@ from stormproof.recovery import (
     Deadline,
     Event,
     FailureRate,
+    GrowingBreak,
+    LastCalls,
     Pipeline,
     Retry,
+    SlowCallRate,
     subscribe,
 )
 from stormproof.testing import FakeClock, Scripted, Takes
@@ -82,6 +86,124 @@ def test_half_of_the_calls_failing_opens_a_breaker_of_rates(clock: FakeClock) ->
     assert rejected == 979  # the failure that makes 11 of 21 is the last call to go through
 
 
+def test_a_rate_of_the_last_calls_does_not_mind_how_long_ago_they_were(clock: FakeClock) -> None:
+    rule = FailureRate(0.5, window=LastCalls(4), minimum_calls=4)
+    breaker = CircuitBreaker("dependency", opens_on=rule)
+    for call in (fail, succeed, succeed, fail):
+        assert state_of(breaker) is CircuitState.CLOSED
+        call(breaker)
+        clock.advance(3600)
+    assert state_of(breaker) is CircuitState.OPEN
+
+
+def breaker_of_slow_calls(**options: Any) -> CircuitBreaker:
+    return CircuitBreaker("d", opens_on=SlowCallRate(2.0, minimum_calls=2), **options)
+
+
+def take(breaker: CircuitBreaker, seconds: float) -> None:
+    assert Pipeline(breaker).call(Scripted(Takes(seconds, "answer"))) == "answer"
+
+
+def test_calls_that_succeed_too_slowly_open_it(clock: FakeClock) -> None:
+    breaker = breaker_of_slow_calls()
+    take(breaker, 2.1)
+    take(breaker, 2.0)
+    assert state_of(breaker) is CircuitState.CLOSED
+    take(breaker, 2.1)
+    assert state_of(breaker) is CircuitState.OPEN
+
+
+async def test_coroutines_are_timed_too(clock: FakeClock) -> None:
+    breaker = breaker_of_slow_calls()
+    ask = Pipeline(breaker)(Scripted(Takes(3, "answer")).acall)
+    await asyncio.gather(ask(), ask())
+    assert state_of(breaker) is CircuitState.OPEN
+
+
+def test_a_probe_that_is_slow_has_failed(clock: FakeClock) -> None:
+    breaker = breaker_of_slow_calls()
+    take(breaker, 3)
+    take(breaker, 3)
+    clock.advance(60)
+    take(breaker, 3)
+    assert state_of(breaker) is CircuitState.OPEN
+    clock.advance(60)
+    take(breaker, 2)
+    assert state_of(breaker) is CircuitState.CLOSED
+
+
+def test_any_of_several_rules_opens_it(clock: FakeClock) -> None:
+    rules = (ConsecutiveFailures(2), SlowCallRate(2.0, minimum_calls=2))
+    for calls in ([fail, fail], [lambda one: take(one, 3)] * 2):
+        breaker = CircuitBreaker("d", opens_on=rules)
+        for call in calls:
+            call(breaker)
+        assert state_of(breaker) is CircuitState.OPEN
+
+
+def test_a_call_that_was_cancelled_is_not_slow(clock: FakeClock) -> None:
+    breaker = breaker_of_slow_calls()
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            Pipeline(breaker).call(Scripted(Takes(60, KeyboardInterrupt())))
+    assert state_of(breaker) is CircuitState.CLOSED
+
+
+async def test_a_stream_is_slow_when_its_first_item_is(clock: FakeClock) -> None:
+    """After that its consumer sets the pace, and a stalled source is no concern of a breaker."""
+    for steps, state in (
+        ([Takes(3, "a"), "b"], CircuitState.OPEN),
+        (["a", Takes(3, "b")], CircuitState.CLOSED),
+    ):
+        breaker = breaker_of_slow_calls()
+        for _ in range(2):
+            async for _ in Pipeline(breaker).stream(Scripted(steps).stream):
+                clock.advance(5)
+        assert state_of(breaker) is state
+
+
+async def test_a_stream_that_delivers_nothing_is_timed_to_its_end(clock: FakeClock) -> None:
+    breaker = breaker_of_slow_calls()
+
+    async def nothing() -> AsyncGenerator[None, None]:
+        clock.advance(3)
+        return
+        yield
+
+    for _ in range(2):
+        assert [item async for item in Pipeline(breaker).stream(nothing)] == []
+    assert state_of(breaker) is CircuitState.OPEN
+
+
+class CountingClock(FakeClock):
+    """Counts how often somebody asks for the time."""
+
+    reads = 0
+
+    def now(self) -> float:
+        self.reads += 1
+        return super().now()
+
+
+@pytest.mark.parametrize(
+    ("opens_on", "reads"),
+    [
+        (ConsecutiveFailures(), 0),
+        (FailureRate(window=LastCalls(100)), 0),
+        (FailureRate(), 1),
+        (SlowCallRate(2.0), 2),
+        ((FailureRate(), SlowCallRate(2.0), SlowCallRate(9.0)), 2),
+    ],
+    ids=str,
+)
+def test_a_call_reads_the_clock_no_more_than_its_rules_need(opens_on: Any, reads: int) -> None:
+    with CountingClock() as clock:
+        guarded = Pipeline(CircuitBreaker("d", opens_on=opens_on))(Scripted("answer"))
+        clock.reads = 0
+        guarded()
+        assert clock.reads == reads
+
+
 def test_an_open_circuit_rejects_without_calling(clock: FakeClock) -> None:
     breaker = opened(clock)
     fetch = Scripted("answer")
@@ -119,6 +241,68 @@ def test_closed_again_it_has_forgotten(clock: FakeClock) -> None:
     succeed(breaker)
     fail(breaker)
     assert state_of(breaker) is CircuitState.CLOSED
+
+
+def breaks(clock: FakeClock, breaker: CircuitBreaker, outcomes: str) -> list[float]:
+    """Let probes fail (x) or succeed (o), and return how long each break was."""
+    lengths: list[float] = []
+    for outcome in outcomes:
+        wait = breaker.retry_after or 0
+        clock.advance(wait)
+        lengths.append(round(wait, 6))
+        (fail if outcome == "x" else succeed)(breaker)
+    return lengths
+
+
+def test_a_break_that_grows_is_short_again_once_the_circuit_has_closed(clock: FakeClock) -> None:
+    breaker = breaker_that_opens_at(1, open_for=GrowingBreak(5, factor=2, longest=30, jitter=0))
+    assert breaks(clock, breaker, "xxxxxo") == [0, 5, 10, 20, 30, 30]
+    assert breaks(clock, breaker, "xxo") == [0, 5, 10]
+
+
+@pytest.mark.parametrize("hand", ["close", "isolate"])
+def test_a_break_is_short_again_after_a_hand_was_on_the_circuit(
+    clock: FakeClock, hand: str
+) -> None:
+    breaker = breaker_that_opens_at(1, open_for=GrowingBreak(5, jitter=0))
+    assert breaks(clock, breaker, "xx") == [0, 5]
+    getattr(breaker, hand)()
+    breaker.close()
+    assert breaks(clock, breaker, "xx") == [0, 5]
+
+
+def test_a_late_failure_of_a_period_that_is_over_makes_no_break_longer(clock: FakeClock) -> None:
+    breaker = breaker_that_opens_at(1, open_for=GrowingBreak(5, jitter=0))
+
+    def opened_meanwhile() -> None:
+        fail(breaker)
+        raise CUT
+
+    fail_late = Pipeline(breaker)(opened_meanwhile)
+    with pytest.raises(NetworkError):
+        fail_late()
+    assert breaker.retry_after == pytest.approx(5)
+
+
+@pytest.mark.parametrize(("chance", "wait"), [(0.0, 10), (0.5, 9), (1.0, 8)])
+def test_chance_shortens_a_break_and_event_and_error_tell_the_real_one(
+    heard: list[Event], chance: float, wait: float
+) -> None:
+    with FakeClock(random=lambda: chance):
+        breaker = breaker_that_opens_at(1, open_for=GrowingBreak(10, jitter=0.2))
+        fail(breaker)
+        with pytest.raises(CircuitOpen) as raised:
+            succeed(breaker)
+    assert isinstance(heard[0], CircuitOpened)
+    assert heard[0].retry_after == pytest.approx(wait)
+    assert raised.value.retry_after == pytest.approx(wait)
+
+
+def test_all_that_is_wrong_with_a_break_is_named_together() -> None:
+    with pytest.raises(ValidationErrors) as raised:
+        GrowingBreak(10, factor=0.5, longest=9, jitter=2)
+    wrong = [problem["field"] for problem in raised.value.errors]
+    assert wrong == ["factor", "longest", "jitter"]
 
 
 def test_several_successes_can_be_asked_for(clock: FakeClock) -> None:
@@ -335,6 +519,21 @@ async def test_a_stream_that_is_never_begun_takes_no_slot(clock: FakeClock) -> N
     unused = Pipeline(breaker).stream(Scripted(["a"]).stream)
     succeed(breaker)
     assert unused is not None
+
+
+def test_rules_and_break_are_in_its_phrase() -> None:
+    rules = (ConsecutiveFailures(3), SlowCallRate(2.0))
+    breaker = CircuitBreaker("openai", opens_on=rules, open_for=GrowingBreak(5))
+    assert str(breaker) == (
+        "CircuitBreaker openai at 3 failures in a row or 50% over 2s of 10+ calls in 30s"
+        " for 5s x2 to 300s"
+    )
+
+
+@pytest.mark.parametrize("opens_on", [(), "abc", (ConsecutiveFailures(), 5), 5], ids=repr)
+def test_what_is_no_rule_is_refused(opens_on: Any) -> None:
+    with pytest.raises(ValidationErrors, match="opens_on"):
+        CircuitBreaker("d", opens_on=opens_on)
 
 
 def test_all_wrong_options_are_named_together() -> None:

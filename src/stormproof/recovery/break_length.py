@@ -30,12 +30,12 @@ class GrowingBreak:
     def __post_init__(self) -> None:
         problems = Problems()
         check_seconds(problems, "first", self.first)
+        fine = is_number(self.factor) and 1 <= self.factor <= 100  # noqa: PLR2004 - as documented
+        problems.check(fine, "factor", "must be a number from 1 to 100", "number")
         check_seconds(problems, "longest", self.longest)
         if is_number(self.first) and is_number(self.longest):
             fine = self.first <= self.longest
             problems.check(fine, "longest", "must be at least as long as the first", "seconds")
-        fine = is_number(self.factor) and 1 <= self.factor <= 100  # noqa: PLR2004 - as documented
-        problems.check(fine, "factor", "must be a number from 1 to 100", "number")
         fine = is_number(self.jitter) and 0 <= self.jitter <= 1
         problems.check(fine, "jitter", "must be a number from 0 to 1", "number")
         problems.raise_if_any("the break is not valid")

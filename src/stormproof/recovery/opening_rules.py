@@ -206,16 +206,14 @@ def _check_rate(problems: Problems, rule: FailureRate | SlowCallRate) -> None:
     """Raise for what is wrong with a rate, beside ``problems``."""
     fine = is_number(rule.rate) and 0 < rule.rate <= 1
     problems.check(fine, "rate", "must be more than 0 and at most 1", "number")
-    check_count(problems, "minimum_calls", rule.minimum_calls)
-    if not isinstance(rule.window, LastCalls):
+    if isinstance(rule.window, LastCalls):
+        check_count(problems, "minimum_calls", rule.minimum_calls, most=rule.window.calls)
+    else:
         check_seconds(problems, "window", rule.window)
-    elif is_number(rule.minimum_calls):
-        fine = rule.minimum_calls <= rule.window.calls
-        problems.check(fine, "minimum_calls", "must fit into the window", "count")
+        check_count(problems, "minimum_calls", rule.minimum_calls)
     problems.raise_if_any("the rate is not valid")
 
 
 def _calls_of(rule: FailureRate | SlowCallRate) -> str:
-    if isinstance(rule.window, LastCalls):
-        return f"{rule.window}, from {rule.minimum_calls} on"
-    return f"{rule.minimum_calls}+ calls in {rule.window:g}s"
+    window = rule.window if isinstance(rule.window, LastCalls) else f"in {rule.window:g}s"
+    return f"{rule.minimum_calls}+ calls {window}"

@@ -32,7 +32,7 @@ class LastCalls:
         problems.raise_if_any("the window is not valid")
 
     def __str__(self) -> str:
-        return f"the last {self.calls}"
+        return f"of the last {self.calls}"
 
 
 class SlidingWindow(ABC):
