@@ -66,7 +66,7 @@ ANTHROPIC = {
         ({"ratelimit": '"burst"; r=3; t=1, "daily"; r=0; t=36000'},
          ServerLimits(requests=0, pause=36_000)),
         ({"ratelimit": '"calls";r=9;t=5,"bytes";r=0;t=30',
-          "ratelimit-policy": '"calls";q=10;w=60,"bytes";q=1000;w=60;qu="content-bytes"'},
+          "ratelimit-policy": '"calls";q=10;w=60,"bytes";q=1;pk=":a:";qu="content-bytes"'},
          ServerLimits(requests=9)),
         # Of several the least, and the longest.
         ({"ratelimit-remaining": "5", "x-ratelimit-remaining-requests": "3"},

@@ -45,7 +45,7 @@ _TOKENS: Final = (
     "anthropic-ratelimit-output-tokens-remaining",
 )
 
-_POLICY: Final = re.compile(r'"([^"]{1,99})"[^,"]*;\s*qu\s*=\s*"([^"]{1,99})"')
+_POLICY: Final = re.compile(r'"([^"]{1,99})"(?:[^,"]|"[^"]{0,99}")*?;\s*qu\s*=\s*"([^"]{1,99})"')
 _ITEM: Final = re.compile(r'"([^"]{1,99})"((?:\s*;\s*\w+\s*=\s*[^,;]{1,99}){1,9})')
 _LEFT: Final = re.compile(r"(?:;\s*r|\bremaining)\s*=\s*(\d{1,15})\b")
 _RESET: Final = re.compile(r"(?:;\s*t|\breset)\s*=\s*(\d{1,15})\b")
