@@ -16,6 +16,7 @@ from stormproof.errors import (
     NetworkError,
 )
 from stormproof.recovery import (
+    CallRejected,
     Deadline,
     DeadlinePassed,
     Hedge,
@@ -218,8 +219,8 @@ def test_with_no_thread_for_another_attempt_there_is_none(
         assert refused.wait(LONG)
         return "first"
 
-    assert Pipeline(hedge(OneThread(1))).call(ask) == "first"
-    assert heard == []
+    assert Pipeline(hedge(OneThread(1, name="drivers")), name="ask").call(ask) == "first"
+    assert heard == [CallRejected(pipeline="ask", strategy="drivers", retry_after=None)]
 
 
 def test_the_budget_bounds_the_attempts(clock: FakeClock) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from stormproof import recovery
 from stormproof.errors import CapacityExceeded, NetworkError, ValidationErrors
-from stormproof.recovery import ThreadFreed, ThreadPinned, WorkerThreads, subscribe
+from stormproof.recovery import CallRejected, ThreadFreed, ThreadPinned, WorkerThreads, subscribe
 from stormproof.recovery.threads import ThreadCall
 
 LONG = 30.0  # seconds: only a test that fails waits so long
@@ -97,13 +97,14 @@ def test_a_thread_is_used_again() -> None:
     assert threads.running == 0
 
 
-def test_threads_are_bounded_and_nothing_waits_for_one() -> None:
+def test_threads_are_bounded_and_nothing_waits_for_one(heard: list[recovery.Event]) -> None:
     threads = WorkerThreads(3, name="drivers")
     with hung(threads, 3):
         assert threads.running == 3
         with pytest.raises(CapacityExceeded) as raised:
             start(threads, lambda: None)
         assert (raised.value.resource, raised.value.limit) == ("drivers", 3)
+    assert heard == [CallRejected(pipeline="ask", strategy="drivers", retry_after=None)]
     assert threads.running == 0
     assert run(threads, lambda: "free") == "free"
 

@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 from stormproof.errors import CapacityExceeded, Problems
 from stormproof.recovery.clock import current_clock
-from stormproof.recovery.events import ThreadFreed, ThreadPinned, bus
+from stormproof.recovery.events import CallRejected, ThreadFreed, ThreadPinned, bus
 from stormproof.recovery.options import check_count
 
 _MOST_THREADS: Final = 1000
@@ -95,9 +95,11 @@ class WorkerThreads:
                 self._idle -= 1
                 self._calls.put(begun)
                 return begun
-            if self._threads >= self._limit:
-                raise CapacityExceeded(resource=self._name, limit=self._limit)
-            self._threads += 1
+            full = self._threads >= self._limit
+            if not full:
+                self._threads += 1
+        if full:
+            raise self._reject(pipeline)
         self._start_thread(begun)
         return begun
 
@@ -116,7 +118,7 @@ class WorkerThreads:
         except RuntimeError as error:  # the system has no more
             with self._lock:
                 self._threads -= 1
-            raise CapacityExceeded(resource=self._name, limit=self._threads) from error
+            raise self._reject(first.pipeline) from error
 
     def _work(self, first: "list[ThreadCall]") -> None:
         # In a list, because a thread keeps its arguments to its end; and forgotten before the
@@ -150,6 +152,11 @@ class WorkerThreads:
                     self._threads -= 1
                     return None
         return self._calls.get()  # as many calls as threads wait: one is meant for this one
+
+    def _reject(self, pipeline: str) -> CapacityExceeded:
+        if bus.listeners:
+            bus.publish(CallRejected(pipeline=pipeline, strategy=self._name, retry_after=None))
+        return CapacityExceeded(resource=self._name, limit=self._limit)
 
     def _tell(self, kind: type[ThreadPinned | ThreadFreed], call: "ThreadCall") -> None:
         if bus.listeners:
