@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from stormproof.errors import (
+    CapacityExceeded,
     CircuitOpen,
     InternalError,
     InvalidRequest,
@@ -32,6 +33,7 @@ from stormproof.recovery import (
     Fallback,
     GiveUpReason,
     Pipeline,
+    RateLimit,
     Retry,
     RetryBudget,
     RetryGaveUp,
@@ -466,11 +468,11 @@ class TestHealth:
         assert list(await asyncio.gather(ask(), ask())) == ["a", "b"]
         assert health_of(ask.failover, "primary").retry_after == pytest.approx(29)
 
-    def test_an_error_that_says_when_to_come_back_opens_no_circuit(self, clock: FakeClock) -> None:
-        """Being busy is not being broken; a breaker of one's own may see it otherwise."""
-        ask = Ask("call", LIMITED, LIMITED)
+    def test_to_be_busy_opens_no_circuit(self, clock: FakeClock) -> None:
+        """It is not to be broken; a breaker of one's own may see it otherwise."""
+        ask = Ask("call", LIMITED, CapacityExceeded(resource="places", limit=8))
         for _ in range(10):
-            with pytest.raises(RateLimitExceeded):
+            with pytest.raises(CapacityExceeded):
                 ask.pipeline.call(ask.sources[0])
         assert {health.state for health in ask.failover.health()} == {CircuitState.CLOSED}
         ask = Ask("call", InvalidRequest(reason="x"), CUT)
@@ -493,6 +495,16 @@ class TestHealth:
         assert ask.calls() == [1, 3]
         assert health_of(ask.failover, "primary").state is CircuitState.CLOSED
         assert health_of(ask.failover, "primary").retry_after == pytest.approx(60)
+
+    async def test_what_is_too_much_for_one_target_goes_to_the_next(
+        self, form: str, clock: FakeClock
+    ) -> None:
+        limit = RateLimit("primary", permits=1, period=10, max_wait=0)
+        ask = Ask(form, answer(form, "a"), answer(form, "b"), inner=[Retry(), limit])
+        assert [await ask() for _ in range(4)] == [answer(form, one) for one in "abbb"]
+        clock.advance(10)
+        assert await ask() == answer(form, "a")
+        assert clock.slept == []
 
     def test_a_breaker_can_be_shared_with_other_pipelines(self, clock: FakeClock) -> None:
         shared = quick("openai")

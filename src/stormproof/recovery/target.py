@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
-from stormproof.errors import CircuitOpen, Problems
+from stormproof.errors import CapacityExceeded, CircuitOpen, Problems
 from stormproof.recovery.breaker import CircuitBreaker
 from stormproof.recovery.circuit import CircuitState
 from stormproof.recovery.classification import blames_callee, verdict
@@ -30,8 +30,8 @@ class Target:
         weight: How often it is drawn, beside the weights of the others; 0 to a million. With 0
             only when no other one is healthy.
         breaker: What leaves it alone while it fails. By default one of this name, which does not
-            count an error that says when to come back: the target rests until then. One that
-            other pipelines use too makes them share its circuit.
+            count that the target is busy: a ``CapacityExceeded``, or an error that says when to
+            come back. One that other pipelines use too makes them share its circuit.
     """
 
     name: str
@@ -83,9 +83,7 @@ class Route:
 
     def __init__(self, target: Target) -> None:
         self.target: Final = target
-        self.breaker: Final = target.breaker or CircuitBreaker(
-            target.name, failures=_asks_for_no_rest
-        )
+        self.breaker: Final = target.breaker or CircuitBreaker(target.name, failures=_is_failure)
         self._latency: Final = LatencyRecord()
         self._asked_at = self._rests_until = 0.0
 
@@ -142,5 +140,7 @@ def rest_asked_by(error: Exception) -> float:
     return min(asked, LONGEST) if asked is not None and asked > 0 else 0.0
 
 
-def _asks_for_no_rest(error: Exception) -> bool:
-    return blames_callee(error) and not rest_asked_by(error)
+def _is_failure(error: Exception) -> bool:
+    """Whether ``error`` counts for a circuit by default: to be busy is not to be broken."""
+    busy = isinstance(error, CapacityExceeded) or rest_asked_by(error)
+    return blames_callee(error) and not busy
