@@ -14,6 +14,8 @@ from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stormproof import recovery
 from stormproof.errors import CapacityExceeded, NetworkError, ValidationErrors
@@ -209,6 +211,32 @@ def test_no_call_is_lost_between_threads_that_end(monkeypatch: pytest.MonkeyPatc
         one.join(LONG)
     assert sorted(results) == list(range(1200))
     assert (threads.running, threads.pinned) == (0, 0)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["start", "end", "leave"]), st.integers(0, 9))))
+def test_the_counts_are_those_of_a_plain_model(history: list[tuple[str, int]]) -> None:
+    threads = WorkerThreads(3)
+    running: dict[ThreadCall, Event] = {}
+    left: set[ThreadCall] = set()
+    for act, which in history:
+        if act == "start" and len(running) == 3:
+            with pytest.raises(CapacityExceeded):
+                start(threads, lambda: None)
+        elif act == "start":
+            release = Event()
+            running[start(threads, partial(release.wait, LONG))] = release
+        elif running:
+            call = list(running)[which % len(running)]
+            if act == "leave":
+                threads.leave(call)
+                left.add(call)
+            else:
+                running.pop(call).set()
+                assert call.ended.wait(LONG)
+        assert threads.running == len(running)
+        assert threads.pinned == len(left & running.keys())
+    for release in running.values():
+        release.set()
 
 
 def test_a_system_without_threads_is_out_of_capacity(monkeypatch: pytest.MonkeyPatch) -> None:
