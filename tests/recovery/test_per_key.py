@@ -132,15 +132,18 @@ def test_a_strategy_around_it_sees_what_it_says(clock: FakeClock) -> None:
     assert Pipeline(Retry(), per_key).call(fetch, model="a") == "answer"
 
 
-def test_a_key_not_used_for_long_is_forgotten() -> None:
+def test_a_key_not_used_for_long_is_forgotten_by_every_function() -> None:
     shared = breakers(most=2)
-    pipeline = Pipeline(shared)
+    one, two = (Pipeline(shared)(Scripted(CUT, "answer")) for _ in "12")
     with pytest.raises(NetworkError):
-        pipeline.call(Scripted(CUT), model="a")
-    for model in "bc":
-        pipeline.call(Scripted("answer"), model=model)
+        one(model="a")
+    with pytest.raises(NetworkError):
+        two(model="b")
+    with pytest.raises(CircuitOpen):
+        two(model="b")
+    two(model="c")
     assert set(shared.strategies) == {"b", "c"}
-    assert pipeline.call(Scripted("answer"), model="a") == "answer"
+    assert one(model="a") == "answer"
 
 
 def test_a_call_that_is_out_finishes_under_the_strategy_that_let_it_in() -> None:
