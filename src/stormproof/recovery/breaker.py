@@ -8,6 +8,7 @@ so make one breaker for each dependency.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import TYPE_CHECKING
 
 from stormproof.errors import CircuitOpen, Problems
 from stormproof.recovery.break_length import GrowingBreak
@@ -23,7 +24,11 @@ from stormproof.recovery.events import (
 )
 from stormproof.recovery.opening_rules import ConsecutiveFailures, OpeningRule
 from stormproof.recovery.options import check_count, check_seconds
-from stormproof.recovery.strategy import Admission, Gate
+from stormproof.recovery.store import Store
+from stormproof.recovery.strategy import Admission, Call, Gate, Site, Strategy
+
+if TYPE_CHECKING:
+    from stormproof.recovery.shared_circuit import SharedCircuit
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,9 @@ class CircuitBreaker(Admission[Pass]):
             than the longest good call takes.
         failures: Which errors count. By default every one that is not a client error; foreign
             exceptions count as what they translate to.
+        store: Where the circuit lives, if several processes share it: all that have a breaker of
+            this name in this store. What another process brought about, this one learns of with
+            its next call. By default it is this process's own, and costs nothing.
     """
 
     name: str
@@ -55,16 +63,19 @@ class CircuitBreaker(Admission[Pass]):
     successes_to_close: int = 1
     probe_lease: float = 120.0
     failures: ErrorFilter | None = None
+    store: Store | None = None
     _counts: Callable[[Exception], bool] = field(init=False, repr=False)
     _circuit: Circuit = field(init=False, repr=False)
+    _shared: "SharedCircuit | None" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._check()
-        # The two that are not options: they belong to the circuit, which lives and changes.
+        # Those that are not options: they belong to the circuit, which lives and changes.
         vars(self)["_counts"] = failure_filter(self.failures)
         vars(self)["_circuit"] = Circuit(
             self._circuit_options, rejection=self._reject, on_transition=self._announce
         )
+        vars(self)["_shared"] = None if self.store is None else self._share(self.store)
 
     def _check(self) -> None:
         problems = Problems()
@@ -78,6 +89,8 @@ class CircuitBreaker(Admission[Pass]):
         check_seconds(problems, "probe_lease", self.probe_lease)
         fine = self.failures is None or is_filter(self.failures)
         problems.check(fine, "failures", "must select errors by class or predicate", "filter")
+        fine = self.store is None or isinstance(self.store, Store)
+        problems.check(fine, "store", "must be a store, such as RedisStore", "store")
         problems.raise_if_any("the circuit breaker is not valid")
 
     @property
@@ -101,7 +114,10 @@ class CircuitBreaker(Admission[Pass]):
 
     @property
     def state(self) -> CircuitState:
-        """The present state; an open circuit half-opens with the first call after its break."""
+        """The present state; an open circuit half-opens with the first call after its break.
+
+        Of a shared circuit, what this process last heard.
+        """
         return self._circuit.state
 
     @property
@@ -112,11 +128,34 @@ class CircuitBreaker(Admission[Pass]):
 
     def isolate(self) -> None:
         """Reject every call, whatever the dependency does, until ``close``."""
-        self._circuit.isolate("")
+        self._force(CircuitState.ISOLATED)
 
     def close(self) -> None:
         """Let every call through again and forget all failures."""
-        self._circuit.close("")
+        self._force(CircuitState.CLOSED)
+
+    def _force(self, state: CircuitState) -> None:
+        if self._shared is not None:
+            self._shared.force(state, "")
+        elif state is CircuitState.CLOSED:
+            self._circuit.close("")
+        else:
+            self._circuit.isolate("")
+
+    def guard_call(self, call: Call, site: Site) -> Call:
+        """Guard a sync function."""
+        shared = self._shared_admission()
+        return shared.guard_call(call, site) if shared else super().guard_call(call, site)
+
+    def guard_coroutine(self, call: Call, site: Site) -> Call:
+        """Guard a function that returns an awaitable."""
+        shared = self._shared_admission()
+        return shared.guard_coroutine(call, site) if shared else super().guard_coroutine(call, site)
+
+    def guard_stream(self, call: Call, site: Site) -> Call:
+        """Guard a function that returns an async generator: what counts is how the stream ends."""
+        shared = self._shared_admission()
+        return shared.guard_stream(call, site) if shared else super().guard_stream(call, site)
 
     def gate(self) -> Gate[Pass]:
         """Return what to do around every call."""
@@ -128,6 +167,21 @@ class CircuitBreaker(Admission[Pass]):
             self._circuit.failed(given, pipeline)
         else:
             self._circuit.abandoned(given)
+
+    def _share(self, store: Store) -> "SharedCircuit":
+        from stormproof.recovery.shared_circuit import SharedCircuit  # noqa: PLC0415 - few share
+
+        return SharedCircuit(
+            self.name,
+            self._circuit_options,
+            store,
+            own=self._circuit,
+            rejection=self._reject,
+            on_transition=self._announce,
+        )
+
+    def _shared_admission(self) -> Strategy | None:
+        return None if self._shared is None else self._shared.admission(self._counts)
 
     def _reject(self, seconds: float, pipeline: str) -> CircuitOpen:
         wait = seconds if seconds < inf else None

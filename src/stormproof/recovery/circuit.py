@@ -190,6 +190,13 @@ class Circuit:
         """Let every call through again and forget all failures."""
         self._force(CircuitState.CLOSED, by)
 
+    def follow(self, state: CircuitState, wait: float) -> None:
+        """Begin the period that a shared circuit is in, which lets a call through in ``wait``."""
+        with self._lock:
+            self._begin(state)
+            if state is CircuitState.OPEN:
+                self._opens_at = current_clock().now() + wait
+
     def _force(self, state: CircuitState, by: str) -> None:
         with self._lock:
             moved = self._state is not state
