@@ -42,9 +42,6 @@ class Race(ABC):
     Args:
         terms: What holds for all races.
         delay: Seconds without an answer after which each next attempt begins; None if none shall.
-
-    Attributes:
-        decided: Whether the outcome is known.
     """
 
     def __init__(self, terms: Terms, delay: float | None) -> None:
@@ -57,7 +54,7 @@ class Race(ABC):
         self._errors: dict[int, Exception] = {}
         self._error: BaseException | None = None
         self._value: Any = None
-        self.decided = False
+        self._decided = False
 
     @abstractmethod
     def _launch(self, number: int) -> bool:
@@ -80,7 +77,7 @@ class Race(ABC):
     def _hedge(self) -> None:
         """Begin the next attempt, if there may be one."""
         terms = self._terms
-        if self.decided or self._started >= self._most or remaining() == 0:
+        if self._decided or self._started >= self._most or remaining() == 0:
             return
         if terms.budget is not None and not terms.budget.withdraw():
             self._most = self._started
@@ -103,7 +100,7 @@ class Race(ABC):
             # ones would be missing, and the delay would shrink with every hedge that wins.
             terms.latencies.add(self._clock.now() - self._begun)
         self._value = value
-        self.decided = True
+        self._decided = True
         if number > 1:
             if bus.listeners:
                 self._publish(HedgeWon, attempt=number)
@@ -111,7 +108,7 @@ class Race(ABC):
 
     def _failed(self, number: int, error: Exception) -> None:
         """Take note that an attempt failed; begin the next, or decide for a failure."""
-        if self.decided:
+        if self._decided:
             return
         said = verdict(error)
         if said is None or not said.retriable:
@@ -126,7 +123,7 @@ class Race(ABC):
     def _ended(self) -> None:
         """Take note that an attempt has ended without an answer."""
         self._running -= 1
-        if not self._running and not self.decided:
+        if not self._running and not self._decided:
             self._fail(self._errors[1])
 
     def _fail(self, error: BaseException) -> None:
@@ -134,7 +131,7 @@ class Race(ABC):
             if other is not error:
                 _note(error, f"attempt {number}, beside it: {describe(other)}")
         self._error = error
-        self.decided = True
+        self._decided = True
         self._wake()
 
     def _publish(self, kind: type, **fields: Any) -> None:

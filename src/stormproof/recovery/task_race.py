@@ -69,17 +69,17 @@ class TaskRace(Race):
         return self.answer()
 
     async def _arrived(self, number: int, value: Any) -> None:
-        if not self.decided:
+        if not self._decided:
             self._succeeded(number, value)
         elif self._discard is not None:
             await self._discard(value)
 
     async def _first_failed(self, error: Exception) -> None:
-        if self.decided:
+        if self._decided:
             return  # it had lost, and raises this because it was cancelled
         self._cut.withdraw()  # there is no attempt in this task any more
         self._failed(1, error)
-        if not self.decided:
+        if not self._decided:
             self._woken = self._loop.create_future()
             await self._woken
 
@@ -109,7 +109,7 @@ class TaskRace(Race):
         self._tasks.discard(task)
         _alive.discard(task)
         error = None if task.cancelled() else task.exception()
-        if self.decided:
+        if self._decided:
             return
         if error is not None:
             self._fail(error)
@@ -127,7 +127,7 @@ class TaskRace(Race):
 
     async def _abandon(self) -> None:
         """Cancel all attempts, and wait for them."""
-        found = self._value if self.decided and self._error is None else None
+        found = self._value if self._decided and self._error is None else None
         self._close()
         if self._tasks:
             await wait(set(self._tasks))
@@ -135,7 +135,7 @@ class TaskRace(Race):
             await self._discard(found)
 
     def _close(self) -> None:
-        self.decided = True
+        self._decided = True
         self._cut.withdraw()
         self._errors.clear()  # their tracebacks hold this race
         if self._timer is not None:

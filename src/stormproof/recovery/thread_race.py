@@ -48,7 +48,7 @@ class ThreadRace(Race):
         """
         self._start(1)
         try:
-            while not self.decided:
+            while not self._decided:
                 self._clock.wait_for_thread(self._woken, self._next())
                 self._woken.clear()
                 self._look()
@@ -62,9 +62,9 @@ class ThreadRace(Race):
         """See which attempts have ended, and what the time is."""
         ended = [number for number, call in self._calls.items() if not call.running]
         for number in sorted(ended, key=lambda number: self._calls[number].ended_at):
-            if not self.decided:
+            if not self._decided:
                 self._take(number, self._calls.pop(number))
-        if self.decided:
+        if self._decided:
             return
         now = self._clock.now()
         if self._until is not None and now >= self._until:
