@@ -107,22 +107,30 @@ async def test_what_arrives_is_what_came_in_time(
     assert received == in_time
 
 
-async def test_items_that_come_quickly_share_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    timers: list[float] = []
+class Remembering(FakeClock):
+    """Knows every timer that was set."""
 
-    class Counting(FakeClock):
-        def call_later(self, loop: Any, seconds: float, callback: Any, /) -> Any:
-            timers.append(seconds)
-            return super().call_later(loop, seconds, callback)
+    def __init__(self) -> None:
+        super().__init__()
+        self.timers: list[Any] = []
 
-    with Counting() as clock:
+    def call_later(self, loop: Any, seconds: float, callback: Any, /) -> Any:
+        timer = super().call_later(loop, seconds, callback)
+        self.timers.append(timer)
+        return timer
+
+
+async def test_items_that_come_quickly_share_one_timer() -> None:
+    """And when they are through, nothing is left that would wake the loop."""
+    with Remembering() as clock:
         async for item in Pipeline(IdleTimeout(5)).stream(Scripted([*range(1000)]).stream):
             clock.sleep(0.001 * (item % 2))
-    assert timers == [5]
+    [timer] = clock.timers
+    assert not timer.waits_in(asyncio.get_running_loop())
 
 
 async def test_nothing_is_left_behind(clock: FakeClock) -> None:
-    """Neither a timer that would wake the loop nor an open source."""
+    """Neither an open source nor a request to cancel the consumer."""
     closed: list[str] = []
 
     async def source() -> AsyncGenerator[int, None]:

@@ -189,8 +189,8 @@ class Counting:
 
 
 @given(
-    st.permutations([Restart(times=3), Resume(), Retry(attempts=2, initial_delay=0)]),
-    st.lists(st.integers(0, 4), max_size=12),
+    st.permutations([Restart(times=2), Restart(), Resume(), Retry(attempts=2, initial_delay=0)]),
+    st.lists(st.integers(0, 4), max_size=20),
 )
 async def test_in_any_order_with_resume_and_retry_a_consumer_has_a_beginning(
     strategies: list[Strategy], breaks: list[int]
