@@ -17,12 +17,16 @@ from stormproof.recovery import (
     Event,
     FailureRate,
     Fallback,
+    GrowingBreak,
     ItemFailure,
+    LastCalls,
+    PerKey,
     Pipeline,
     RateLimit,
     Retry,
     RetryBudget,
     RetryGaveUp,
+    SlowCallRate,
     agather,
     attempts,
     gather,
@@ -107,6 +111,11 @@ async def through() -> None:
 
 # Options are checked, and cannot be changed.
 
+
+def model_of(_question: str, *, model: str) -> str:
+    return model
+
+
 Retry(attempts=5, retry_on=(KeyError, ValueError))
 Retry(retry_on=lambda error: bool(error.args))
 Retry(5)  # type: ignore[call-arg]
@@ -117,7 +126,13 @@ Fallback(plain)
 CircuitBreaker("d", opens_on=FailureRate(0.5))
 CircuitBreaker("d", opens_on=ConsecutiveFailures(3))
 CircuitBreaker("d", opens_on=3)  # type: ignore[arg-type]
+CircuitBreaker("d", opens_on=(FailureRate(window=LastCalls(100)), SlowCallRate(slower_than=2)))
+CircuitBreaker("d", opens_on=["failures"])  # type: ignore[list-item]
+CircuitBreaker("d", open_for=GrowingBreak(first=5))
 assert_type(CircuitBreaker("d").state, CircuitState)
+per_model = PerKey(model_of, CircuitBreaker, most=50)
+assert_type(per_model.strategies["gpt"].state, CircuitState)
+PerKey(model_of, plain)  # type: ignore[type-var]
 assert_type(Bulkhead("d", limit=8, queue=16).waiting, int)
 Bulkhead("d")  # type: ignore[call-arg]
 RateLimit("d", permits=500, period=60, burst=20, max_wait=0)
