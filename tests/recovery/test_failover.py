@@ -6,6 +6,7 @@ import gc
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
+from math import inf
 from typing import Any
 
 import pytest
@@ -40,6 +41,8 @@ from stormproof.recovery import (
     Target,
     TargetHealth,
 )
+from stormproof.recovery.operations import CircuitReport
+from stormproof.recovery.store import Operation, Store
 from stormproof.testing import FakeClock, Scripted, Takes
 
 CUT = NetworkError(reason="cut")
@@ -105,6 +108,26 @@ class Ask:
 def form(request: pytest.FixtureRequest) -> str:
     """Every rule holds for functions, coroutines and streams."""
     return str(request.param)
+
+
+class Elsewhere(Store):
+    """A store in which somebody else moves the circuit."""
+
+    def __init__(self, state: CircuitState) -> None:
+        super().__init__("elsewhere", timeout=1, retry_after=1)
+        self.generation = 0
+        self.move(state)
+
+    def move(self, state: CircuitState) -> None:
+        self.state = state
+        self.generation += 1
+
+    def execute(self, operation: Operation[Any]) -> Any:
+        wait = inf if self.state is CircuitState.ISOLATED else 0.0
+        return CircuitReport(self.state, False, wait, self.generation)
+
+    async def aexecute(self, operation: Operation[Any]) -> Any:
+        return self.execute(operation)
 
 
 def answer(form: str, text: str) -> Any:
@@ -512,6 +535,21 @@ class TestHealth:
             Pipeline(shared).call(Scripted(CUT))
         ask = Ask("call", "a", "b", breakers={"primary": shared})
         assert ask.pipeline.call(ask.sources[0]) == "b"
+
+    async def test_a_circuit_isolated_for_all_processes_is_asked_whether_it_still_is(
+        self, form: str
+    ) -> None:
+        """Only a call learns that it was closed elsewhere."""
+        elsewhere = Elsewhere(CircuitState.ISOLATED)
+        shared = CircuitBreaker("primary", store=elsewhere)
+        ask = Ask(form, answer(form, "a"), answer(form, "b"), breakers={"primary": shared})
+        for _ in range(2):
+            assert await ask() == answer(form, "b")
+            assert health_of(ask.failover, "primary").retry_after is None
+        elsewhere.move(CircuitState.CLOSED)
+        assert await ask() == answer(form, "a")
+        assert health_of(ask.failover, "primary").retry_after == 0
+        assert ask.calls() == [1, 2]
 
     async def test_latencies_are_those_of_answers(self, form: str, clock: FakeClock) -> None:
         """A failure may be quick; a stream has answered with its first item."""

@@ -122,9 +122,15 @@ class CircuitBreaker(Admission[Pass]):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds until a call is let in: 0 if one is now, None if only a person will close it."""
+        """Seconds until a call is let in: 0 if one is now, None if only a person will close it.
+
+        Of a shared circuit, what this process last heard; 0 if it was isolated then, since only a
+        call learns that it was closed elsewhere.
+        """
         wait = self._circuit.wait()
-        return wait if wait < inf else None
+        if wait < inf:
+            return wait
+        return None if self._shared is None else 0.0
 
     def isolate(self) -> None:
         """Reject every call, whatever the dependency does, until ``close``."""

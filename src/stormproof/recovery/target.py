@@ -123,11 +123,12 @@ class Route:
 
     def health(self) -> TargetHealth:
         """Return what is known of it."""
-        wait = max(self.rejects_for(), self.rest())
+        state = self.breaker.state
+        isolated = state is CircuitState.ISOLATED
         return TargetHealth(
             name=self.target.name,
-            state=self.breaker.state,
-            retry_after=wait if wait < inf else None,
+            state=state,
+            retry_after=None if isolated else max(self.rejects_for(), self.rest()),
             p50=self.median(),
             p95=self._latency.quantile(0.95, minimum=_MEASURED_FOR_P95),
         )
