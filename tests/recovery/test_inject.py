@@ -336,6 +336,8 @@ def test_it_prints_on_one_line() -> None:
         ({"fault": OSError, "outcome": 1}, "fault"),
         ({"corrupt": str, "cut": True}, "fault"),
         ({"fault": OSError()}, "fault"),
+        ({"fault": int}, "fault"),
+        ({"fault": NetworkError}, "fault"),  # it needs a reason
         ({"corrupt": "x"}, "corrupt"),
         ({"latency": -1, "cut": True}, "latency"),
         ({"latency": float("nan")}, "latency"),

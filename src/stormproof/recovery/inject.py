@@ -68,9 +68,10 @@ class Inject(Strategy):
         others = [effect for effect in self._effects if effect is not ChaosEffect.LATENCY]
         problems.check(self._effects, "fault", "at least one effect must be given", "missing")
         problems.check(len(others) <= 1, "fault", "the effects exclude each other", "conflict")
-        for field in ("fault", "corrupt"):
-            fine = getattr(self, field) is None or callable(getattr(self, field))
-            problems.check(fine, field, "must be a function", "callable")
+        fine = self.fault is None or _makes_errors(self.fault)
+        problems.check(fine, "fault", "must make an error without arguments", "callable")
+        fine = self.corrupt is None or callable(self.corrupt)
+        problems.check(fine, "corrupt", "must be a function", "callable")
         check_seconds(problems, "latency", self.latency, positive=False)
         check_count(problems, "after", self.after, least=0)
         fine = is_number(self.rate) and 0 <= self.rate <= 1
@@ -200,3 +201,13 @@ class Inject(Strategy):
 
 def _unchanged(result: Any) -> Any:
     return result
+
+
+def _makes_errors(fault: object) -> bool:
+    """Whether it can be called without arguments, as far as can be told without side effects."""
+    if not isinstance(fault, type):
+        return callable(fault)
+    try:
+        return isinstance(fault(), BaseException)
+    except TypeError:
+        return False
