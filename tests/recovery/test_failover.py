@@ -292,6 +292,14 @@ class TestWhenAllFail:
             await Ask(form, *errors)()
         assert raised.value is errors[best]
 
+    async def test_retries_around_it_and_inside_do_not_multiply(
+        self, form: str, clock: FakeClock
+    ) -> None:
+        ask = Ask(form, CUT, CUT, outer=[Retry()], inner=[Retry()])
+        with pytest.raises(NetworkError):
+            await ask()
+        assert ask.calls() == [3, 1]
+
     async def test_notes_tell_what_became_of_every_target(self, form: str) -> None:
         """Secrets are blanked out."""
         leak = ServiceUnavailable(reason="bad key sk-proj-abcdefghijklmnopqrstuvwxyz0123456789")

@@ -15,6 +15,8 @@ from stormproof.recovery import (
     ConsecutiveFailures,
     Deadline,
     Event,
+    Failover,
+    FailoverOrder,
     FailureRate,
     Fallback,
     GrowingBreak,
@@ -27,6 +29,8 @@ from stormproof.recovery import (
     RetryBudget,
     RetryGaveUp,
     SlowCallRate,
+    Target,
+    TargetHealth,
     agather,
     attempts,
     gather,
@@ -133,6 +137,12 @@ assert_type(CircuitBreaker("d").state, CircuitState)
 per_model = PerKey(model_of, CircuitBreaker, most=50)
 assert_type(per_model.strategies["gpt"].state, CircuitState)
 PerKey(model_of, plain)  # type: ignore[type-var]
+failover = Failover(Target("a"), Target("b", plain, weight=2), order=FailoverOrder.FASTEST)
+assert_type(failover.health(), tuple[TargetHealth, ...])
+Failover(Target("a"), plain)  # type: ignore[arg-type]
+Failover(Target("a"), order="fastest")  # type: ignore[arg-type]
+Target("a", plain, 2)  # type: ignore[call-arg]
+failover.order = FailoverOrder.LISTED  # type: ignore[misc]
 assert_type(Bulkhead("d", limit=8, queue=16).waiting, int)
 Bulkhead("d")  # type: ignore[call-arg]
 RateLimit("d", permits=500, period=60, burst=20, max_wait=0)
