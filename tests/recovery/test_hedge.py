@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from itertools import count
 from random import Random
 
 import pytest
@@ -213,6 +214,30 @@ async def test_who_is_cancelled_before_the_first_item_closes_all_streams(clock: 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert sorted(source.ended) == [1, 2, 3]
+
+
+async def test_a_stream_that_won_for_a_cancelled_consumer_is_closed(clock: FakeClock) -> None:
+    closed: list[int] = []
+    numbers = count(1)
+
+    async def source() -> AsyncGenerator[str, None]:
+        number = next(numbers)
+        try:
+            if number == 1:
+                await clock.asleep(60)
+            consumer.cancel()
+            yield "a"
+        finally:
+            closed.append(number)
+
+    async def consume() -> str:
+        async with aclosing(Pipeline(Hedge(delay=1.0)).stream(source)) as items:
+            return await anext(items)
+
+    consumer = asyncio.create_task(consume())
+    with pytest.raises(asyncio.CancelledError):
+        await consumer
+    assert sorted(closed) == [1, 2]
 
 
 # Beside other strategies
