@@ -16,6 +16,7 @@ from stormproof.errors import (
     InvalidRequest,
     NetworkError,
     OutOfBlocks,
+    PartialOutput,
     ProviderOverloaded,
     RateLimitExceeded,
     ServiceUnavailable,
@@ -343,6 +344,42 @@ async def test_the_wait_for_a_place_is_no_latency(clock: FakeClock, heard: list[
     await asyncio.gather(*(ask(0.9) for _ in range(5)))
     assert limit.limit > 1
     assert any(isinstance(event, CallWaited) and event.wait > 1 for event in heard)
+
+
+async def test_what_broke_a_stream_counts_and_not_how_it_is_reported(clock: FakeClock) -> None:
+    """A pipeline inside makes a ``PartialOutput`` of it."""
+    limit = AdaptiveLimit("gpu", algorithm=STRICT, initial=8)
+    source = Scripted(["a", OutOfBlocks(needed=2, free=1)])
+    items = Pipeline(limit).stream(Pipeline(Deadline(9))(source.stream))
+    with pytest.raises(PartialOutput):
+        [item async for item in items]
+    assert limit.limit == 4
+
+
+def test_a_thread_that_waits_is_turned_away_for_a_more_important_one() -> None:
+    limit = AdaptiveLimit("gpu", initial=1, queue=1)
+    release = threading.Event()
+    ends: list[str] = []
+
+    def ask(name: str) -> None:
+        with prioritized(Priority[name]):
+            try:
+                Pipeline(limit).call(release.wait)
+            except CapacityExceeded:
+                name += " turned away"
+        ends.append(name)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in ("LOW", "LOW", "HIGH")]
+    for thread, waiting in zip(threads, (0, 1, 1), strict=True):
+        thread.start()
+        while (limit.running, limit.waiting) != (1, waiting):
+            pass
+    threads[1].join()
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert ends[0] == "LOW turned away"
+    assert sorted(ends[1:]) == ["HIGH", "LOW"]
 
 
 def test_of_20_threads_never_more_than_the_maximum_are_inside() -> None:

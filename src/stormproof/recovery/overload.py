@@ -12,7 +12,7 @@ from stormproof.errors import (
     RateLimitExceeded,
     ServiceUnavailable,
 )
-from stormproof.recovery.classification import verdict
+from stormproof.recovery.classification import origin, verdict
 
 _OVERLOAD: Final = (
     CapacityExceeded,
@@ -30,6 +30,7 @@ def says_overload(error: Exception) -> bool:
 
     An open circuit does not: nobody was called.
     """
+    error = origin(error)
     if isinstance(error, ExceptionGroup):
         return any(map(says_overload, error.exceptions))
     said = verdict(error)
