@@ -118,7 +118,7 @@ class Circuit:
         if now < self._opens_at:
             return self._opens_at - now
         with self._lock:
-            ends = [end for end in self._leases.values() if end > now]
+            ends = [end for end in tuple(self._leases.values()) if end > now]
             return min(ends) - now if len(ends) >= self._options.probes else 0.0
 
     def enter(self, by: str) -> Pass:
@@ -251,7 +251,9 @@ class Circuit:
             return Pass(self._generation, None, now)
         if self._state is not CircuitState.HALF_OPEN:
             return None
-        self._leases = {probe: end for probe, end in self._leases.items() if end > now}
+        for probe, end in tuple(self._leases.items()):
+            if end <= now:
+                self._leases.pop(probe, None)
         if len(self._leases) >= self._options.probes:
             return None
         self._next_probe += 1

@@ -89,7 +89,7 @@ class RetryGaveUp(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CircuitOpened(Event):
-    """A dependency failed too often; calls to it are stopped.
+    """A dependency failed, or was slow, too often; calls to it are stopped.
 
     Attributes:
         retry_after: Seconds until probes are let through; None if only a person will close it.
