@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormproof.errors import (
@@ -90,6 +90,7 @@ async def test_the_time_that_the_consumer_takes_does_not_count(clock: FakeClock)
     seconds=st.integers(0, 9),
     first=st.none() | st.integers(0, 9),
 )
+@settings(deadline=None)
 async def test_what_arrives_is_what_came_in_time(
     waits: list[int], pauses: list[int], seconds: int, first: int | None
 ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, assert_type
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormproof.errors import (
@@ -192,6 +192,7 @@ class Counting:
     st.permutations([Restart(times=2), Restart(), Resume(), Retry(attempts=2, initial_delay=0)]),
     st.lists(st.integers(0, 4), max_size=20),
 )
+@settings(deadline=None)
 async def test_in_any_order_with_resume_and_retry_a_consumer_has_a_beginning(
     strategies: list[Strategy], breaks: list[int]
 ) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from itertools import repeat
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormproof.errors import NetworkError, ProviderOverloaded
@@ -77,6 +77,7 @@ async def read(pipeline: Pipeline, source: Call) -> list[str]:
 
 
 @given(runs_of(ATTEMPTS - 1), KINDS)
+@settings(deadline=None)
 async def test_one_source_breaks_and_all_arrives(
     runs: list[tuple[int, int]], kinds: list[str]
 ) -> None:
@@ -88,6 +89,7 @@ async def test_one_source_breaks_and_all_arrives(
 
 
 @given(runs_of(ATTEMPTS - 1), KINDS)
+@settings(deadline=None)
 async def test_another_source_goes_on_where_one_broke(
     runs: list[tuple[int, int]], kinds: list[str]
 ) -> None:
@@ -101,6 +103,7 @@ async def test_another_source_goes_on_where_one_broke(
 
 
 @given(runs_of(1), KINDS)
+@settings(deadline=None)
 async def test_a_failover_goes_on_with_whoever_can(
     runs: list[tuple[int, int]], kinds: list[str]
 ) -> None:
