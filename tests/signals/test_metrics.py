@@ -13,11 +13,15 @@ from stormproof.recovery import (
     ConsecutiveFailures,
     Deadline,
     Event,
+    FailedOver,
     Fallback,
     FallbackUsed,
+    LimitChanged,
     Pipeline,
     RateLimit,
     Retry,
+    ThreadFreed,
+    ThreadPinned,
     subscribe,
 )
 from stormproof.recovery.events import bus
@@ -87,6 +91,22 @@ def test_how_long_calls_waited_for_their_turn(series: Series) -> None:
         f"stormproof_call_wait_seconds_sum{{{labels}}} 4.0",
     ):
         assert line in series()
+
+
+def test_a_level_is_the_last_that_was_told(series: Series) -> None:
+    bus.publish(LimitChanged(pipeline="ask", strategy="gpu", limit=20, before=10))
+    bus.publish(LimitChanged(pipeline="ask", strategy="gpu", limit=5, before=20))
+    bus.publish(ThreadPinned(pipeline="ask", strategy="files", pinned=2, limit=8))
+    bus.publish(ThreadFreed(pipeline="", strategy="files", pinned=1, limit=8))
+    assert 'stormproof_concurrency_limit{limit="gpu"} 5.0' in series()
+    assert 'stormproof_threads_pinned{threads="files"} 1.0' in series()
+
+
+def test_another_target_that_was_asked(series: Series) -> None:
+    event = FailedOver(pipeline="ask", strategy="failover", target="eu", to="us", error=CUT)
+    bus.publish(event)
+    labels = 'pipeline="ask",strategy="failover",target="eu",to="us"'
+    assert f"stormproof_failovers_total{{{labels}}} 1.0" in series()
 
 
 def test_a_deadline_that_passed(series: Series) -> None:

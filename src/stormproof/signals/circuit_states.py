@@ -1,6 +1,5 @@
 """The last known state of every circuit."""
 
-from threading import RLock
 from typing import Final
 
 from stormproof.recovery import (
@@ -10,7 +9,8 @@ from stormproof.recovery import (
     CircuitState,
     Event,
 )
-from stormproof.signals.tally import MOST_LABEL_SETS, Tally, label
+from stormproof.signals.levels import Levels
+from stormproof.signals.tally import Tally
 
 NUMBERS: Final = {
     CircuitState.CLOSED: 0,
@@ -22,15 +22,10 @@ NUMBERS: Final = {
 
 
 class CircuitStates:
-    """Follows circuits by their transitions; one that never moved is not known.
-
-    There is no common place for the states of circuits beyond the limit, since states do not add
-    up: their transitions are counted, their states are not shown.
-    """
+    """Follows circuits by their transitions; one that never moved is not known."""
 
     def __init__(self) -> None:
-        self._lock: Final = RLock()
-        self._states: dict[str, CircuitState] = {}
+        self.states: Final = Levels()
         self.transitions: Final = Tally()
 
     def hear(self, event: Event) -> bool:
@@ -39,16 +34,8 @@ class CircuitStates:
         if state is None:
             return False
         self.transitions.count(event.strategy, state.value)
-        circuit = label(event.strategy)
-        with self._lock:
-            if circuit in self._states or len(self._states) < MOST_LABEL_SETS:
-                self._states[circuit] = state
+        self.states.set(event.strategy, NUMBERS[state])
         return True
-
-    def states(self) -> dict[str, CircuitState]:
-        """Return the last state of each circuit."""
-        with self._lock:
-            return dict(self._states)
 
 
 def _state_after(event: Event) -> CircuitState | None:

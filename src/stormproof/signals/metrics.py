@@ -16,16 +16,28 @@ from stormproof.recovery import (
     AttemptFailed,
     CallRejected,
     CallWaited,
+    ChaosInjected,
     DeadlinePassed,
     Event,
+    FailedOver,
     FallbackUsed,
+    HedgeStarted,
+    HedgeWon,
+    IdleTimeoutPassed,
+    LimitChanged,
     ListenerFailed,
     RetryGaveUp,
     RetryScheduled,
+    StoreLost,
+    StreamRestarted,
+    StreamResumed,
+    ThreadFreed,
+    ThreadPinned,
     subscribe,
 )
 from stormproof.signals.circuit_states import NUMBERS, CircuitStates
 from stormproof.signals.distribution import Distribution
+from stormproof.signals.levels import Levels
 from stormproof.signals.tally import Tally
 
 
@@ -48,8 +60,24 @@ _SERIES: Final[dict[type[Event], _Series]] = {
     CallRejected: _Series("calls_rejected", "Calls turned away without being made."),
     DeadlinePassed: _Series("deadlines_passed", "Calls cut, or not begun, for want of time."),
     FallbackUsed: _Series("fallbacks_used", "Failed calls that something else answered for."),
+    FailedOver: _Series(
+        "failovers", "Times another target was asked.", ("pipeline", "strategy", "target", "to")
+    ),
+    HedgeStarted: _Series("hedges_started", "Slow calls that were made once more."),
+    HedgeWon: _Series("hedges_won", "Calls that were answered sooner for it."),
+    StreamResumed: _Series("streams_resumed", "Broken streams that went on."),
+    StreamRestarted: _Series("streams_restarted", "Broken streams that began again."),
+    IdleTimeoutPassed: _Series("idle_timeouts_passed", "Streams cut because nothing came."),
+    StoreLost: _Series("stores_lost", "Times shared state went out of reach."),
+    ChaosInjected: _Series(
+        "chaos_injected", "Calls struck on purpose.", ("pipeline", "strategy", "effect")
+    ),
     ListenerFailed: _Series("listeners_failed", "Events that a listener failed to take."),
 }
+
+_STATES: Final = "Last known state: " + ", ".join(
+    f"{number} {state.value}" for state, number in NUMBERS.items()
+)
 
 
 class Metrics(Collector):
@@ -69,6 +97,8 @@ class Metrics(Collector):
         self._other_events: Final = Tally()
         self._circuits: Final = CircuitStates()
         self._waits: Final = Distribution()
+        self._limits: Final = Levels()
+        self._pinned: Final = Levels()
         self._unsubscribe: Final = subscribe(self._hear)
         registry.register(self)
 
@@ -96,7 +126,9 @@ class Metrics(Collector):
             ("circuit", "state"),
             self._circuits.transitions,
         )
-        yield self._circuit_states()
+        yield _gauge("circuit_state", _STATES, "circuit", self._circuits.states)
+        yield _gauge("concurrency_limit", "Where an adaptive limit is.", "limit", self._limits)
+        yield _gauge("threads_pinned", "Threads whose callers have gone.", "threads", self._pinned)
         yield self._waits_of_calls()
         yield _counter(
             "recovery_events",
@@ -109,19 +141,20 @@ class Metrics(Collector):
         kind = type(event)
         if kind in _SERIES:
             self._events[kind].count(*(getattr(event, name) for name in _SERIES[kind].labels))
-        elif isinstance(event, CallWaited):
-            self._waits.observe(event.wait, event.pipeline, event.strategy)
-        elif not self._circuits.hear(event):
+        elif not (self._hear_level(event) or self._circuits.hear(event)):
             self._other_events.count(kind.__name__, event.pipeline, event.strategy)
 
-    def _circuit_states(self) -> Metric:
-        shown = ", ".join(f"{number} {state.value}" for state, number in NUMBERS.items())
-        family = GaugeMetricFamily(
-            "stormproof_circuit_state", f"Last known state: {shown}.", labels=("circuit",)
-        )
-        for circuit, state in self._circuits.states().items():
-            family.add_metric((circuit,), NUMBERS[state])
-        return family
+    def _hear_level(self, event: Event) -> bool:
+        """Take note of an event that tells how much there is of something."""
+        if isinstance(event, CallWaited):
+            self._waits.observe(event.wait, event.pipeline, event.strategy)
+        elif isinstance(event, LimitChanged):
+            self._limits.set(event.strategy, event.limit)
+        elif isinstance(event, ThreadPinned | ThreadFreed):
+            self._pinned.set(event.strategy, event.pinned)
+        else:
+            return False
+        return True
 
     def _waits_of_calls(self) -> Metric:
         family = HistogramMetricFamily(
@@ -132,6 +165,13 @@ class Metrics(Collector):
         for labels, (buckets, total) in self._waits.cumulative().items():
             family.add_metric(labels, buckets, total)
         return family
+
+
+def _gauge(name: str, text: str, of: str, levels: Levels) -> Metric:
+    family = GaugeMetricFamily(f"stormproof_{name}", text, labels=(of,))
+    for one, level in levels.levels().items():
+        family.add_metric((one,), level)
+    return family
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...], tally: Tally) -> Metric:
