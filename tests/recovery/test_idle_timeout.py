@@ -168,6 +168,11 @@ async def test_a_cancellation_by_somebody_else_stays_one(clock: FakeClock) -> No
             yield 1
         await clock.asleep(60)
 
+    items = Pipeline(IdleTimeout(5)).stream(stubborn)
+    me = asyncio.current_task()
+    assert me is not None
+    assert (await anext(items), me.cancelling()) == (1, 0)
+
     task = asyncio.create_task(collect(Pipeline(IdleTimeout(5)).stream(stubborn)))
     clock.call_later(asyncio.get_running_loop(), 7, task.cancel)
     with pytest.raises(asyncio.CancelledError):

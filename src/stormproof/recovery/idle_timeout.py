@@ -81,6 +81,9 @@ class IdleTimeout(Strategy):
                                 raise hand_on(error, self._stalled(site, allowed)) from error
                             raise
                         watch.due = inf
+                        if watch.fired:  # and the source went on all the same
+                            watch.withdraw()
+                            watch.fired = False
                         allowed = seconds
                         yield item
                 finally:
@@ -100,7 +103,7 @@ class _Watch(Cut):
     """Cuts one wait at a time when it has lasted too long.
 
     One timer serves many waits: it looks, when it fires, how long the wait in progress has still
-    to go, and is set anew for that. A stream whose items come quickly sets no timer at all.
+    to go, and is set anew for that. A stream whose items come quickly needs no other.
 
     Attributes:
         due: When the wait in progress is over; infinite between two waits.
@@ -118,9 +121,6 @@ class _Watch(Cut):
 
     def begin(self, task: "asyncio.Task[Any] | None", seconds: float) -> None:
         """Begin a wait of ``task`` that may last so long."""
-        if self.fired:  # and the source went on all the same
-            self.withdraw()
-            self.fired = False
         self.watch(task)
         self.due = due = self._now() + seconds
         if due < self._fires_at:

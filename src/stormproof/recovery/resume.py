@@ -79,7 +79,7 @@ class Resume(Strategy):
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             given = kwargs
-            delivered = list(kwargs.get(self.parameter, ()))
+            delivered = list(kwargs.get(self.parameter) or ())
             resumed = 0
             yielding = False
             while True:
