@@ -236,6 +236,18 @@ def test_no_lock_is_held_during_a_call_or_while_a_strategy_is_made() -> None:
     assert used == [shared.strategies["a"]] * 10
 
 
+def test_a_call_of_a_known_key_waits_for_no_lock() -> None:
+    """It answers while the lock of the table is held, here by the thread of the test."""
+    shared = breakers()
+    guarded = Pipeline(shared)(Scripted("answer"))
+    guarded(model="a")
+    with shared._table._lock:
+        thread = threading.Thread(target=guarded, kwargs={"model": "a"}, daemon=True)
+        thread.start()
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+
+
 def test_all_wrong_options_are_named_together() -> None:
     with pytest.raises(ValidationErrors) as raised:
         PerKey(key="model", make=None, most=0)  # type: ignore[arg-type]
