@@ -67,8 +67,7 @@ def deliver(call: Call, pipeline: str, keeps: int) -> Call:
             # What a consumer throws in, or closing for it brings up, broke no stream.
             if yielding or not count or verdict(error) is None:
                 raise
-            partial = _partial(error, count, kept, pipeline)
-            raise hand_on(error, partial) from origin(error)
+            raise hand_on(error, _partial(error, count, kept, pipeline)) from origin(error)
 
     return guarded
 
