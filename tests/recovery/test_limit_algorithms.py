@@ -182,6 +182,19 @@ def test_gradient_halves_the_limit_to_see_the_usual_latency() -> None:
     assert [*windows(estimate, range(15, 16), running=10)] == [20]
 
 
+def test_while_it_waits_for_a_quiet_window_a_loaded_one_says_nothing() -> None:
+    """Calls that were under way when the limit was halved still suffer from each other."""
+    estimate = Gradient().estimate(20, 1, 200)
+    assert [*windows(estimate, range(5), latency=9.0)] == [10] * 5
+    assert [*windows(estimate, range(20, 21), running=10)] == [20]
+
+
+def test_however_slow_a_window_is_half_of_the_limit_stays() -> None:
+    estimate = Gradient(smoothing=1.0).estimate(100, 1, 200)
+    assert [*windows(estimate, range(1), running=49)] == [100]
+    assert [*windows(estimate, range(1, 2), running=100, latency=500.0)] == [50 + 10]
+
+
 def test_calls_that_take_no_time_do_no_harm() -> None:
     estimate = Gradient().estimate(20, 1, 200)
     assert [*windows(estimate, range(10), running=10, latency=0.0)] == [20] * 10

@@ -175,7 +175,7 @@ class _Slope(LimitEstimate):
         super().__init__(initial, minimum, maximum)
         self._rule = rule
         self._usual = inf
-        self._age = inf  # what is usual was never seen
+        self._age = 0.0
         self._probing = False
         self._closes_at = -inf
         self._kept = self._drops = self._most_running = 0
@@ -212,6 +212,7 @@ class _Slope(LimitEstimate):
         quiet = self._most_running <= self._half
         if self._usual == inf:
             self._usual = present
+            self._age = 0.0 if quiet else inf  # under load the usual latency does not show
         elif quiet or present < self._usual:
             weight = 1 - exp(-self._age / self._rule.long_window)
             if present < _FASTER * self._usual:  # no chance: that is of a slower time
