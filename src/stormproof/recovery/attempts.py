@@ -5,12 +5,13 @@ work has been retried already: three layers of three attempts make three calls, 
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from stormproof.errors import redact
+from stormproof.recovery.clock import current_clock
 
 E = TypeVar("E", bound=Exception)
 
@@ -43,6 +44,10 @@ class Attempt:
     def __str__(self) -> str:
         waited = f"; waited {self.wait:.3g}s" if self.wait else ""
         return f"{self.pipeline}, attempt {self.number}: {self.error}{waited}"
+
+
+Tries: TypeAlias = list[tuple[float, BaseException, float | None]]
+"""The failed attempts of a call that is not over: when, what was raised, the wait after it."""
 
 
 @dataclass(frozen=True)
@@ -94,20 +99,43 @@ def given_up(error: BaseException, since: int) -> bool:
     return any(record.serial > since for record in _found(error))
 
 
-def give_up(error: Exception, tried: Sequence[Attempt], reason: str) -> None:
+def give_up(error: Exception, tries: Tries, pipeline: str, reason: str) -> None:
     """Write on ``error`` what was tried, so that nobody tries again."""
-    _write(error, _Record(tuple(tried), f"gave up: {reason}", records.next()))
+    _write(error, _Record(_told(tries, pipeline), f"gave up: {reason}", records.next()))
 
 
-def leave(error: BaseException, tried: Sequence[Attempt], ending: str) -> None:
-    """Write on ``error`` what was tried until then; a retry further out may still try again."""
-    _write(error, _Record(tuple(tried), ending, 0))
+def go_before(error: Exception, since: int, tries: Tries, pipeline: str) -> None:
+    """Put what was tried before the attempts of the retry further in that gave up on ``error``."""
+    if tries:
+        inner = next(record for record in _found(error) if record.serial > since)
+        _write(error, replace(inner, attempts=(*_told(tries, pipeline), *inner.attempts)))
 
 
-def prepend(error: Exception, earlier: Sequence[Attempt], since: int) -> None:
-    """Put earlier attempts before those of the retry further in that gave up on ``error``."""
-    inner = next(record for record in _found(error) if record.serial > since)
-    _write(error, replace(inner, attempts=(*earlier, *inner.attempts)))
+def cut_short(error: BaseException, tries: Tries, pipeline: str) -> None:
+    """Write on a cancellation what was tried, where it comes in a later attempt or before one.
+
+    It may come out as a passed deadline. Nobody has given up: a retry around that may try again.
+    """
+    if not tries:
+        return
+    number = len(tries) + 1
+    failed_at, before, wait = tries[-1]
+    now = current_clock().now()
+    if wait and now - failed_at < wait:
+        tries[-1] = failed_at, before, now - failed_at
+        ending = f"cut short before attempt {number}"
+    else:
+        tries.append((now, error, None))
+        ending = f"cut short in attempt {number}"
+    _write(error, _Record(_told(tries, pipeline), ending, serial=0))
+
+
+def broken_off(error: Exception, tries: Tries, pipeline: str) -> None:
+    """Write what was tried on the error that broke a stream after items of it were delivered."""
+    if tries:
+        tries.append((current_clock().now(), error, None))
+        ending = "not retried: items had been delivered"
+        _write(error, _Record(_told(tries, pipeline), ending, serial=0))
 
 
 def hand_on(error: BaseException, to: E) -> E:
@@ -124,6 +152,20 @@ def _write(error: BaseException, record: _Record) -> None:
     state = vars(error)
     state["__notes__"] = [*_other_notes(state), *record.notes]
     state[_RECORD] = record
+
+
+def _told(tries: Tries, pipeline: str) -> tuple[Attempt, ...]:
+    return tuple(
+        Attempt(
+            number=number,
+            pipeline=pipeline,
+            failed_at=failed_at,
+            error=describe(error),
+            wait=wait,
+            cut=not isinstance(error, Exception),
+        )
+        for number, (failed_at, error, wait) in enumerate(tries, start=1)
+    )
 
 
 def describe(error: BaseException) -> str:

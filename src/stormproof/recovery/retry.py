@@ -12,12 +12,12 @@ from typing import Any, Final, Self
 
 from stormproof.errors import Problems, ResultRejected
 from stormproof.recovery.attempts import (
-    Attempt,
-    describe,
+    Tries,
+    broken_off,
+    cut_short,
     give_up,
     given_up,
-    leave,
-    prepend,
+    go_before,
     records,
 )
 from stormproof.recovery.budget import RetryBudget
@@ -204,7 +204,7 @@ class Retry(Strategy):
                                 yield item
                     except Exception as error:
                         run = run or _Run(self, pipeline, written)
-                        wait = run.broken_off(error) if delivered else run.wait_after(error)
+                        wait = run.wait_after(error, delivered=delivered)
                         if wait is None:
                             raise
                     else:
@@ -255,16 +255,23 @@ class _Run:
         self._pipeline = pipeline
         self._written = written
         self._longest = retry.initial_delay
-        self._failed: list[tuple[float, BaseException, float | None]] = []
+        self._failed: Tries = []
 
-    def wait_after(self, error: Exception) -> float | None:
-        """Return the seconds to wait before the next attempt, None to pass ``error`` on."""
+    def wait_after(self, error: Exception, *, delivered: bool = False) -> float | None:
+        """Return the seconds to wait before the next attempt, None to pass ``error`` on.
+
+        Args:
+            error: Why the last one failed.
+            delivered: Whether the consumer of a stream has items: they cannot be taken back.
+        """
         said = verdict(error)
         if said is None:
             return None
         if records.written > self._written and given_up(error, self._written):
-            if self._failed:
-                prepend(error, self._history(), self._written)
+            go_before(error, self._written, self._failed, self._pipeline)
+            return None
+        if delivered:
+            broken_off(error, self._failed, self._pipeline)
             return None
         number = len(self._failed) + 1
         if bus.listeners:
@@ -298,25 +305,8 @@ class _Run:
             del error
 
     def cut_short(self, error: BaseException) -> None:
-        """Take note that the call is cancelled, in an attempt or in the wait before one."""
-        if not self._failed:
-            return
-        now = current_clock().now()
-        failed_at, before, wait = self._failed[-1]
-        number = len(self._failed) + 1
-        if wait and now - failed_at < wait:
-            self._failed[-1] = failed_at, before, now - failed_at
-            leave(error, self._history(), f"cut short before attempt {number}")
-        else:
-            self._failed.append((now, error, None))
-            leave(error, self._history(), f"cut short in attempt {number}")
-
-    def broken_off(self, error: Exception) -> float | None:
-        """Return None, to pass on what broke a stream: what was delivered cannot be taken back."""
-        if self._failed:
-            self._failed.append((current_clock().now(), error, None))
-            leave(error, self._history(), "not retried: items had been delivered")
-        return None
+        """Take note that the call is cancelled."""
+        cut_short(error, self._failed, self._pipeline)
 
     def _plan(
         self, number: int, error: Exception, said: Verdict
@@ -354,22 +344,9 @@ class _Run:
         return min(current_clock().random() * longest, self._retry.max_delay)
 
     def _give_up(self, error: Exception, reason: GiveUpReason) -> None:
-        give_up(error, self._history(), reason.replace("_", " "))
+        give_up(error, self._failed, self._pipeline, reason.replace("_", " "))
         if bus.listeners:
             self._publish(RetryGaveUp, attempts=len(self._failed), error=error, reason=reason)
-
-    def _history(self) -> list[Attempt]:
-        return [
-            Attempt(
-                number=number,
-                pipeline=self._pipeline,
-                failed_at=failed_at,
-                error=describe(error),
-                wait=wait,
-                cut=not isinstance(error, Exception),
-            )
-            for number, (failed_at, error, wait) in enumerate(self._failed, start=1)
-        ]
 
     def _publish(self, kind: type, **fields: Any) -> None:
         bus.publish(kind(pipeline=self._pipeline, strategy=self._retry.name, **fields))
