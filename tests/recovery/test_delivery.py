@@ -1,7 +1,10 @@
 """A stream that breaks for good after its first item tells what its consumer has."""
 
+import gc
+import weakref
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -23,10 +26,14 @@ from stormproof.recovery import (
     Deadline,
     Event,
     Fallback,
+    IdleTimeout,
     Pipeline,
     Reset,
+    Restart,
+    Resume,
     Retry,
     RetryGaveUp,
+    Strategy,
     attempts,
 )
 from stormproof.testing import FakeClock, Scripted, Takes
@@ -114,6 +121,36 @@ async def test_a_passed_deadline_is_the_cause(clock: FakeClock) -> None:
     error = await broken(Pipeline(Deadline(9)).stream(source.stream))
     assert error.delivered == ("a",)
     assert isinstance(error.__cause__, DeadlineExceeded)
+
+
+class Item:
+    """Something that can be looked after."""
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [Retry(), Restart(), Resume(), Deadline(9), IdleTimeout(9), CircuitBreaker("d")],
+    ids=str,
+)
+async def test_what_was_delivered_is_let_go_of_with_the_error(strategy: Strategy) -> None:
+    """At once, and not when the garbage collector next comes round."""
+    watched: list[weakref.ref[Item]] = []
+
+    async def source(*, delivered: Sequence[Item] = ()) -> AsyncGenerator[Item, None]:
+        if not delivered:
+            watched.append(weakref.ref(item := Item()))
+            yield item
+            del item
+        raise NetworkError(reason="cut")
+
+    gc.disable()
+    try:
+        with suppress(PartialOutput, NetworkError):
+            await collect(Pipeline(strategy).stream(source))
+        assert watched
+        assert not any(item() for item in watched)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("passing", [KeyboardInterrupt(), CancelledError(), PydanticOmit()])

@@ -143,6 +143,18 @@ async def test_a_caller_who_has_something_already_is_sent_the_rest(clock: FakeCl
     assert source.asked == [0, 3, 3, 5, 6]
 
 
+async def test_a_caller_who_has_nothing_may_say_so() -> None:
+    """Some functions take None for no items."""
+
+    async def count(*, delivered: Sequence[int] | None = None) -> AsyncGenerator[int, None]:
+        for number in range(len(delivered or ()), 4):
+            yield number
+            if number == 1 and not delivered:
+                raise NetworkError(reason="cut")
+
+    assert await collect(Pipeline(Resume()).stream(count, delivered=None)) == [0, 1, 2, 3]
+
+
 async def test_what_closing_brings_up_is_not_resumed() -> None:
     """A consumer who leaves gets no more items, however badly its source ends."""
     calls: list[object] = []
