@@ -149,6 +149,8 @@ class Circuit:
 
     def succeeded(self, given: Pass, by: str) -> None:
         """Count a success."""
+        if self._counter.settled and given is self._free_pass:
+            return
         now = current_clock().now() if self._needs_time else 0.0
         generation, probe, began = given
         with self._lock:
@@ -157,7 +159,7 @@ class Circuit:
             if probe is not None:
                 state = self._after_probe(probe, now - began)
             else:
-                state = CircuitState.OPEN if self._count(False, now - began, now) else None
+                state = CircuitState.OPEN if self._counter.count(False, now - began, now) else None
             if state is None:
                 return
             wait = self._begin(state)
@@ -169,7 +171,7 @@ class Circuit:
         with self._lock:
             if given.generation != self._generation:
                 return
-            if given.probe is None and not self._count(True, now - given.began, now):
+            if given.probe is None and not self._counter.count(True, now - given.began, now):
                 return
             wait = self._begin(CircuitState.OPEN)
         self._on_transition(CircuitState.OPEN, wait, by)
@@ -214,7 +216,7 @@ class Circuit:
         wait = self._wait_in(state)
         self._generation += 1
         self._state = state
-        self._count = counter_of(self._options.opens_on, now).count
+        self._counter = counter_of(self._options.opens_on, now)
         self._successes = 0
         self._leases: dict[int, float] = {}
         self._next_probe = 0

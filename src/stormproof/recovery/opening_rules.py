@@ -15,9 +15,15 @@ from stormproof.recovery.sliding_window import CallWindow, LastCalls, SlidingWin
 
 
 class OutcomeCounter(ABC):
-    """Counts the outcomes of one closed period of a circuit; the circuit's lock guards it."""
+    """Counts the outcomes of one closed period of a circuit; the circuit's lock guards it.
+
+    Attributes:
+        settled: Whether another success would change nothing, so that it need not be counted.
+    """
 
     __slots__ = ()
+
+    settled: bool = False
 
     @abstractmethod
     def count(self, failed: bool, took: float, now: float) -> bool:
@@ -138,14 +144,16 @@ def counter_of(rules: Sequence[OpeningRule], now: float) -> OutcomeCounter:
 
 
 class _InARow(OutcomeCounter):
-    __slots__ = ("_count", "_limit")
+    __slots__ = ("_count", "_limit", "settled")
 
     def __init__(self, limit: int) -> None:
         self._limit: Final = limit
         self._count = 0
+        self.settled = True
 
     def count(self, failed: bool, took: float, now: float) -> bool:  # noqa: ARG002
         self._count = self._count + 1 if failed else 0
+        self.settled = not failed
         return self._count >= self._limit
 
 
