@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Any, assert_type
 
 from stormproof.recovery import (
+    AIMD,
+    AdaptiveLimit,
     Attempt,
     Batch,
     Bulkhead,
@@ -20,20 +22,30 @@ from stormproof.recovery import (
     FailureRate,
     Fallback,
     GrowingBreak,
+    Hedge,
+    IdleTimeout,
+    Inject,
     ItemFailure,
     LastCalls,
+    LatencyQuantile,
     PerKey,
     Pipeline,
+    Priority,
+    Quota,
     RateLimit,
+    Restart,
     Retry,
     RetryBudget,
     RetryGaveUp,
     SlowCallRate,
     Target,
     TargetHealth,
+    WorkerThreads,
     agather,
     attempts,
+    current_priority,
     gather,
+    prioritized,
     remaining,
     subscribe,
 )
@@ -151,6 +163,29 @@ assert_type(Deadline.from_header("100"), Deadline | None)
 assert_type(Deadline.to_header(), str | None)
 assert_type(remaining(), float | None)
 assert_type(attempts(ValueError()), tuple[Attempt, ...])
+
+
+Retry(retry_on_result=lambda result: result is None)
+Retry(retry_on_result="none")  # type: ignore[arg-type]
+files = WorkerThreads(8, name="files")
+assert_type(files.pinned, int)
+Deadline(2.0, threads=files)
+Deadline(2.0, threads=8)  # type: ignore[arg-type]
+Hedge(delay=0.5, extra=2, budget=RetryBudget(), threads=files)
+Hedge(delay=LatencyQuantile(quantile=0.95, minimum_calls=20))
+Hedge(delay="p95")  # type: ignore[arg-type]
+assert_type(AdaptiveLimit("gpu", algorithm=AIMD(latency=2.0)).limit, int)
+AdaptiveLimit("gpu", algorithm="aimd")  # type: ignore[arg-type]
+with prioritized(Priority.HIGH):
+    assert_type(current_priority(), Priority)
+prioritized(3)  # type: ignore[arg-type]
+RateLimit("d", permits=500, cost=len).observe({"retry-after": "1"})
+Quota("d", requests=500, tokens=200_000, estimate=len, usage=len)
+Quota("d", requests=500)  # type: ignore[call-arg]
+IdleTimeout(10, first=30)
+Restart(times=2)
+Inject("d", fault=ConnectionError, rate=0.1, seed=7)
+Inject("d", rate="often")  # type: ignore[arg-type]
 
 
 # A batch knows what went in and what came out.
