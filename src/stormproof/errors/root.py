@@ -1,7 +1,6 @@
 """The one root exception."""
 
 import re
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import Enum
@@ -72,11 +71,6 @@ class StormproofError(Fields, Exception):
         for name in cls.fields():
             if name not in COMMON and hasattr(StormproofError, name):
                 raise TypeError(f"{cls.__name__}.{name} would hide what every error has")
-
-    def __init__(self, **given: Any) -> None:
-        self._check(given)
-        given["_raised_at"] = time.time()
-        self.__dict__ = given  # fresh in every call, so it need not be copied
 
     @property
     def timestamp(self) -> datetime:
