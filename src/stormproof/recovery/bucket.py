@@ -9,13 +9,29 @@ several processes share can take their place. Who waits for them, in what order 
 the business of ``turnstile.py``, which asks under its lock.
 """
 
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 _ROUNDING: Final = 1e-9
 
 
+class Rate(NamedTuple):
+    """How a bucket of permits fills up.
+
+    Attributes:
+        interval: Seconds in which one comes.
+        depth: Seconds in which it fills up from empty.
+    """
+
+    interval: float
+    depth: float
+
+
 class Allowance(Protocol):
     """What there is to take. ``now`` is the time in seconds on the clock of this process."""
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """How it fills up: of what calls cost, or first of the calls and then of that."""
 
     def take(self, cost: float, now: float) -> float:
         """Take what a call costs if it is there, all of it or nothing.
@@ -65,6 +81,11 @@ class TokenBucket:
         self._depth: Final = self._interval * burst
         self._reach: Final = self._depth + _ROUNDING
         self._full_at = float("-inf")
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """How it fills up."""
+        return (Rate(self._interval, self._depth),)
 
     def take(self, cost: float, now: float) -> float:
         """Take ``cost`` permits if they are there; return 0 or the seconds until they are."""
@@ -117,6 +138,11 @@ class JointBuckets:
     def __init__(self, calls: TokenBucket, costs: TokenBucket) -> None:
         self._calls: Final = calls
         self._costs: Final = costs
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """How both fill up."""
+        return self._calls.rates + self._costs.rates
 
     def take(self, cost: float, now: float) -> float:
         """Take one call and its cost if both are there; return 0 or the seconds until they are."""

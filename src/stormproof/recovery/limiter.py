@@ -7,18 +7,23 @@ result. What the other side says about the rate is folded in, as far as it is le
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from stormproof.errors import RateLimitExceeded
+from stormproof.errors import Problems, RateLimitExceeded
 from stormproof.recovery.bells import TaskBell, ThreadBell
+from stormproof.recovery.bucket import Allowance
 from stormproof.recovery.classification import Verdict, verdict
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.deadline import remaining
 from stormproof.recovery.events import CallRejected, CallWaited, bus
 from stormproof.recovery.metering import Meter, Price
 from stormproof.recovery.rate_headers import ServerLimits, read_limits
+from stormproof.recovery.store import Steps, Store, arun, run
 from stormproof.recovery.strategy import Call, Site, Strategy
 from stormproof.recovery.turnstile import Place, Turnstile
+
+if TYPE_CHECKING:
+    from stormproof.recovery.shared_turnstile import SharedTurnstile
 
 _LONGEST_PAUSE: Final = 60.0
 
@@ -30,11 +35,13 @@ class Limiter(Strategy):
         name: What is protected.
         period: Seconds in which the full amount comes.
         max_wait: Seconds, the longest wait.
+        store: Where the permits are, if several processes share them.
     """
 
     name: str
     period: float
     max_wait: float
+    store: Store | None
     _turnstile: Turnstile
 
     @abstractmethod
@@ -143,21 +150,64 @@ class Limiter(Strategy):
         priced = price and site.substitute(price)
         return self._turnstile.enter, priced, self._open_meter(), site.pipeline
 
+    def _turnstile_of(self, allowance: Allowance) -> Turnstile:
+        """Return the turnstile in front of ``allowance``, or of what stands for it in a store."""
+        if self.store is None:
+            return Turnstile(allowance)
+        from stormproof.recovery.shared_turnstile import SharedTurnstile  # noqa: PLC0415 - rare
+
+        return SharedTurnstile(allowance, self.store, self.name)
+
     def _wait(self, cost: float, pipeline: str) -> None:
+        if self.store is not None:
+            wait = run(self.store, self._taken(cost, pipeline))
+            if wait is not None:
+                if wait:
+                    with self._shared.waiting_for(cost):
+                        current_clock().sleep(wait)
+                self._came_in(wait, pipeline)
+                return
         with self._in_line(cost, pipeline) as place:
             while seconds := self._turnstile.look(place, bell := ThreadBell()):
                 bell.wait(seconds)
 
     async def _await(self, cost: float, pipeline: str) -> None:
+        if self.store is not None:
+            wait = await arun(self.store, self._taken(cost, pipeline))
+            if wait is not None:
+                if wait:
+                    with self._shared.waiting_for(cost):
+                        await current_clock().asleep(wait)
+                self._came_in(wait, pipeline)
+                return
         with self._in_line(cost, pipeline) as place:
             while seconds := self._turnstile.look(place, bell := TaskBell()):
                 await bell.wait(seconds)
 
+    @property
+    def _shared(self) -> "SharedTurnstile":
+        return cast("SharedTurnstile", self._turnstile)
+
+    def _taken(self, cost: float, pipeline: str) -> Steps[float | None]:
+        """Take a call's permits from the store; return the wait for them, None without a store."""
+        longest = self._longest()
+        wait = yield from self._shared.take(cost, longest)
+        if wait is not None and wait > longest:
+            raise self._reject(wait, pipeline)
+        return wait
+
+    def _came_in(self, waited: float, pipeline: str) -> None:
+        if bus.listeners and waited:
+            bus.publish(CallWaited(pipeline=pipeline, strategy=self.name, wait=waited))
+
+    def _longest(self) -> float:
+        left = remaining()
+        return self.max_wait if left is None else min(self.max_wait, left)
+
     @contextmanager
     def _in_line(self, cost: float, pipeline: str) -> Iterator[Place]:
         """Stand in line, and leave it admitted or with an error."""
-        left = remaining()
-        place = Place(cost, self.max_wait if left is None else min(self.max_wait, left))
+        place = Place(cost, self._longest())
         begun = current_clock().now()
         wait = self._turnstile.join(place)
         if wait > place.longest:
@@ -169,13 +219,16 @@ class Limiter(Strategy):
             raise
         if not place.admitted:
             raise self._reject(self._turnstile.foresee(cost), pipeline)
-        if bus.listeners and (waited := current_clock().now() - begun):
-            bus.publish(CallWaited(pipeline=pipeline, strategy=self.name, wait=waited))
+        self._came_in(current_clock().now() - begun, pipeline)
 
     def _reject(self, wait: float, pipeline: str) -> RateLimitExceeded:
         if bus.listeners:
             bus.publish(CallRejected(pipeline=pipeline, strategy=self.name, retry_after=wait))
         return self._exceeded(wait)
+
+    def _check_store(self, problems: Problems) -> None:
+        fine = self.store is None or isinstance(self.store, Store)
+        problems.check(fine, "store", "must be a store, such as RedisStore", "store")
 
     def _settle(self, cost: float, meter: Meter) -> None:
         if meter.used is not None:

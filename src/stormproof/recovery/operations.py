@@ -5,8 +5,10 @@ processes with different options, as during a deployment, do each other no harm.
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
+from stormproof.recovery.bucket import Rate
 from stormproof.recovery.circuit import CircuitOptions, CircuitState
 from stormproof.recovery.store import Operation
 
@@ -41,6 +43,12 @@ class ChangeBalance(Operation[Balance]):
     rest: float
     window: float
 
+    def undo(self, result: Balance) -> "ChangeBalance | None":
+        """Return what was taken."""
+        if self.retries > 0 or not result.granted:
+            return None
+        return ChangeBalance(self.name, -self.retries, -inf, self.rest, self.window)
+
 
 class CircuitReport(NamedTuple):
     """How things stand with a circuit.
@@ -73,8 +81,10 @@ class EnterCircuit(Operation[CircuitReport]):
     options: CircuitOptions
     token: str
 
-    def undo(self) -> "AbandonProbe":
-        """Return the slot that the call may have been given."""
+    def undo(self, result: CircuitReport) -> "AbandonProbe | None":
+        """Return the slot of a probe."""
+        if result.wait or result.state is not CircuitState.HALF_OPEN:
+            return None
         return AbandonProbe(self.name, self.options, self.token)
 
 
@@ -85,7 +95,7 @@ class AbandonProbe(Operation[CircuitReport]):
     Attributes:
         name: Of the circuit.
         options: How it behaves.
-        token: Of the call that was, or may have been, a probe.
+        token: Of the probe.
     """
 
     name: str
@@ -113,10 +123,6 @@ class LeaveCircuit(Operation[CircuitReport]):
     failed: bool
     took: float
 
-    def undo(self) -> AbandonProbe | None:
-        """Return the slot of a probe, in case that its outcome did not arrive."""
-        return AbandonProbe(self.name, self.options, self.token) if self.token else None
-
 
 @dataclass(frozen=True, slots=True)
 class ForceCircuit(Operation[CircuitReport]):
@@ -131,3 +137,65 @@ class ForceCircuit(Operation[CircuitReport]):
     name: str
     options: CircuitOptions
     state: CircuitState
+
+
+@dataclass(frozen=True, slots=True)
+class TakePermits(Operation[float]):
+    """Take permits from every bucket, ahead of their time if need be, or from none.
+
+    The result is the seconds until they are there. If those are more than ``longest``, none were
+    taken.
+
+    Attributes:
+        name: Of the limit.
+        rates: Of its buckets.
+        amounts: How many from each.
+        longest: Seconds.
+    """
+
+    name: str
+    rates: tuple[Rate, ...]
+    amounts: tuple[float, ...]
+    longest: float
+
+    def undo(self, result: float) -> "ChargePermits | None":
+        """Return what was taken."""
+        if result > self.longest:
+            return None
+        return ChargePermits(self.name, self.rates, tuple(-amount for amount in self.amounts))
+
+
+@dataclass(frozen=True, slots=True)
+class ChargePermits(Operation[float]):
+    """Take permits, whether they are there or not; less than 0 are given back.
+
+    The result means nothing.
+
+    Attributes:
+        name: Of the limit.
+        rates: Of its buckets.
+        amounts: How many from each.
+    """
+
+    name: str
+    rates: tuple[Rate, ...]
+    amounts: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RationPermits(Operation[float]):
+    """Have no more than this left after ``delay`` seconds; never more than there was.
+
+    The result means nothing.
+
+    Attributes:
+        name: Of the limit.
+        rates: Of its buckets.
+        amounts: How many in each; infinite where it stays as it is.
+        delay: Seconds, in which there is less still.
+    """
+
+    name: str
+    rates: tuple[Rate, ...]
+    amounts: tuple[float, ...]
+    delay: float

@@ -15,6 +15,7 @@ from stormproof.recovery.limiter import Limiter
 from stormproof.recovery.metering import Meter, Price
 from stormproof.recovery.options import check_count, check_seconds
 from stormproof.recovery.rate_headers import ServerLimits
+from stormproof.recovery.store import Store
 from stormproof.recovery.turnstile import Turnstile
 
 _MOST_TOKENS: Final = 1_000_000_000
@@ -45,6 +46,8 @@ class Quota(Limiter):
             raises is published as ``UsageUnknown``, and the estimate stays.
         period: Seconds, up to a day.
         max_wait: Seconds, the longest wait; with 0 nothing ever waits.
+        store: Where the quota is, if several processes share it: all that have one of this name in
+            this store. By default it is this process's own.
 
     Raises:
         RateLimitExceeded: At the guarded call, when it may not wait as long as it would have to,
@@ -61,6 +64,7 @@ class Quota(Limiter):
     usage: Callable[[Any], float | None] | None = None
     period: float = 60.0
     max_wait: float = 10.0
+    store: Store | None = None
     _turnstile: Turnstile = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -74,9 +78,10 @@ class Quota(Limiter):
         problems.check(fine, "usage", "must be a function of what a call returns", "callable")
         check_seconds(problems, "period", self.period)
         check_seconds(problems, "max_wait", self.max_wait, positive=False)
+        self._check_store(problems)
         problems.raise_if_any("the quota is not valid")
         # Not an option: the instance is frozen, what is left of the quota is not.
-        vars(self)["_turnstile"] = Turnstile(
+        vars(self)["_turnstile"] = self._turnstile_of(
             JointBuckets(
                 TokenBucket(self.requests, self.period, self.requests),
                 TokenBucket(self.tokens, self.period, self.tokens),

@@ -13,6 +13,7 @@ from stormproof.recovery.limiter import Limiter
 from stormproof.recovery.metering import Meter, Price
 from stormproof.recovery.options import check_count, check_seconds
 from stormproof.recovery.rate_headers import ServerLimits
+from stormproof.recovery.store import Store
 from stormproof.recovery.turnstile import Turnstile
 
 
@@ -37,6 +38,8 @@ class RateLimit(Limiter):
         max_wait: Seconds, the longest wait; with 0 nothing ever waits.
         cost: Returns, from the arguments of a call, how many permits it takes, 0 to ``burst``; by
             default each takes 1.
+        store: Where the permits are, if several processes share them: all that have a limit of
+            this name in this store. By default they are this process's own.
 
     Raises:
         RateLimitExceeded: At the guarded call, when it may not wait as long as it would have to,
@@ -51,6 +54,7 @@ class RateLimit(Limiter):
     burst: int | None = None
     max_wait: float = 10.0
     cost: Callable[..., float] | None = None
+    store: Store | None = None
     _turnstile: Turnstile = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -63,10 +67,11 @@ class RateLimit(Limiter):
         check_seconds(problems, "max_wait", self.max_wait, positive=False)
         fine = self.cost is None or callable(self.cost)
         problems.check(fine, "cost", "must be a function of the arguments of a call", "callable")
+        self._check_store(problems)
         problems.raise_if_any("the rate limit is not valid")
         # Not an option: the instance is frozen, its permits come and go.
         bucket = TokenBucket(self.permits, self.period, self._most)
-        vars(self)["_turnstile"] = Turnstile(bucket)
+        vars(self)["_turnstile"] = self._turnstile_of(bucket)
 
     def __str__(self) -> str:
         return f"RateLimit {self.name} {self.permits} per {self.period:g}s"

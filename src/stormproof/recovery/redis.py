@@ -6,10 +6,9 @@ beside this file, in ``redis_scripts``.
 
 from asyncio import AbstractEventLoop, Semaphore, get_running_loop
 from collections.abc import AsyncGenerator, Callable
-from functools import cache
+from functools import cache, singledispatch
 from hashlib import sha1, sha256
 from importlib.resources import files
-from itertools import chain
 from math import inf
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
@@ -23,6 +22,7 @@ from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
 from stormproof.errors import Problems
+from stormproof.recovery.bucket import Rate
 from stormproof.recovery.circuit import CircuitOptions, CircuitState
 from stormproof.recovery.opening_rules import (
     ConsecutiveFailures,
@@ -34,10 +34,13 @@ from stormproof.recovery.operations import (
     AbandonProbe,
     Balance,
     ChangeBalance,
+    ChargePermits,
     CircuitReport,
     EnterCircuit,
     ForceCircuit,
     LeaveCircuit,
+    RationPermits,
+    TakePermits,
 )
 from stormproof.recovery.sliding_window import LastCalls
 from stormproof.recovery.store import Operation, Store
@@ -55,6 +58,9 @@ _CONNECTIONS: Final = 32
 
 _FADED: Final = 20
 """Windows after which a budget is at rest, to a few billionths."""
+
+_FULL_FOR: Final = 60.0
+"""Seconds for which a limit with all its permits is kept; one that is not there has them too."""
 
 
 class _Script(NamedTuple):
@@ -78,8 +84,8 @@ class _Request(NamedTuple):
     script: str
     name: str
     keep: float
-    arguments: tuple[str | float, ...]
-    read: Callable[[_Reply], Any]
+    arguments: tuple[Any, ...]
+    read: Callable[[Any], Any]
 
 
 class RedisStore(Store):
@@ -166,7 +172,7 @@ class RedisStore(Store):
         if connections is not None:
             await connections.closer.aclose()
 
-    def _command(self, request: _Request) -> tuple[_Script, tuple[str | float, ...]]:
+    def _command(self, request: _Request) -> tuple[_Script, tuple[Any, ...]]:
         key = f"{self._prefix}:{request.script}:{_bounded(request.name)}"
         return _script(request.script), (key, self._time(), request.keep, *request.arguments)
 
@@ -217,28 +223,66 @@ class _Connections(NamedTuple):
     closer: AsyncGenerator[None, None]
 
 
-def _request(operation: Operation[Any]) -> _Request:
-    match operation:
-        case ChangeBalance(name, retries, least, rest, window):
-            keep = _FADED * window
-            return _Request("budget", name, keep, (retries, least, rest, window), _balance)
-        case EnterCircuit(name, options, token):
-            return _circuit(name, options, "enter", token=token)
-        case LeaveCircuit(name, options, generation, token, failed, took):
-            return _circuit(
-                name,
-                options,
-                "leave",
-                token=token,
-                generation=generation,
-                failed=failed,
-                took=took,
-            )
-        case AbandonProbe(name, options, token):
-            return _circuit(name, options, "abandon", token=token)
-        case ForceCircuit(name, options, state):
-            return _circuit(name, options, "force", state=state)
-    raise TypeError(f"no script for {operation!r}")
+@singledispatch
+def _request(operation: object) -> _Request:
+    raise TypeError(f"there is no script for {operation!r}")
+
+
+@_request.register
+def _(change: ChangeBalance) -> _Request:
+    arguments = (change.retries, change.least, change.rest, change.window)
+    return _Request("budget", change.name, _FADED * change.window, arguments, _balance)
+
+
+@_request.register
+def _(take: TakePermits) -> _Request:
+    return _limit(take.name, "take", take.longest, take.rates, take.amounts)
+
+
+@_request.register
+def _(charge: ChargePermits) -> _Request:
+    return _limit(charge.name, "charge", 0.0, charge.rates, charge.amounts)
+
+
+@_request.register
+def _(ration: RationPermits) -> _Request:
+    return _limit(ration.name, "ration", ration.delay, ration.rates, ration.amounts)
+
+
+@_request.register
+def _(enter: EnterCircuit) -> _Request:
+    return _circuit(enter.name, enter.options, "enter", token=enter.token)
+
+
+@_request.register
+def _(leave: LeaveCircuit) -> _Request:
+    return _circuit(
+        leave.name,
+        leave.options,
+        "leave",
+        token=leave.token,
+        generation=leave.generation,
+        failed=leave.failed,
+        took=leave.took,
+    )
+
+
+@_request.register
+def _(abandon: AbandonProbe) -> _Request:
+    return _circuit(abandon.name, abandon.options, "abandon", token=abandon.token)
+
+
+@_request.register
+def _(force: ForceCircuit) -> _Request:
+    return _circuit(force.name, force.options, "force", state=force.state)
+
+
+def _limit(
+    name: str, action: str, seconds: float, rates: tuple[Rate, ...], amounts: tuple[float, ...]
+) -> _Request:
+    buckets = [(*rate, amount) for rate, amount in zip(rates, amounts, strict=True)]
+    arguments = (action, seconds, *(number for bucket in buckets for number in bucket))
+    return _Request("limit", name, _FULL_FOR, arguments, float)
 
 
 def _balance(reply: _Reply) -> Balance:
@@ -268,7 +312,7 @@ def _circuit(
             *(action, token, generation, int(failed or took > options.slower_than), state.value),
             *(lasts.first, lasts.factor, lasts.longest, lasts.drawn(1.0)),
             *(options.probes, options.successes_to_close, options.probe_lease),
-            *chain.from_iterable(rules),
+            *(number for rule in rules for number in rule),
         ),
         _circuit_report,
     )

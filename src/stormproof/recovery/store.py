@@ -29,8 +29,8 @@ class Operation(Generic[R]):
 
     __slots__ = ()
 
-    def undo(self) -> "Operation[Any] | None":
-        """Return what makes up for this one if its caller did not learn what came of it."""
+    def undo(self, result: R) -> "Operation[Any] | None":  # noqa: ARG002 - most need none
+        """Return what makes up for this one, whose caller was cancelled before its ``result``."""
         return None
 
 
@@ -90,11 +90,6 @@ class Store(ABC):
         except Exception as error:  # noqa: BLE001 - whatever fails here, the call must not
             self._lose(error)
             return None
-        except BaseException:
-            undo = operation.undo()
-            if undo is not None:
-                self.ask(undo)
-            raise
         if leave is Leave.TRY:
             self._regain()
         return result
@@ -115,9 +110,8 @@ class Store(ABC):
         try:
             return await shield(task)
         except BaseException:
-            undo = operation.undo()
-            if undo is not None and in_event_loop():
-                self._spawn(self._undo(undo, task))
+            if in_event_loop():
+                self._spawn(self._undo(operation, task))
             raise
 
     async def _attempt(self, operation: Operation[R], leave: Leave) -> R | None:
@@ -130,11 +124,11 @@ class Store(ABC):
             self._regain()
         return result
 
-    async def _undo(self, undo: Operation[Any], task: "asyncio.Task[Any]") -> None:
-        from asyncio import wait  # noqa: PLC0415 - heavy
-
-        await wait({task})
-        await self._attempt(undo, Leave.GO)
+    async def _undo(self, operation: Operation[R], task: "asyncio.Task[R | None]") -> None:
+        result = await task
+        undo = None if result is None else operation.undo(result)
+        if undo is not None:
+            await self._attempt(undo, Leave.GO)
 
     def tell(self, steps: Steps[Any]) -> None:
         """Take ``steps`` whose end nobody waits for: in an event loop, in the background."""
