@@ -346,6 +346,25 @@ class TestBudget:
         assert not await theirs.awithdraw()
         await timed.aclose()
 
+    @pytest.mark.parametrize("form", ["acall", "stream"])
+    async def test_200_failing_callers_have_the_retries_of_one_budget(
+        self, timed: TimedStore, clock: FakeClock, form: str
+    ) -> None:
+        """Although all of them fail at once, in two processes."""
+        budgets = [RetryBudget(floor=2, name="dependency", store=timed) for _ in range(2)]
+        fetch = Scripted(CUT) if form == "acall" else Scripted([CUT])
+
+        async def call(budget: RetryBudget) -> None:
+            pipeline = Pipeline(Retry(initial_delay=0, budget=budget))
+            if form == "acall":
+                await pipeline.acall(fetch.acall)
+            else:
+                await anext(pipeline.stream(fetch.stream))
+
+        await asyncio.gather(*map(call, budgets * 100), return_exceptions=True)
+        assert len(fetch.calls) == 220
+        await timed.aclose()
+
     async def test_leave_that_cannot_wait_goes_by_what_was_last_heard(
         self, timed: TimedStore, clock: FakeClock
     ) -> None:

@@ -189,7 +189,7 @@ class Failover(Strategy):
                         result = await calls[turn.route](*args, **kwargs)
                     except Exception as error:  # noqa: BLE001 - raised below, if nobody answers
                         run = run or Run(ladder, site.pipeline)
-                        following = run.after(turn, error)
+                        following = await run.await_after(turn, error)
                     else:
                         turn.route.answered(began)
                         if earning is not None:

@@ -11,6 +11,8 @@ from stormproof.recovery.events import FailedOver, bus
 from stormproof.recovery.target import Route, rest_asked_by
 from stormproof.recovery.target_order import FailoverOrder
 
+_SPENT: Final = "the budget is spent"
+
 
 class Ladder:
     """The targets of a failover and the rules by which one follows another.
@@ -98,44 +100,61 @@ class Run:
 
     def after(self, turn: Turn, error: Exception) -> Turn | None:
         """Return whose turn it is after ``turn`` failed, None to raise ``self.error``."""
+        following, obstacle = self._consider(turn, error)
+        budget = self._ladder.budget
+        # Asked last: it charges for the call. A rejection was none.
+        if following and self._called and budget is not None and not budget.withdraw():
+            following, obstacle = None, _SPENT
+        return self._conclude(turn, error, following, obstacle)
+
+    async def await_after(self, turn: Turn, error: Exception) -> Turn | None:
+        """Do as ``after`` does, with a budget that has to be waited for."""
+        following, obstacle = self._consider(turn, error)
+        budget = self._ladder.budget
+        if following and self._called and budget is not None and not await budget.awithdraw():
+            following, obstacle = None, _SPENT
+        return self._conclude(turn, error, following, obstacle)
+
+    def _consider(self, turn: Turn, error: Exception) -> tuple[Turn | None, str]:
+        """Return whose turn it is, or what stands in the way; nothing, if the error is final."""
         route = turn.route
         self._failed.append((route, error))
         if not route.rejected(error):
             self._called = True
             route.failed(error)
         if not self._ladder.fails_over(error):
-            self._give_up(error, [])
-            return None
-        following, obstacle = self._plan(turn)
-        if following is None:
-            best = min((error for _, error in self._failed), key=_wait_for_success)
-            self._give_up(
-                best, [f"{left.target.name}: not asked, {obstacle}" for left in turn.left]
-            )
-        elif bus.listeners:
-            bus.publish(
-                FailedOver(
-                    pipeline=self._pipeline,
-                    strategy=self._ladder.name,
-                    target=route.target.name,
-                    to=following.route.target.name,
-                    error=error,
-                )
-            )
-        return following
-
-    def _plan(self, turn: Turn) -> tuple[Turn | None, str]:
-        """Return whose turn it is, or what stands in the way."""
+            return None, ""
         following = self._ladder.after(turn)
         if following is None:
             return None, "its circuit is open"
         if remaining() == 0:
             return None, "no time is left"
-        budget = self._ladder.budget
-        # Asked last: it charges for the call. A rejection was none.
-        if budget is not None and self._called and not budget.withdraw():
-            return None, "the budget is spent"
         return following, ""
+
+    def _conclude(
+        self, turn: Turn, error: Exception, following: Turn | None, obstacle: str
+    ) -> Turn | None:
+        if following is not None:
+            if bus.listeners:
+                self._publish(turn.route, following.route, error)
+        elif obstacle:
+            best = min((error for _, error in self._failed), key=_wait_for_success)
+            left = [f"{one.target.name}: not asked, {obstacle}" for one in turn.left]
+            self._give_up(best, left)
+        else:
+            self._give_up(error, [])
+        return following
+
+    def _publish(self, failed: Route, following: Route, error: Exception) -> None:
+        bus.publish(
+            FailedOver(
+                pipeline=self._pipeline,
+                strategy=self._ladder.name,
+                target=failed.target.name,
+                to=following.target.name,
+                error=error,
+            )
+        )
 
     def _give_up(self, error: Exception, not_asked: list[str]) -> None:
         self.error = error

@@ -157,6 +157,7 @@ class Retry(Strategy):
         from asyncio import CancelledError  # noqa: PLC0415 - heavy
 
         settle, pipeline = self._settlement(site), site.pipeline
+        shares = self.budget is not None and self.budget.shared
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             written = records.written
@@ -167,7 +168,7 @@ class Retry(Strategy):
                         result = await call(*args, **kwargs)
                     except Exception as error:
                         run = run or _Run(self, pipeline, written)
-                        wait = run.wait_after(error)
+                        wait = await run.await_after(error) if shares else run.wait_after(error)
                         if wait is None:
                             raise
                     else:
@@ -204,7 +205,7 @@ class Retry(Strategy):
                                 yield item
                     except Exception as error:
                         run = run or _Run(self, pipeline, written)
-                        wait = run.wait_after(error, delivered=delivered)
+                        wait = await run.await_after(error, delivered=delivered)
                         if wait is None:
                             raise
                     else:
@@ -264,6 +265,31 @@ class _Run:
             error: Why the last one failed.
             delivered: Whether the consumer of a stream has items: they cannot be taken back.
         """
+        plan = self._consider(error, delivered)
+        if plan is None:
+            return None
+        wait, reason = plan
+        budget = self._retry.budget
+        # Asked last: it charges for the retry.
+        if reason is None and budget is not None and not budget.withdraw():
+            reason = GiveUpReason.BUDGET_SPENT
+        return self._conclude(error, wait, reason)
+
+    async def await_after(self, error: Exception, *, delivered: bool = False) -> float | None:
+        """Do as ``wait_after`` does, with a budget that has to be waited for."""
+        plan = self._consider(error, delivered)
+        if plan is None:
+            return None
+        wait, reason = plan
+        budget = self._retry.budget
+        if reason is None and budget is not None and not await budget.awithdraw():
+            reason = GiveUpReason.BUDGET_SPENT
+        return self._conclude(error, wait, reason)
+
+    def _consider(
+        self, error: Exception, delivered: bool
+    ) -> tuple[float, GiveUpReason | None] | None:
+        """Return the plan for a failure that is this retry's business, None for others."""
         said = verdict(error)
         if said is None:
             return None
@@ -276,7 +302,11 @@ class _Run:
         number = len(self._failed) + 1
         if bus.listeners:
             self._publish(AttemptFailed, attempt=number, error=error)
-        wait, reason = self._plan(number, error, said)
+        return self._plan(number, error, said)
+
+    def _conclude(self, error: Exception, wait: float, reason: GiveUpReason | None) -> float | None:
+        """Retry after ``wait``, or give up if there is a ``reason``."""
+        number = len(self._failed) + 1
         self._failed.append((current_clock().now(), error, None if reason else wait))
         if reason:
             if number > 1 or reason is not GiveUpReason.NOT_RETRIABLE:
@@ -331,9 +361,6 @@ class _Run:
         # Longer than any wait of its own: the error asked for it.
         if wait > self._longest and would_be_taken_over(error):
             return GiveUpReason.HANDED_OVER
-        # Asked last: it charges for the retry.
-        if retry.budget is not None and not retry.budget.withdraw():
-            return GiveUpReason.BUDGET_SPENT
         return None
 
     def _draw(self) -> float:
