@@ -22,16 +22,22 @@ from recovery_peers.row import (
 )
 from stormproof.errors import NetworkError
 from stormproof.recovery import (
+    AdaptiveLimit,
     Bulkhead,
     CircuitBreaker,
     ConsecutiveFailures,
     Deadline,
+    Failover,
     FailureRate,
     Fallback,
+    Hedge,
     Pipeline,
+    Quota,
     RateLimit,
     Retry,
     RetryBudget,
+    SlowCallRate,
+    Target,
 )
 
 
@@ -44,6 +50,10 @@ def _stack(seconds: float) -> Pipeline:
     )
 
 
+def _tokens(answer: int) -> int:
+    return answer
+
+
 def _open() -> Pipeline:
     return Pipeline(CircuitBreaker("d", opens_on=ConsecutiveFailures(1), open_for=FAR))
 
@@ -53,11 +63,23 @@ def rows() -> Iterator[Row]:
     yield from both("retry", "stormproof, with a budget", Pipeline(Retry(budget=RetryBudget())))
     in_a_row = Pipeline(CircuitBreaker("d"))
     yield from both("breaker", "stormproof, failures in a row", in_a_row)
+    slow = Pipeline(CircuitBreaker("d", opens_on=SlowCallRate(slower_than=1.0)))
+    yield from both("breaker", "stormproof, slow calls in a window", slow)
     at_a_rate = Pipeline(CircuitBreaker("d", opens_on=FailureRate()))
     yield from both("breaker", "stormproof, rate in a window", at_a_rate)
     yield from both("rate limit", "stormproof", Pipeline(RateLimit("d", permits=PLENTY)))
+    quota = Quota("d", requests=PLENTY, tokens=PLENTY, estimate=lambda: 1, usage=_tokens)
+    yield from both("requests and tokens, settled", "stormproof", Pipeline(quota))
     yield from both("bulkhead", "stormproof", Pipeline(Bulkhead("d", limit=10)))
+    adaptive = Pipeline(AdaptiveLimit("d"))
+    yield from both("adaptive limit", "stormproof", adaptive)
+    over = Pipeline(Failover(Target("a"), Target("b", ok)))
+    yield Row("failover, the first target answers", "stormproof", over(ok))
+    aover = Pipeline(Failover(Target("a"), Target("b", aok)))
+    yield Row("failover, the first target answers", "stormproof", aover(aok), is_async=True)
     yield from both("fallback", "stormproof", Pipeline(Fallback(value=0)))
+    hedged = Pipeline(Hedge(delay=1.0))
+    yield Row("hedge, the first call answers", "stormproof", hedged(aok), is_async=True)
     yield Row("enforced deadline", "stormproof", Pipeline(Deadline(30))(aok), is_async=True)
     yield Row(STACK, "stormproof", _stack(30)(ok))
     yield Row(ENFORCED, "stormproof", _stack(30)(aok), is_async=True)
