@@ -202,3 +202,17 @@ def test_its_options_are_checked() -> None:
         Resume(parameter="not a name", times=0, resume_on="nothing")  # type: ignore[arg-type]
     told = {problem["field"] for problem in caught.value.errors}
     assert told == {"parameter", "times", "resume_on"}
+
+
+async def test_a_function_that_cannot_be_told_what_was_delivered_is_refused_at_once() -> None:
+    """At its first break it would hide what broke the stream."""
+
+    async def deaf(question: str) -> AsyncGenerator[str, None]:
+        yield question
+
+    async def hears_all(**given: Any) -> AsyncGenerator[Any, None]:
+        yield given
+
+    with pytest.raises(TypeError, match="deaf must take what was delivered as 'delivered'"):
+        Pipeline(Resume())(deaf)
+    assert [item async for item in Pipeline(Resume())(hears_all)()] == [{}]

@@ -80,7 +80,8 @@ class Pipeline:
             TypeError: ``fn`` is a generator function; what it yields cannot be called again.
         """
         own_name: str = getattr(fn, "__name__", _UNNAMED)
-        guarded = self._compile(_guard_for(fn), fn, Site(self._name or own_name))
+        site = Site(self._name or own_name, function=fn)
+        guarded = self._compile(_guard_for(fn), fn, site)
         return guarded if guarded is fn else update_wrapper(guarded, fn)
 
     def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

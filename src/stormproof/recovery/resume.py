@@ -75,7 +75,13 @@ class Resume(Strategy):
         return call
 
     def guard_stream(self, call: Call, site: Site) -> Call:
-        """Guard a function that returns an async generator."""
+        """Guard a function that returns an async generator.
+
+        Raises:
+            TypeError: It does not take ``parameter``.
+        """
+        if site.function is not None:
+            self._check_takes_parameter(site.function)
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             given = kwargs
@@ -106,6 +112,16 @@ class Resume(Strategy):
                 given = {**kwargs, self.parameter: tuple(delivered)}
 
         return guarded
+
+    def _check_takes_parameter(self, fn: Call) -> None:
+        # Better now than at the first break, where it would hide what broke the stream.
+        from inspect import signature  # noqa: PLC0415 - heavy
+
+        parameters = signature(fn).parameters
+        takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+        if self.parameter not in parameters and not takes_any:
+            name = getattr(fn, "__name__", "the function")
+            raise TypeError(f"{name} must take what was delivered as {self.parameter!r}")
 
     def _tell(self, site: Site, delivered: int, error: Exception) -> None:
         if bus.listeners:

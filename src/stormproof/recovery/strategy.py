@@ -26,11 +26,13 @@ class Site(NamedTuple):
         named_call: Whether the first argument of every call is the function to call, as in
             ``pipeline.call(fn, ...)``; a decorated function gets its own arguments alone.
         outside: The strategies further out, outermost first.
+        function: The function that is decorated; None where calls name theirs.
     """
 
     pipeline: str
     named_call: bool = False
     outside: "tuple[Strategy, ...]" = ()
+    function: Call | None = None
 
     def earning(self, budget: "RetryBudget | None") -> "RetryBudget | None":
         """Return ``budget`` if successes are to be counted here, for it to earn by them.
