@@ -149,15 +149,25 @@ class CircuitMachine(Timed):
     def wait(self, seconds: int) -> None:
         self.clock.advance(seconds)
 
-    @rule()
-    def isolate(self) -> None:
-        self.own.isolate()
-        self.process.force(CircuitState.ISOLATED, "")
+    @rule(failures=st.lists(st.booleans(), max_size=4), took=st.sampled_from([0, 0, 2, 4]))
+    def begin_and_end(self, failures: list[bool], took: int) -> None:
+        for failed in failures:
+            call = self.call()
+            self.clock.advance(took)
+            (self.end_badly if failed else self.end_well)(call)
 
     @rule()
-    def close(self) -> None:
-        self.own.close()
-        self.process.force(CircuitState.CLOSED, "")
+    def wait_for_the_break(self) -> None:
+        self.clock.advance(self.own.retry_after or 0)
+
+    @rule(
+        state=st.sampled_from([CircuitState.ISOLATED, CircuitState.CLOSED]),
+        rarely=st.integers(0, 9),
+    )
+    def force(self, state: CircuitState, rarely: int) -> None:
+        if rarely == 0:
+            (self.own.isolate if state is CircuitState.ISOLATED else self.own.close)()
+            self.process.force(state, "")
 
 
 class LimitMachine(Timed):
@@ -252,9 +262,8 @@ class BudgetMachine(Timed):
         self.clock.advance(seconds)
 
 
-MODEST = settings(max_examples=40, stateful_step_count=40, deadline=None)
 for machine in (CircuitMachine, LimitMachine, BudgetMachine):
-    machine.TestCase.settings = MODEST
+    machine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestCircuit = CircuitMachine.TestCase
 TestLimit = LimitMachine.TestCase
 TestBudget = BudgetMachine.TestCase
