@@ -15,7 +15,9 @@ SECONDS = 10.0
 def test_a_window_of_calls_holds_exactly_the_last_ones(history: list[bool], size: int) -> None:
     window = CallWindow(size)
     for number, marked in enumerate(history, start=1):
-        window.add(marked, now=0)
+        window.add(now=0)
+        if marked:
+            window.mark()
         last = history[:number][-size:]
         assert (window.calls, window.marked) == (len(last), sum(last))
 
@@ -30,7 +32,9 @@ def test_a_window_of_seconds_holds_nine_tenths_of_them_and_nothing_older(
     for pause, marked in history:
         now += pause
         seen.append((now, marked))
-        window.add(marked, now)
+        window.add(now)
+        if marked:
+            window.mark()
         allowed = {_counts(seen, now - age) for age in _ages(now, seen)}
         assert (window.calls, window.marked) in allowed
 

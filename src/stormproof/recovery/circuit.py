@@ -149,9 +149,13 @@ class Circuit:
 
     def succeeded(self, given: Pass, by: str) -> None:
         """Count a success."""
-        if self._counter.settled and given is self._free_pass:
+        if given is self._free_pass and self._counter.settled:
             return
         now = current_clock().now() if self._needs_time else 0.0
+        with self._lock:
+            if given is self._free_pass:
+                self._counter.count_success(now)
+                return
         generation, probe, began = given
         with self._lock:
             if generation != self._generation:

@@ -5,7 +5,7 @@ are counted apart from failures, as in resilience4j: a call may be both.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,11 +19,14 @@ class OutcomeCounter(ABC):
 
     Attributes:
         settled: Whether another success would change nothing, so that it need not be counted.
+        count_success: Counts a call that succeeded and that nobody timed; it is given the time.
+            No more stands between the circuit and what counts than has to.
     """
 
-    __slots__ = ()
+    __slots__ = ("count_success",)
 
     settled: bool = False
+    count_success: Callable[[float], object]
 
     @abstractmethod
     def count(self, failed: bool, took: float, now: float) -> bool:
@@ -148,6 +151,10 @@ class _InARow(OutcomeCounter):
 
     def __init__(self, limit: int) -> None:
         self._limit: Final = limit
+        self.count_success = self._end_row
+        self._end_row(0)
+
+    def _end_row(self, now: float) -> None:  # noqa: ARG002
         self._count = 0
         self.settled = True
 
@@ -169,9 +176,14 @@ class _Share(OutcomeCounter):
         )
         self._rate: Final = rule.rate
         self._minimum: Final = rule.minimum_calls
+        self.count_success = self._window.add
 
-    def _too_many(self) -> bool:
+    def _add(self, now: float, *, marked: bool) -> bool:
         window = self._window
+        window.add(now)
+        if not marked:
+            return False
+        window.mark()
         return window.calls >= self._minimum and window.marked / window.calls >= self._rate
 
 
@@ -179,8 +191,7 @@ class _Failures(_Share):
     __slots__ = ()
 
     def count(self, failed: bool, took: float, now: float) -> bool:  # noqa: ARG002
-        self._window.add(failed, now)
-        return failed and self._too_many()
+        return self._add(now, marked=failed)
 
 
 class _SlowCalls(_Share):
@@ -191,9 +202,7 @@ class _SlowCalls(_Share):
         self._slower_than: Final = rule.slower_than
 
     def count(self, failed: bool, took: float, now: float) -> bool:  # noqa: ARG002
-        slow = took > self._slower_than
-        self._window.add(slow, now)
-        return slow and self._too_many()
+        return self._add(now, marked=took > self._slower_than)
 
 
 class _Any(OutcomeCounter):
@@ -201,6 +210,11 @@ class _Any(OutcomeCounter):
 
     def __init__(self, counters: Sequence[OutcomeCounter]) -> None:
         self._counters: Final = counters
+        self.count_success = self._count_success
+
+    def _count_success(self, now: float) -> None:
+        for counter in self._counters:
+            counter.count_success(now)
 
     def count(self, failed: bool, took: float, now: float) -> bool:
         too_many = False

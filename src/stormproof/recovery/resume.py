@@ -80,8 +80,7 @@ class Resume(Strategy):
         Raises:
             TypeError: It does not take ``parameter``.
         """
-        if site.function is not None:
-            self._check_takes_parameter(site.function)
+        self._check_takes_parameter(site.function)
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             given = kwargs
@@ -113,8 +112,10 @@ class Resume(Strategy):
 
         return guarded
 
-    def _check_takes_parameter(self, fn: Call) -> None:
-        # Better now than at the first break, where it would hide what broke the stream.
+    def _check_takes_parameter(self, fn: Call | None) -> None:
+        """Raise now, and not at the first break, where it would hide what broke the stream."""
+        if fn is None:
+            return
         from inspect import signature  # noqa: PLC0415 - heavy
 
         parameters = signature(fn).parameters

@@ -49,54 +49,73 @@ class SlidingWindow(ABC):
     marked: int
 
     @abstractmethod
-    def add(self, marked: bool, now: float) -> None:
+    def add(self, now: float) -> None:
         """Count a call that ends now."""
+
+    @abstractmethod
+    def mark(self) -> None:
+        """Mark the call that was counted last."""
 
 
 class CallWindow(SlidingWindow):
     """The last so many calls: a ring with one mark for each."""
 
-    __slots__ = ("_marks", "_next", "_size")
+    __slots__ = ("_last", "_marks", "_size")
 
     def __init__(self, size: int) -> None:
         self._size: Final = size
         self._marks: Final = bytearray(size)
-        self._next = self.calls = self.marked = 0
+        self._last = -1
+        self.calls = self.marked = 0
 
-    def add(self, marked: bool, now: float) -> None:  # noqa: ARG002 - age does not matter here
+    def add(self, now: float) -> None:  # noqa: ARG002 - age does not matter here
         """Count a call in the place of the oldest one."""
-        oldest = self._next
-        self.marked += marked - self._marks[oldest]
-        self._marks[oldest] = marked
-        self._next = (oldest + 1) % self._size
+        self._last = oldest = (self._last + 1) % self._size
+        self.marked -= self._marks[oldest]
+        self._marks[oldest] = 0
         if self.calls < self._size:
             self.calls += 1
+
+    def mark(self) -> None:
+        """Mark the call that was counted last."""
+        self._marks[self._last] = 1
+        self.marked += 1
 
 
 class TimeWindow(SlidingWindow):
     """The last so many seconds: a ring of buckets, one for each tenth of them.
 
-    It slides by a bucket at a time, so it covers between nine tenths of the seconds and all.
+    It slides by a bucket at a time, so it covers between nine tenths of the seconds and all. What
+    is in the newest bucket is what came since it began, and is written down when it ends.
     """
 
-    __slots__ = ("_bucket_ends", "_calls_in", "_marked_in", "_slot", "_width")
+    __slots__ = (
+        "_bucket_ends",
+        "_calls_before",
+        "_calls_in",
+        "_marked_before",
+        "_marked_in",
+        "_slot",
+        "_width",
+    )
 
     def __init__(self, seconds: float, now: float) -> None:
         self._width: Final = seconds / _BUCKETS
         self._clear(now)
 
-    def add(self, marked: bool, now: float) -> None:
+    def add(self, now: float) -> None:
         """Count a call that ends now."""
         if now >= self._bucket_ends:
             self._slide(now)
         self.calls += 1
-        self._calls_in[self._slot] += 1
-        if marked:
-            self.marked += 1
-            self._marked_in[self._slot] += 1
+
+    def mark(self) -> None:
+        """Mark the call that was counted last."""
+        self.marked += 1
 
     def _clear(self, now: float) -> None:
         self.calls = self.marked = self._slot = 0
+        self._calls_before = self._marked_before = 0
         self._calls_in = [0] * _BUCKETS
         self._marked_in = [0] * _BUCKETS
         self._bucket_ends = now + self._width
@@ -107,9 +126,12 @@ class TimeWindow(SlidingWindow):
         if steps >= _BUCKETS:
             self._clear(now)
             return
+        self._calls_in[self._slot] = self.calls - self._calls_before
+        self._marked_in[self._slot] = self.marked - self._marked_before
         for _ in range(steps):
             self._slot = slot = (self._slot + 1) % _BUCKETS
             self.calls -= self._calls_in[slot]
             self.marked -= self._marked_in[slot]
             self._calls_in[slot] = self._marked_in[slot] = 0
+        self._calls_before, self._marked_before = self.calls, self.marked
         self._bucket_ends += steps * self._width
