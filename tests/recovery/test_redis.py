@@ -41,9 +41,9 @@ from stormproof.recovery import (
     StoreLost,
     StoreRegained,
 )
-from stormproof.recovery.bucket import Rate
-from stormproof.recovery.operations import TakePermits
+from stormproof.recovery.limits.bucket import Rate
 from stormproof.recovery.redis import RedisStore
+from stormproof.recovery.sharing.operations import TakePermits
 from stormproof.testing import FakeClock, Scripted
 from support.redis_server import RedisServer
 
@@ -694,8 +694,8 @@ PROCESS = """
 import sys, threading
 from stormproof.errors import *
 from stormproof.recovery import *
-from stormproof.recovery.bucket import Rate
-from stormproof.recovery.operations import TakePermits
+from stormproof.recovery.limits.bucket import Rate
+from stormproof.recovery.sharing.operations import TakePermits
 from stormproof.recovery.redis import RedisStore
 
 store = RedisStore(sys.argv[1], prefix=sys.argv[2], timeout=5, retry_after=0.01)

@@ -21,12 +21,12 @@ from stormproof.recovery import (
     RetryBudget,
     SlowCallRate,
 )
-from stormproof.recovery.bucket import JointBuckets, TokenBucket
-from stormproof.recovery.circuit import Pass
-from stormproof.recovery.operations import ChargePermits, RationPermits, TakePermits
+from stormproof.recovery.circuits.circuit import Pass
+from stormproof.recovery.limits.bucket import JointBuckets, TokenBucket
 from stormproof.recovery.redis import RedisStore
-from stormproof.recovery.shared_circuit import SharedCircuit, SharedPass
-from stormproof.recovery.store import run
+from stormproof.recovery.sharing.operations import ChargePermits, RationPermits, TakePermits
+from stormproof.recovery.sharing.shared_circuit import SharedCircuit, SharedPass
+from stormproof.recovery.sharing.store import run
 from stormproof.testing import FakeClock
 from support.redis_server import PROGRAM, RedisServer
 

@@ -11,8 +11,6 @@ pipeline = Pipeline(
 ```
 """
 
-from stormproof.recovery.adaptive_limit import AdaptiveLimit
-from stormproof.recovery.attempts import Attempt, attempts
 from stormproof.recovery.batch import (
     Batch,
     ItemFailure,
@@ -21,16 +19,18 @@ from stormproof.recovery.batch import (
     agather,
     gather,
 )
-from stormproof.recovery.break_length import GrowingBreak
-from stormproof.recovery.breaker import CircuitBreaker
-from stormproof.recovery.budget import RetryBudget
-from stormproof.recovery.bulkhead import Bulkhead
-from stormproof.recovery.chaos import chaos
-from stormproof.recovery.circuit import CircuitState
+from stormproof.recovery.circuits.break_length import GrowingBreak
+from stormproof.recovery.circuits.breaker import CircuitBreaker
+from stormproof.recovery.circuits.circuit import CircuitState
+from stormproof.recovery.circuits.opening_rules import (
+    ConsecutiveFailures,
+    FailureRate,
+    SlowCallRate,
+)
+from stormproof.recovery.circuits.sliding_window import LastCalls
 from stormproof.recovery.classification import ErrorFilter
 from stormproof.recovery.clock import Clock, Timer
 from stormproof.recovery.deadline import Deadline, remaining
-from stormproof.recovery.delivery import Reset
 from stormproof.recovery.events import (
     AttemptFailed,
     CallRejected,
@@ -62,26 +62,30 @@ from stormproof.recovery.events import (
     UsageUnknown,
     subscribe,
 )
-from stormproof.recovery.failover import Failover
-from stormproof.recovery.fallback import Fallback
-from stormproof.recovery.hedge import Hedge, LatencyQuantile
-from stormproof.recovery.idle_timeout import IdleTimeout
-from stormproof.recovery.inject import Inject
-from stormproof.recovery.limit_algorithms import AIMD, Gradient
-from stormproof.recovery.opening_rules import ConsecutiveFailures, FailureRate, SlowCallRate
-from stormproof.recovery.per_key import PerKey
+from stormproof.recovery.faults.chaos import chaos
+from stormproof.recovery.faults.inject import Inject
+from stormproof.recovery.hedging.hedge import Hedge, LatencyQuantile
+from stormproof.recovery.keys.per_key import PerKey
+from stormproof.recovery.limits.adaptive_limit import AdaptiveLimit
+from stormproof.recovery.limits.bulkhead import Bulkhead
+from stormproof.recovery.limits.limit_algorithms import AIMD, Gradient
+from stormproof.recovery.limits.priority import Priority, current_priority, prioritized
+from stormproof.recovery.limits.quota import Quota
+from stormproof.recovery.limits.rate_limit import RateLimit
 from stormproof.recovery.pipeline import Pipeline
-from stormproof.recovery.priority import Priority, current_priority, prioritized
-from stormproof.recovery.quota import Quota
-from stormproof.recovery.rate_limit import RateLimit
-from stormproof.recovery.restart import Restart
-from stormproof.recovery.resume import Resume
-from stormproof.recovery.retry import Retry
-from stormproof.recovery.sliding_window import LastCalls
-from stormproof.recovery.store import Store
+from stormproof.recovery.retries.attempts import Attempt, attempts
+from stormproof.recovery.retries.budget import RetryBudget
+from stormproof.recovery.retries.retry import Retry
+from stormproof.recovery.sharing.store import Store
 from stormproof.recovery.strategy import Site, Strategy
-from stormproof.recovery.target import Target, TargetHealth
-from stormproof.recovery.target_order import FailoverOrder
+from stormproof.recovery.streams.delivery import Reset
+from stormproof.recovery.streams.idle_timeout import IdleTimeout
+from stormproof.recovery.streams.restart import Restart
+from stormproof.recovery.streams.resume import Resume
+from stormproof.recovery.targets.failover import Failover
+from stormproof.recovery.targets.fallback import Fallback
+from stormproof.recovery.targets.target import Target, TargetHealth
+from stormproof.recovery.targets.target_order import FailoverOrder
 from stormproof.recovery.threads import WorkerThreads
 
 __all__ = [

@@ -18,11 +18,11 @@ from threading import Event
 from typing import Any, ClassVar, Final, Self
 
 from stormproof.errors import DeadlineExceeded, Problems
-from stormproof.recovery.attempts import hand_on
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.cut import Cut
 from stormproof.recovery.events import DeadlinePassed, bus
 from stormproof.recovery.options import LONGEST, check_seconds
+from stormproof.recovery.retries.attempts import hand_on
 from stormproof.recovery.strategy import Call, Site, Strategy
 from stormproof.recovery.threads import WorkerThreads
 

@@ -6,9 +6,9 @@ from types import CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar
 
 from stormproof.errors import Problems
-from stormproof.recovery.delivery import deliver
 from stormproof.recovery.options import check_count
 from stormproof.recovery.strategy import Call, Site, Strategy
+from stormproof.recovery.streams.delivery import deliver
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -22,15 +22,16 @@ from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
 from stormproof.errors import Problems
-from stormproof.recovery.bucket import Rate
-from stormproof.recovery.circuit import CircuitOptions, CircuitState
-from stormproof.recovery.opening_rules import (
+from stormproof.recovery.circuits.circuit import CircuitOptions, CircuitState
+from stormproof.recovery.circuits.opening_rules import (
     ConsecutiveFailures,
     FailureRate,
     OpeningRule,
     SlowCallRate,
 )
-from stormproof.recovery.operations import (
+from stormproof.recovery.circuits.sliding_window import LastCalls
+from stormproof.recovery.limits.bucket import Rate
+from stormproof.recovery.sharing.operations import (
     AbandonProbe,
     Balance,
     ChangeBalance,
@@ -42,8 +43,7 @@ from stormproof.recovery.operations import (
     RationPermits,
     TakePermits,
 )
-from stormproof.recovery.sliding_window import LastCalls
-from stormproof.recovery.store import Operation, Store
+from stormproof.recovery.sharing.store import Operation, Store
 
 R = TypeVar("R")
 

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from stormproof.recovery.budget import RetryBudget
+    from stormproof.recovery.retries.budget import RetryBudget
 
 Call: TypeAlias = Callable[..., Any]
 

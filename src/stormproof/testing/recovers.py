@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from stormproof.recovery import Event, Pipeline, subscribe
-from stormproof.recovery.attempts import describe
 from stormproof.recovery.clock import current_clock
+from stormproof.recovery.retries.attempts import describe
 from stormproof.testing.fake_clock import FakeClock
 from stormproof.testing.scripted import Scripted
 

@@ -1,0 +1,1 @@
+"""Making a slow call once more beside itself."""

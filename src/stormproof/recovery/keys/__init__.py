@@ -1,0 +1,1 @@
+"""One strategy for each key."""

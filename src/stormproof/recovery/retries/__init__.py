@@ -1,0 +1,1 @@
+"""Calling again, and the record and the bounds of doing so."""

@@ -1,0 +1,154 @@
+"""A circuit that lives in a store, for all processes that share it.
+
+It moves as ``Circuit`` does; here is what one process does about it. Its own circuit stands by,
+and follows the shared one from state to state: when the store is out of reach, it takes over from
+where the shared one was last heard of.
+"""
+
+from collections.abc import Callable
+from math import inf
+from os import urandom
+from typing import Final, NamedTuple, TypeAlias
+
+from stormproof.recovery.circuits.circuit import Circuit, CircuitOptions, CircuitState, Pass
+from stormproof.recovery.clock import current_clock
+from stormproof.recovery.sharing.operations import (
+    AbandonProbe,
+    CircuitReport,
+    EnterCircuit,
+    ForceCircuit,
+    LeaveCircuit,
+)
+from stormproof.recovery.sharing.shared_admission import SharedAdmission
+from stormproof.recovery.sharing.store import Steps, Store, result_of
+
+
+class SharedPass(NamedTuple):
+    """Leave to make one call, given by the shared circuit.
+
+    Attributes:
+        generation: The period in which it was given.
+        probe: Its token, if the call is a probe; empty otherwise.
+        began: The time from which the call is timed; infinite if it is not.
+    """
+
+    generation: int
+    probe: str
+    began: float
+
+
+_Ticket: TypeAlias = Pass | SharedPass
+
+
+class SharedCircuit:
+    """What one process does about a circuit in a store; safe between threads.
+
+    Args:
+        name: The same in every process.
+        options: How it behaves.
+        store: Where it is.
+        own: The process's own circuit, for when the store is out of reach.
+        rejection: Makes the error for a call that may not be made, as for ``Circuit``.
+        on_transition: Called after each transition that this process brought about.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: CircuitOptions,
+        store: Store,
+        *,
+        own: Circuit,
+        rejection: Callable[[float, str], Exception],
+        on_transition: Callable[[CircuitState, float, str], None],
+    ) -> None:
+        self._name: Final = name
+        self._options: Final = options
+        self._store: Final = store
+        self._own: Final = own
+        self._rejection: Final = rejection
+        self._on_transition: Final = on_transition
+        self._followed: int | None = None
+
+    def admission(self, counts: Callable[[Exception], bool]) -> SharedAdmission[_Ticket]:
+        """Return the strategy that asks this circuit; ``counts`` says which errors are failures."""
+
+        def failed(given: _Ticket, error: BaseException, by: str) -> Steps[None]:
+            if isinstance(error, Exception) and counts(error):
+                return self.failed(given, by)
+            return self.abandoned(given)
+
+        return SharedAdmission(self._store, self.enter, self.succeeded, failed, self.answered)
+
+    def enter(self, by: str) -> Steps[_Ticket]:
+        """Let a call be made.
+
+        Raises:
+            Exception: It may not; the ``rejection`` that the circuit was given makes it.
+        """
+        token = urandom(8).hex()
+        report = yield from result_of(EnterCircuit(self._name, self._options, token))
+        if report is None:
+            return self._own.enter(by)
+        self._heard(report, by)
+        if report.wait:
+            raise self._rejection(report.wait, by)
+        probe = token if report.state is CircuitState.HALF_OPEN else ""
+        return SharedPass(report.generation, probe, current_clock().now())
+
+    def answered(self, given: _Ticket) -> _Ticket:
+        """Return the pass of a call that delivers something, and is timed no longer."""
+        if isinstance(given, Pass):
+            return self._own.answered(given)
+        late = current_clock().now() - given.began > self._options.slower_than
+        return given if late else given._replace(began=inf)
+
+    def succeeded(self, given: _Ticket, by: str) -> Steps[None]:
+        """Count a success."""
+        if isinstance(given, Pass):
+            self._own.succeeded(given, by)
+        else:
+            yield from self._left(given, by, failed=False)
+
+    def failed(self, given: _Ticket, by: str) -> Steps[None]:
+        """Count a failure."""
+        if isinstance(given, Pass):
+            self._own.failed(given, by)
+        else:
+            yield from self._left(given, by, failed=True)
+
+    def abandoned(self, given: _Ticket) -> Steps[None]:
+        """Take note that a call ended without saying anything about the callee."""
+        if isinstance(given, Pass):
+            self._own.abandoned(given)
+        elif given.probe:
+            yield from result_of(AbandonProbe(self._name, self._options, given.probe))
+
+    def force(self, state: CircuitState, by: str) -> None:
+        """Have the circuit closed or isolated; inside an event loop, in the background."""
+        self._store.tell(self._forced(state, by))
+
+    def _forced(self, state: CircuitState, by: str) -> Steps[None]:
+        report = yield from result_of(ForceCircuit(self._name, self._options, state))
+        if report is not None:
+            self._heard(report, by)
+        elif state is CircuitState.CLOSED:
+            self._own.close(by)
+        else:
+            self._own.isolate(by)
+
+    def _left(self, given: SharedPass, by: str, *, failed: bool) -> Steps[None]:
+        took = current_clock().now() - given.began
+        generation, probe, _ = given
+        report = yield from result_of(
+            LeaveCircuit(self._name, self._options, generation, probe, failed, took)
+        )
+        if report is not None:
+            self._heard(report, by)
+
+    def _heard(self, report: CircuitReport, by: str) -> None:
+        if report.generation != self._followed or report.state is not self._own.state:
+            self._followed = report.generation
+            self._own.follow(report.state, report.wait)
+        if report.moved:
+            self._on_transition(report.state, report.wait, by)

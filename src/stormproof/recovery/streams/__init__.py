@@ -1,0 +1,1 @@
+"""What a stream needs beyond what a call does."""

@@ -1,0 +1,1 @@
+"""Somebody else to ask when a call has failed."""
