@@ -135,4 +135,4 @@ def _placeholder(field: Field) -> Any:
         return [FieldProblem(field="messages.0.role", message="is missing", type="missing")]
     if field.annotation == Sequence[str]:
         return [f"<{field.name}>"]
-    return 1 if field.annotation is int else f"<{field.name}>"
+    return 1 if field.annotation in {int, float} else f"<{field.name}>"
