@@ -152,7 +152,7 @@ class Retry(Strategy):
 
         return guarded
 
-    def guard_coroutine(self, call: Call, site: Site) -> Call:
+    def guard_coroutine(self, call: Call, site: Site) -> Call:  # noqa: C901 - one loop
         """Guard a function that returns an awaitable."""
         from asyncio import CancelledError  # noqa: PLC0415 - heavy
 
@@ -176,7 +176,8 @@ class Retry(Strategy):
                             return result
                         run = run or _Run(self, pipeline, written)
                         wait = run.wait_after_result(result)
-                    await _pause(wait)
+                    if wait > 0:
+                        await current_clock().asleep(wait)
             except CancelledError as error:
                 run = run or _Run(self, pipeline, written)
                 run.cut_short(error)
@@ -186,7 +187,7 @@ class Retry(Strategy):
 
         return guarded
 
-    def guard_stream(self, call: Call, site: Site) -> Call:
+    def guard_stream(self, call: Call, site: Site) -> Call:  # noqa: C901 - one loop
         """Guard a function that returns an async generator."""
         from asyncio import CancelledError  # noqa: PLC0415 - heavy
 
@@ -211,7 +212,8 @@ class Retry(Strategy):
                     else:
                         _count_success(earning)
                         return
-                    await _pause(wait)
+                    if wait > 0:
+                        await current_clock().asleep(wait)
             except CancelledError as error:
                 run = run or _Run(self, pipeline, written)
                 run.cut_short(error)
@@ -239,11 +241,6 @@ class Retry(Strategy):
 def _count_success(earning: RetryBudget | None) -> None:
     if earning is not None:
         earning.deposit()
-
-
-async def _pause(seconds: float) -> None:
-    if seconds > 0:
-        await current_clock().asleep(seconds)
 
 
 class _Run:
