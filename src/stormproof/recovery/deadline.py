@@ -104,10 +104,14 @@ class Deadline(Strategy):
         """Guard a sync function."""
         if self.threads is not None:
             return self._guard_on(self.threads, call, site.pipeline)
-        begin, pipeline = self._begin, site.pipeline
+        begin, pipeline, seconds = self._begin, site.pipeline, self.seconds
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            token = begin(pipeline)
+            token: Token[float | None] | None
+            if seconds and _expiry.get() is None:  # spares the common case a call
+                token = _expiry.set(current_clock().now() + seconds)
+            else:
+                token = begin(pipeline)
             if token is None:
                 return call(*args, **kwargs)
             try:
