@@ -9,19 +9,33 @@ import time
 import traceback
 from collections.abc import Callable
 from itertools import permutations
+from typing import Any, Literal, get_args
 
 import pytest
 
 from stormproof.errors import CircuitOpen, NetworkError
 from stormproof.recovery import (
+    AdaptiveLimit,
+    Bulkhead,
     CircuitBreaker,
     CircuitState,
     ConsecutiveFailures,
     Deadline,
+    Failover,
     Fallback,
+    Hedge,
+    IdleTimeout,
+    Inject,
+    PerKey,
     Pipeline,
+    Quota,
+    RateLimit,
+    Restart,
+    Resume,
     Retry,
     Strategy,
+    Target,
+    WorkerThreads,
     attempts,
 )
 from stormproof.testing import FakeClock, Scripted, Takes
@@ -207,6 +221,55 @@ async def test_every_pair_of_strategies_composes_in_both_orders(
         else:
             assert end is CUT
             assert len(attempts(CUT)) == (2 if "retry" in {outer, inner} else len(attempts(CUT)))
+
+
+Form = Literal["call", "acall", "stream"]
+
+EVERY_STRATEGY: dict[str, Callable[[Form], Strategy]] = {
+    "adaptive limit": lambda _: AdaptiveLimit("dependency"),
+    "breaker": lambda _: CircuitBreaker("dependency"),
+    "bulkhead": lambda _: Bulkhead("dependency", limit=1),
+    "deadline": lambda _: Deadline(10),
+    "failover": lambda form: Failover(Target("first"), Target("second", _function(form, CUT))),
+    "fallback": lambda _: Fallback(value="sorry"),
+    "hedge": lambda _: Hedge(delay=1.0, threads=WorkerThreads(2)),
+    "idle timeout": lambda _: IdleTimeout(10),
+    "inject": lambda _: Inject("dependency", fault=OSError),
+    "per key": lambda _: PerKey(lambda *_: "key", CircuitBreaker),
+    "quota": lambda _: Quota("dependency", requests=9, tokens=9, estimate=lambda *_: 1),
+    "rate limit": lambda _: RateLimit("dependency", permits=9),
+    "restart": lambda _: Restart(),
+    "resume": lambda _: Resume(),
+    "retry": lambda _: Retry(attempts=2),
+}
+
+
+@pytest.mark.parametrize("form", get_args(Form))
+@pytest.mark.parametrize(("outer", "inner"), list(permutations(EVERY_STRATEGY, 2)))
+async def test_any_two_strategies_let_an_answer_through_and_a_failure_come_out(
+    clock: FakeClock, outer: str, inner: str, form: Form
+) -> None:
+    """Whatever stands around it, an answer is the answer, and an error stays what it was."""
+
+    def pipeline() -> Pipeline:
+        return Pipeline(EVERY_STRATEGY[outer](form), EVERY_STRATEGY[inner](form))
+
+    answer = _script(form, "answer")
+    assert await _end_of(pipeline(), answer, form) == "answer"
+    assert len(answer.calls) == 1
+    end = await _end_of(pipeline(), _script(form, CUT), form)
+    assert end == "sorry" if "fallback" in {outer, inner} else end is CUT
+
+
+def _script(form: Form, step: object) -> Scripted:
+    return Scripted([step] if form == "stream" else step)
+
+
+def _function(form: Form, step: object) -> Callable[..., Any]:
+    script = _script(form, step)
+    forms: dict[Form, Callable[..., Any]]
+    forms = {"call": script, "acall": script.acall, "stream": script.stream}
+    return forms[form]
 
 
 async def _end_of(pipeline: Pipeline, fetch: Scripted, form: str) -> object:
