@@ -63,6 +63,8 @@ def verdict(error: Exception) -> Verdict | None:
         return error
     if isinstance(error, ExceptionGroup):
         members = [one for one in map(verdict, error.exceptions) if one is not None]
+        if not members:
+            return None
         waits = [one.retry_after for one in members if one.retry_after is not None]
         return _Worst(all(one.retriable for one in members), max(waits, default=None))
     return _BUG if is_bug(error) else _ours(error)

@@ -442,3 +442,10 @@ def test_a_retried_call_leaves_no_garbage(clock: FakeClock) -> None:
         assert len(freed) == 2
     finally:
         gc.enable()
+
+
+def test_a_group_of_nothing_but_control_flow_is_no_failure(clock: FakeClock) -> None:
+    stop = Scripted(ExceptionGroup("unhandled errors in a TaskGroup", [StopIteration()]), "again")
+    with pytest.raises(ExceptionGroup):
+        Pipeline(Retry()).call(stop)
+    assert len(stop.calls) == 1
