@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
+from typing import Any
 
 import pytest
 
@@ -172,3 +173,46 @@ print(sorted({"asyncio", "concurrent"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_callable_object_is_what_its_class_inherits(clock: FakeClock) -> None:
+    class Model:
+        asked = 0
+
+        async def __call__(self) -> str:
+            self.asked += 1
+            if self.asked == 1:
+                raise CUT
+            return "answer"
+
+    class Fast(Model):
+        pass
+
+    assert await Pipeline(Retry())(Fast())() == "answer"
+    assert len(clock.slept) == 1
+
+
+async def test_a_coroutine_function_given_to_stream_is_refused() -> None:
+    async def answer() -> str:
+        return "answer"
+
+    with pytest.raises(TypeError, match="coroutine function"):
+        await anext(Pipeline(Retry()).stream(answer))  # type: ignore[arg-type]
+
+
+async def test_a_stream_that_is_left_closes_what_iterates_over_its_source() -> None:
+    closed: list[str] = []
+
+    class Completion:
+        async def __aiter__(self) -> AsyncGenerator[str, None]:
+            try:
+                yield "a"
+                yield "b"
+            finally:
+                closed.append("source")
+
+    source: Any = Completion
+    stream = Pipeline().stream(source)
+    assert await anext(stream) == "a"
+    await stream.aclose()
+    assert closed == ["source"]

@@ -155,7 +155,7 @@ def _guard_for(fn: Call) -> _Guard:
     import inspect  # noqa: PLC0415 - heavy, and needed by decorators alone
 
     # An object that is called like a function is what its class says.
-    for one in (fn, vars(type(fn)).get("__call__")):
+    for one in (fn, getattr(type(fn), "__call__", None)):  # noqa: B004
         if inspect.isasyncgenfunction(one):
             return _guard_stream
         if inspect.iscoroutinefunction(one):
@@ -178,7 +178,14 @@ def _invoke_coroutine(fn: Call, /, *args: Any, **kwargs: Any) -> Any:
 
 
 def _invoke_stream(fn: Call, /, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-    items: AsyncIterator[Any] = fn(*args, **kwargs)
+    result = fn(*args, **kwargs)
+    if result.__class__ is CoroutineType:
+        result.close()
+        raise TypeError(
+            "stream() was given a coroutine function; it takes those of async iterators"
+        )
+    # An iterable may make a generator to iterate over it, which is what is to be closed.
+    items: AsyncIterator[Any] = aiter(result)
     return items if hasattr(items, "aclose") else _closable(items)
 
 
