@@ -143,15 +143,19 @@ class Admission(Strategy, Generic[Ticket]):
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             ticket = enter(pipeline)
             silent = True
+            yielding = False
             try:
                 async with aclosing(call(*args, **kwargs)) as items:
                     async for item in items:
                         if silent:
                             ticket = answered(ticket)
                             silent = False
+                        yielding = True
                         yield item
+                        yielding = False
             except BaseException as error:
-                failed(ticket, error, pipeline)
+                # What closing for the consumer brings up broke no stream.
+                failed(ticket, GeneratorExit() if yielding else error, pipeline)
                 raise
             succeeded(ticket, pipeline)
 

@@ -556,3 +556,21 @@ def test_all_wrong_options_are_named_together() -> None:
         "probe_lease",
         "failures",
     ]
+
+
+async def test_what_closing_a_stream_brings_up_is_not_counted(clock: FakeClock) -> None:
+    """The consumer left it: the stream had not broken."""
+    breaker = CircuitBreaker("openai", opens_on=ConsecutiveFailures(1))
+
+    @Pipeline(breaker)
+    async def answer() -> AsyncGenerator[str, None]:
+        try:
+            yield "a"
+        finally:
+            raise CUT
+
+    stream = answer()
+    await anext(stream)
+    with pytest.raises(NetworkError):
+        await stream.aclose()
+    assert breaker.state is CircuitState.CLOSED
