@@ -216,3 +216,18 @@ async def test_a_function_that_cannot_be_told_what_was_delivered_is_refused_at_o
     with pytest.raises(TypeError, match="deaf must take what was delivered as 'delivered'"):
         Pipeline(Resume())(deaf)
     assert [item async for item in Pipeline(Resume())(hears_all)()] == [{}]
+
+
+def test_what_was_delivered_is_told_by_name() -> None:
+    async def by_position(delivered: tuple[str, ...] = (), /) -> AsyncGenerator[str, None]:
+        yield from_start(delivered)
+
+    async def collected(*delivered: str) -> AsyncGenerator[str, None]:
+        yield from_start(delivered)
+
+    def from_start(delivered: tuple[str, ...]) -> str:
+        return str(len(delivered))
+
+    for fn in (by_position, collected):
+        with pytest.raises(TypeError, match="must take what was delivered as 'delivered'"):
+            Pipeline(Resume())(fn)

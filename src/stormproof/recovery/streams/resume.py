@@ -116,11 +116,14 @@ class Resume(Strategy):
         """Raise now, and not at the first break, where it would hide what broke the stream."""
         if fn is None:
             return
-        from inspect import signature  # noqa: PLC0415 - heavy
+        from inspect import Parameter, signature  # noqa: PLC0415 - heavy
 
-        parameters = signature(fn).parameters
-        takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-        if self.parameter not in parameters and not takes_any:
+        by_name = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+        if not any(
+            one.kind is Parameter.VAR_KEYWORD
+            or (one.name == self.parameter and one.kind in by_name)
+            for one in signature(fn).parameters.values()
+        ):
             name = getattr(fn, "__name__", "the function")
             raise TypeError(f"{name} must take what was delivered as {self.parameter!r}")
 
