@@ -189,3 +189,12 @@ def test_closed_metrics_hear_nothing_and_can_still_be_read() -> None:
     text = generate_latest(registry).decode()
     assert '"heard"' in text
     assert '"unheard"' not in text
+
+
+def test_series_that_are_refused_leave_no_listener_behind() -> None:
+    registry = CollectorRegistry(auto_describe=True)
+    with closing(Metrics(registry)):
+        listeners = bus.listeners
+        with pytest.raises(ValueError, match="Duplicated"):
+            Metrics(registry)
+        assert bus.listeners == listeners

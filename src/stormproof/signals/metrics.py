@@ -88,6 +88,7 @@ class Metrics(Collector):
 
     Raises:
         CapacityExceeded: The bus has as many listeners as it takes.
+        ValueError: The registry has these series already.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -100,7 +101,11 @@ class Metrics(Collector):
         self._limits: Final = Levels()
         self._pinned: Final = Levels()
         self._unsubscribe: Final = subscribe(self._hear)
-        registry.register(self)
+        try:
+            registry.register(self)
+        except BaseException:
+            self._unsubscribe()
+            raise
 
     def failed(self, code: str, component: str) -> None:
         """Count an error that reached somebody outside.
