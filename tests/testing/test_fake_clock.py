@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import sys
 import threading
 import time
 
@@ -123,3 +124,28 @@ def test_it_outlives_a_loop() -> None:
 
         asyncio.run(leave_a_timer())
         clock.advance(2)
+
+
+async def test_two_clocks_on_one_loop_do_not_wait_for_each_other() -> None:
+    with FakeClock() as first, FakeClock() as second:
+        await asyncio.gather(first.asleep(5), second.asleep(3), first.asleep(1))
+        assert sorted(first.slept) == [1, 5]
+        assert second.slept == [3]
+
+
+def test_a_loop_that_cannot_be_watched_is_refused_at_once() -> None:
+    """And not in a callback of the loop, which would log it and wait for ever."""
+
+    class Opaque(asyncio.SelectorEventLoop):
+        def __getattribute__(self, name: str) -> object:
+            caller = sys._getframe(1).f_globals["__name__"]
+            if name == "_ready" and not caller.startswith("asyncio"):
+                raise AttributeError(name)
+            return super().__getattribute__(name)
+
+    with (
+        FakeClock() as clock,
+        asyncio.Runner(loop_factory=Opaque) as runner,
+        pytest.raises(RuntimeError, match="jumps=False"),
+    ):
+        runner.run(clock.asleep(1))

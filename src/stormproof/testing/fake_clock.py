@@ -131,6 +131,8 @@ class FakeClock:
         self, loop: AbstractEventLoop, seconds: float, callback: Callable[[], object], /
     ) -> "_FakeTimer":
         """Have ``loop`` call ``callback`` when the clock has moved on by so many seconds."""
+        if self._jumps:
+            _ready(loop)  # where it cannot be asked, say so here: in a callback nobody would hear
         timer = _FakeTimer(loop, callback)
         with self._lock:
             heapq.heappush(self._timers, (self._now + seconds, next(self._serial), timer))
@@ -156,10 +158,11 @@ class FakeClock:
             return timer
 
     def _jump_when_idle(self, loop: AbstractEventLoop) -> None:
-        waits = [due for due, _, timer in self._timers if timer.waits_in(loop)]
-        if not waits:
-            self._watched.discard(loop)
-            return
+        with self._lock:
+            waits = [due for due, _, timer in self._timers if timer.waits_in(loop)]
+            if not waits:
+                self._watched.discard(loop)
+                return
         if not _ready(loop):
             self.advance(min(waits) - self._now)
         loop.call_soon(self._jump_when_idle, loop)
@@ -196,9 +199,10 @@ def _finish(waiting: "Future[None]") -> None:
 
 
 def _ready(loop: AbstractEventLoop) -> bool:
-    """Whether ``loop`` has something to run before it would have to wait."""
+    """Whether ``loop`` has something to run before it would have to wait, but for other clocks."""
     # No public way to ask; the attribute has been there as long as asyncio.
     queue: Any = getattr(loop, "_ready", None)
     if queue is None:
         raise RuntimeError("the clock cannot see when this event loop is idle: use jumps=False")
-    return bool(queue)
+    watch = FakeClock._jump_when_idle
+    return any(getattr(one._callback, "__func__", None) is not watch for one in tuple(queue))
