@@ -1,5 +1,7 @@
 """Places under random histories, next to a model that is too plain to be wrong."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from stormproof.recovery.limits.places import Places
 from stormproof.recovery.limits.priority import Priority
 from stormproof.recovery.limits.turns import Turn, TurnState
 from stormproof.testing import FakeClock
+from support.reentrancy import Scenario, at_every_point
 
 
 class Caller(Turn):
@@ -134,3 +137,37 @@ class PlacesMachine(RuleBasedStateMachine):
 
 PlacesMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestPlaces = PlacesMachine.TestCase
+
+
+@pytest.mark.parametrize(
+    ("outer", "limit"),
+    [
+        (lambda places, _turns: places.leave(), 2),
+        (lambda places, _turns: places.resize(3), 3),
+        (lambda places, _turns: places.join(Caller(Priority.NORMAL)), 2),
+        (lambda places, turns: places.withdraw(turns[0]), 2),
+    ],
+    ids=["one leaves", "there is one more", "one joins", "one withdraws"],
+)
+def test_a_place_that_a_finalizer_gives_back_is_taken_once(
+    outer: Callable[[Places, list[Turn]], object], limit: int
+) -> None:
+    """The garbage collector closes a coroutine that has a place, in the middle of anything."""
+
+    def prepare() -> Scenario:
+        places = Places(2, 10)
+        places.enter()
+        places.enter()
+        turns: list[Turn] = [Caller(Priority.NORMAL) for _ in range(4)]
+        for turn in turns:
+            places.join(turn)
+        return Scenario(lambda: outer(places, turns), places.leave, lambda: _check(places, limit))
+
+    at_every_point(prepare)
+
+
+def _check(places: Places, limit: int) -> None:
+    assert places.taken == places.limit == limit
+    while places.waiting:
+        places.leave()
+        assert places.taken == limit

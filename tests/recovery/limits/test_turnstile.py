@@ -1,5 +1,6 @@
 """A line in front of buckets: next to a model, and at its edges."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from stormproof.recovery.limits.bucket import JointBuckets, TokenBucket
 from stormproof.recovery.limits.turnstile import Place, Turnstile
 from stormproof.testing import FakeClock
+from support.reentrancy import Scenario, at_every_point
 
 FOREVER = 1e9
 COSTS = st.sampled_from([0.0, 0.25, 1.0, 2.0, 4.0])
@@ -269,3 +271,35 @@ def test_a_first_one_that_is_held_up_holds_nobody_up(
     clock.advance(2)
     assert not second.look(0)
     assert first.place.admitted
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        lambda _turnstile, waiters: waiters[0].look(0),
+        lambda _turnstile, waiters: waiters[1].look(0),
+        lambda turnstile, _waiters: turnstile.join(Place(1, FOREVER)),
+        lambda turnstile, _waiters: turnstile.enter(1),
+        lambda turnstile, _waiters: turnstile.charge(0),
+    ],
+    ids=["the first looks", "the second looks", "one joins", "one enters", "one is charged"],
+)
+def test_what_a_finalizer_gives_back_goes_to_one_whenever_it_comes(
+    clock: FakeClock, outer: Callable[[Turnstile, list[Waiter]], object]
+) -> None:
+    """The garbage collector closes a coroutine that was let in, in the middle of anything."""
+
+    def prepare() -> Scenario:
+        turnstile = Turnstile(TokenBucket(1, 1.0, 1))
+        lost = joined(turnstile, 1)
+        waiters = [joined(turnstile, 1) for _ in range(3)]
+
+        def check() -> None:
+            assert [waiter.place.admitted for waiter in waiters] == [True, False, False]
+            assert turnstile.foresee(0) == pytest.approx(turnstile.waiting)
+
+        return Scenario(
+            lambda: outer(turnstile, waiters), lambda: turnstile.leave(lost.place), check
+        )
+
+    at_every_point(prepare)

@@ -95,9 +95,10 @@ class Places:
             return took / self._admitted * self.waiting
 
     def _admit(self) -> None:
-        while self.taken < self.limit and (first := self._pop_first()):
-            self.taken += 1
-            if first.end(TurnState.ADMITTED):
+        while self.waiting and self.taken < self.limit:
+            self.taken += 1  # before the turn is looked for: see the lock
+            first = self._pop_first()
+            if first and first.end(TurnState.ADMITTED):
                 self._admitted += 1
             else:
                 self.taken -= 1

@@ -66,6 +66,7 @@ class Turnstile:
         self._line: OrderedDict[Place, None] = OrderedDict()
         self._line_cost = 0.0
         self._timekeeper: Place | None = None
+        self._serving = self._asked = False
 
     @property
     def waiting(self) -> int:
@@ -155,7 +156,9 @@ class Turnstile:
         return place.until - now if now < place.until else float("inf")
 
     def _first(self) -> Place | None:
-        return next(iter(self._line), None)
+        for place in self._line:  # and not by next(iter()), between which it could be changed
+            return place
+        return None
 
     def _reconsider(self, now: float) -> None:
         """Look again whom to let in, and have the first reckon its time anew."""
@@ -164,6 +167,19 @@ class Turnstile:
             self._serve(now)
 
     def _serve(self, now: float) -> None:
+        """Let in who can be; asked for again meanwhile, by a place given back, do so afterwards."""
+        self._asked = True
+        if self._serving:
+            return
+        self._serving = True
+        try:
+            while self._asked:
+                self._asked = False
+                self._let_in(now)
+        finally:
+            self._serving = False
+
+    def _let_in(self, now: float) -> None:
         """Let in who can be, and wake the one that is first then."""
         while (first := self._first()) is not None:
             if not self._take(first.cost, now):
