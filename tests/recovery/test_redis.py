@@ -14,6 +14,7 @@ from redis import Redis
 
 from stormproof.errors import (
     CircuitOpen,
+    InvalidRequest,
     NetworkError,
     PartialOutput,
     RateLimitExceeded,
@@ -303,6 +304,49 @@ async def test_a_call_cancelled_on_its_way_in_leaves_no_probe_behind(
         await told(timed)
         succeed(shared)
     await timed.aclose()
+
+
+class TestCloseToTheDeadline:
+    """A slot that a probe does not give back keeps the circuit from recovering for its lease."""
+
+    def test_a_probe_that_ends_is_counted(self, timed: TimedStore, clock: FakeClock) -> None:
+        shared = breaker(timed)
+        for late in (lambda: clock.advance(9), lambda: clock.advance(20)):
+            fail(shared)
+            clock.advance(60)
+            Pipeline(Deadline(10), shared).call(late)
+            assert shared.state is CircuitState.CLOSED
+
+    def test_an_error_that_does_not_count_gives_the_slot_back(
+        self, timed: TimedStore, clock: FakeClock
+    ) -> None:
+        shared = breaker(timed)
+
+        def late() -> None:
+            clock.advance(9)
+            raise InvalidRequest(reason="unfit")
+
+        fail(shared)
+        clock.advance(60)
+        with pytest.raises(InvalidRequest):
+            Pipeline(Deadline(10), shared).call(late)
+        succeed(shared)
+
+    async def test_a_coroutine_does_not_wait_for_the_count(self, timed: TimedStore) -> None:
+        shared = breaker(timed)
+
+        async def late() -> str:
+            clock.advance(9)
+            return "answer"
+
+        with FakeClock(jumps=False) as clock:
+            timed.clock = clock
+            fail(shared)
+            clock.advance(60)
+            assert await Pipeline(Deadline(10), shared).acall(late) == "answer"
+            await told(timed)
+        assert shared.state is CircuitState.CLOSED
+        await timed.aclose()
 
 
 async def told(store: RedisStore) -> None:

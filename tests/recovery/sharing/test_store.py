@@ -209,6 +209,12 @@ async def test_what_nobody_waits_for_is_told_although_the_deadline_is_over(shelf
     assert shelf.asked == [7]
 
 
+def test_a_thread_tells_it_too_however_little_time_is_left(shelf: Shelf) -> None:
+    """What a call took must be given back, whatever the time."""
+    Pipeline(Deadline(0.1)).call(lambda: shelf.tell(put(7)))
+    assert shelf.asked == [7]
+
+
 def test_without_an_event_loop_it_is_told_at_once(shelf: Shelf) -> None:
     shelf.tell(put(7))
     assert shelf.asked == [7]

@@ -45,7 +45,7 @@ class SharedAdmission(Strategy, Generic[Ticket]):
             except BaseException as error:
                 await self._failed(ticket, error, pipeline)
                 raise
-            await arun(store, self.succeeded(ticket, pipeline))
+            await store.asettle(self.succeeded(ticket, pipeline))
             return result
 
         return guarded
@@ -67,14 +67,14 @@ class SharedAdmission(Strategy, Generic[Ticket]):
             except BaseException as error:
                 await self._failed(ticket, error, pipeline)
                 raise
-            await arun(store, self.succeeded(ticket, pipeline))
+            await store.asettle(self.succeeded(ticket, pipeline))
 
         return guarded
 
     async def _failed(self, ticket: Ticket, error: BaseException, pipeline: str) -> None:
         steps = self.failed(ticket, error, pipeline)
         if isinstance(error, Exception):
-            await arun(self.store, steps)
+            await self.store.asettle(steps)
         else:
             self.store.tell(steps)
 
@@ -93,9 +93,9 @@ class _Blocking(Admission[Ticket]):
             return run(shared.store, shared.enter(by))
 
         def succeeded(ticket: Ticket, by: str) -> None:
-            run(shared.store, shared.succeeded(ticket, by))
+            shared.store.settle(shared.succeeded(ticket, by))
 
         def failed(ticket: Ticket, error: BaseException, by: str) -> None:
-            run(shared.store, shared.failed(ticket, error, by))
+            shared.store.settle(shared.failed(ticket, error, by))
 
         return Gate(enter, succeeded, failed)

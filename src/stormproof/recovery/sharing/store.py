@@ -44,7 +44,7 @@ class Store(ABC):
     Args:
         name: What events call it.
         timeout: Seconds that ``execute`` takes at most, 0 to a day. A call with less than that
-            left before its deadline does not ask the store.
+            left before its deadline does not ask the store; how it ended, the store still hears.
         retry_after: Seconds for which the store is left alone once it could not be reached.
     """
 
@@ -131,13 +131,30 @@ class Store(ABC):
             await self._attempt(undo, Leave.GO)
 
     def tell(self, steps: Steps[Any]) -> None:
-        """Take ``steps`` whose end nobody waits for: in an event loop, in the background."""
-        if not in_event_loop():
-            run(self, steps)
-            return
+        """Take ``steps`` whose end nobody waits for: in an event loop, in the background.
+
+        The deadline in force does not hold for them: they say what has happened already.
+        """
         context = copy_context()
         context.run(lift_deadline)
-        context.run(self._spawn, arun(self, steps))
+        if in_event_loop():
+            context.run(self._spawn, arun(self, steps))
+        else:
+            context.run(run, self, steps)
+
+    def settle(self, steps: Steps[None]) -> None:
+        """Take ``steps`` that say how a call ended."""
+        if self._hurried():
+            self.tell(steps)
+        else:
+            run(self, steps)
+
+    async def asettle(self, steps: Steps[None]) -> None:
+        """Take ``steps`` that say how a call ended; too near its deadline, in the background."""
+        if self._hurried():
+            self.tell(steps)
+        else:
+            await arun(self, steps)
 
     def _spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         from asyncio import get_running_loop  # noqa: PLC0415 - heavy
@@ -147,11 +164,12 @@ class Store(ABC):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _leave(self) -> Leave:
+    def _hurried(self) -> bool:
         left = remaining()
-        if left is not None and left < self._timeout:
-            return Leave.STAY
-        return self._outage.leave()
+        return left is not None and left < self._timeout
+
+    def _leave(self) -> Leave:
+        return Leave.STAY if self._hurried() else self._outage.leave()
 
     def _lose(self, error: Exception) -> None:
         if self._outage.begin() and bus.listeners:
