@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -202,6 +203,39 @@ async def test_tasks_inherit_the_deadline(clock: FakeClock) -> None:
         return await asyncio.create_task(child())
 
     assert await Pipeline(Deadline(5)).acall(parent) == pytest.approx(5)
+
+
+async def test_a_task_that_outlives_a_lesser_deadline_is_cut_by_its_own(clock: FakeClock) -> None:
+    """The deadline in force cuts the task that began it, and no task that inherits it."""
+    fetch = Pipeline(Deadline(60), name="ask")(Scripted(Takes(3600)).acall)
+
+    async def begin() -> "asyncio.Task[Any]":
+        return asyncio.create_task(fetch())
+
+    begun = clock.now()
+    task = await Pipeline(Deadline(1)).acall(begin)
+    with pytest.raises(DeadlineExceeded) as raised:
+        await task
+    assert clock.now() - begun == pytest.approx(1)
+    assert raised.value.timeout is None
+
+
+@pytest.mark.parametrize("form", ["coroutine", "stream"])
+def test_a_sync_deadline_cuts_the_guarded_coroutines_inside(clock: FakeClock, form: str) -> None:
+    """That of a sync function sets no timer: who has a greater one inside sets it."""
+    inner = Pipeline(Deadline(60), Deadline(90))
+    source = Scripted(Takes(3600)) if form == "coroutine" else Scripted([Takes(3600)])
+
+    async def ask() -> object:
+        if form == "coroutine":
+            return await inner.acall(source.acall)
+        return [item async for item in inner.stream(source.stream)]
+
+    begun = clock.now()
+    with pytest.raises(DeadlineExceeded) as raised:
+        Pipeline(Deadline(1)).call(lambda: asyncio.run(ask()))
+    assert clock.now() - begun == pytest.approx(1)
+    assert raised.value.timeout is None
 
 
 async def test_a_stream_is_cut_while_its_source_is_silent(clock: FakeClock) -> None:

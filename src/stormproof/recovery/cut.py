@@ -30,6 +30,10 @@ class Cut:
         self._task = task
         self._requests = task.cancelling() if task else 0
 
+    def same_task(self, other: "Cut | None") -> bool:
+        """Whether ``other`` aims at the task that this one aims at."""
+        return other is not None and other._task is self._task
+
     def __call__(self) -> None:
         """Ask the task to end."""
         self.fired = True

@@ -4,9 +4,10 @@ The deadline in force is a context variable: waits, attempts and nested deadline
 none can outlast it. Between processes it travels as the milliseconds that are left, since the
 clocks of two machines do not agree (as gRPC does, "gRPC over HTTP2", grpc-timeout).
 
-A coroutine is cut when the time is over, by one timer. A sync function cannot be cut: it can ask
-``remaining()``, no attempt or wait begins that could not end in time, and a result that arrives
-late is still a result. Only where it runs on a thread of its own can its caller leave it behind.
+A coroutine is cut when the time is over, by one timer for each task. A sync function cannot be
+cut: it can ask ``remaining()``, no attempt or wait begins that could not end in time, and a result
+that arrives late is still a result. Only where it runs on a thread of its own can its caller leave
+it behind.
 """
 
 from collections.abc import AsyncGenerator
@@ -15,7 +16,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, TypeAlias
 
 from stormproof.errors import DeadlineExceeded, Problems
 from stormproof.recovery.clock import current_clock
@@ -28,21 +29,27 @@ from stormproof.recovery.threads import WorkerThreads
 
 _MOST_DIGITS: Final = 12
 
-_expiry: Final[ContextVar[float | None]] = ContextVar("stormproof.deadline", default=None)
+# When it is over, and what then cuts the task that brought it in force.
+_Limit: TypeAlias = tuple[float, Cut | None]
 
-expiry: Final = _expiry.get
-"""Return when the deadline in force is over, on the clock in force; None without one."""
+_in_force: Final[ContextVar[_Limit | None]] = ContextVar("stormproof.deadline", default=None)
+
+
+def expiry() -> float | None:
+    """Return when the deadline in force is over, on the clock in force; None without one."""
+    limit = _in_force.get()
+    return None if limit is None else limit[0]
 
 
 def remaining() -> float | None:
     """Return the seconds left before the deadline in force, 0 once it is over, None without one."""
-    expiry = _expiry.get()
-    return None if expiry is None else max(expiry - current_clock().now(), 0.0)
+    limit = _in_force.get()
+    return None if limit is None else max(limit[0] - current_clock().now(), 0.0)
 
 
 def lift_deadline() -> None:
     """Have no deadline in force from here on in this context: that of work in the background."""
-    _expiry.set(None)
+    _in_force.set(None)
 
 
 @dataclass(frozen=True)
@@ -107,9 +114,9 @@ class Deadline(Strategy):
         begin, pipeline, seconds = self._begin, site.pipeline, self.seconds
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            token: Token[float | None] | None
-            if seconds and _expiry.get() is None:  # spares the common case a call
-                token = _expiry.set(current_clock().now() + seconds)
+            token: Token[_Limit | None] | None
+            if seconds and _in_force.get() is None:  # spares the common case a call
+                token = _in_force.set((current_clock().now() + seconds, None))
             else:
                 token = begin(pipeline)
             if token is None:
@@ -117,7 +124,7 @@ class Deadline(Strategy):
             try:
                 return call(*args, **kwargs)
             finally:
-                _expiry.reset(token)
+                _in_force.reset(token)
 
         return guarded
 
@@ -136,7 +143,7 @@ class Deadline(Strategy):
                 raise self._exceeded(pipeline, None if token is None else self.seconds)
             finally:
                 if token is not None:
-                    _expiry.reset(token)
+                    _in_force.reset(token)
 
         return guarded
 
@@ -148,25 +155,29 @@ class Deadline(Strategy):
         pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
-            token = begin(pipeline)
-            if token is None:
-                return await call(*args, **kwargs)
             cut = Cut(current_task())
-            timer = current_clock().call_later(get_running_loop(), seconds, cut)
+            timeout: float | None = seconds
+            token = begin(pipeline, cut)
+            if token is None:
+                token, timeout = _adopt(cut), None
+                if token is None:
+                    return await call(*args, **kwargs)
+            allowed = seconds if timeout is not None else remaining() or 0.0
+            timer = current_clock().call_later(get_running_loop(), allowed, cut)
             try:
                 return await call(*args, **kwargs)
             except CancelledError as error:
                 if cut.withdraw():
-                    raise hand_on(error, exceeded(pipeline, seconds)) from error
+                    raise hand_on(error, exceeded(pipeline, timeout)) from error
                 raise
             finally:
                 timer.cancel()
                 cut.withdraw()
-                _expiry.reset(token)
+                _in_force.reset(token)
 
         return guarded
 
-    def guard_stream(self, call: Call, site: Site) -> Call:
+    def guard_stream(self, call: Call, site: Site) -> Call:  # noqa: C901 - one loop
         """Guard a function that returns an async generator, from its first item to its end."""
         from asyncio import CancelledError, current_task, get_running_loop  # noqa: PLC0415 - heavy
 
@@ -174,24 +185,29 @@ class Deadline(Strategy):
         pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-            token = begin(pipeline)
+            loop = get_running_loop()  # asked for once: it costs as much as an item
+            cut = Cut(current_task(loop))
+            timeout: float | None = seconds
+            token = begin(pipeline, cut)
             if token is None:
-                async with aclosing(call(*args, **kwargs)) as items:
-                    async for item in items:
-                        yield item
-                return
-            expiry = _expiry.get()
+                token, timeout = _adopt(cut), None
+                if token is None:
+                    async with aclosing(call(*args, **kwargs)) as items:
+                        async for item in items:
+                            yield item
+                    return
+            allowed = seconds if timeout is not None else remaining() or 0.0
+            limit = _in_force.get()
             # The body of a generator runs in its consumer's context: between two items the
             # deadline must not be in force there.
-            _expiry.reset(token)
+            _in_force.reset(token)
+            cut.watch(None)
             async with aclosing(call(*args, **kwargs)) as items:
-                loop = get_running_loop()  # asked for once: it costs as much as an item
-                cut = Cut(None)
-                timer = current_clock().call_later(loop, seconds, cut)
+                timer = current_clock().call_later(loop, allowed, cut)
                 advance = aiter(items).__anext__
                 try:
                     while not cut.fired:
-                        token = _expiry.set(expiry)
+                        token = _in_force.set(limit)
                         cut.watch(current_task(loop))
                         try:
                             item = await advance()
@@ -199,32 +215,43 @@ class Deadline(Strategy):
                             return
                         except CancelledError as error:
                             if cut.withdraw():
-                                raise hand_on(error, exceeded(pipeline, seconds)) from error
+                                raise hand_on(error, exceeded(pipeline, timeout)) from error
                             raise
                         finally:
                             cut.withdraw()
-                            _expiry.reset(token)
+                            _in_force.reset(token)
                         yield item
-                    raise exceeded(pipeline, seconds)
+                    raise exceeded(pipeline, timeout)
                 finally:
                     timer.cancel()
 
         return guarded
 
-    def _begin(self, pipeline: str) -> Token[float | None] | None:
+    def _begin(self, pipeline: str, cut: Cut | None = None) -> Token[_Limit | None] | None:
         """Put the deadline in force, or return None where an outer one ends no later."""
         now = current_clock().now()
         expiry = now + self.seconds
-        outer = _expiry.get()
-        if outer is not None and outer <= expiry:
-            if outer <= now:
+        outer = _in_force.get()
+        if outer is not None and outer[0] <= expiry:
+            if outer[0] <= now:
                 raise self._exceeded(pipeline, None)
             return None
         if expiry <= now:
             raise self._exceeded(pipeline, self.seconds)
-        return _expiry.set(expiry)
+        return _in_force.set((expiry, cut))
 
     def _exceeded(self, pipeline: str, timeout: float | None) -> DeadlineExceeded:
         if bus.listeners:
             bus.publish(DeadlinePassed(pipeline=pipeline, strategy=self.name, timeout=timeout))
         return DeadlineExceeded(operation=pipeline, timeout=timeout)
+
+
+def _adopt(cut: Cut) -> Token[_Limit | None] | None:
+    """Have ``cut`` keep the deadline in force, or return None where that cuts this task itself.
+
+    It does not where it is that of a sync function, or of the task that began this one.
+    """
+    limit = _in_force.get()
+    if limit is None or cut.same_task(limit[1]):
+        return None
+    return _in_force.set((limit[0], cut))
