@@ -57,3 +57,25 @@ def test_of_those_not_used_again_the_oldest_goes() -> None:
     for key in (1, 2, 3, 1, 4):
         table.entry(key)
     assert set(table.values()) == {1, 3, 4}
+
+
+def test_a_key_in_use_is_there_at_every_moment() -> None:
+    """It is looked up without a lock, so also while the hand comes by."""
+    lookups: list[int] = []
+
+    class Key(int):
+        def __hash__(self) -> int:
+            while lookups:
+                table.entry(Key(lookups.pop()))
+            return int(self)
+
+        __eq__ = int.__eq__
+
+    made = Made()
+    table = KeyTable(made, 2)
+    for key in (1, 1, 2):
+        table.entry(Key(key))
+    lookups.append(1)
+    table.entry(3)
+    assert not lookups
+    assert made.keys == [1, 2, 3]

@@ -1,5 +1,6 @@
 """What servers say about their limits, in every spelling."""
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -102,6 +103,20 @@ def test_a_point_in_time_is_compared_with_the_date_of_the_response(
         "anthropic-ratelimit-requests-reset": "2026-01-01T00:00:20Z",
     }
     assert read_limits(headers).pause == pytest.approx(20)
+
+
+def test_a_date_of_no_known_zone_is_utc_wherever_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = {
+        "date": "Thu, 01 Jan 2026 00:00:00 -0000",
+        "ratelimit-remaining": "0",
+        "ratelimit-reset": f"{NOW + 5:.0f}",
+    }
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        said = read_limits(headers)
+    time.tzset()
+    assert said.pause == 5
 
 
 @pytest.mark.parametrize("date", [None, "yesterday", "Thu, 01 Jan 99999 00:00:00 GMT", ""])

@@ -81,7 +81,10 @@ class KeyTable(Generic[K, V]):
 
     def _advance(self) -> None:
         """Move the hand on by one entry, and take that out if it is out of use."""
-        key, entry = self._entries.popitem(last=False)
-        if entry.used:
-            entry.used = False
-            self._entries[key] = entry
+        for key, entry in self._entries.items():
+            if entry.used:
+                entry.used = False
+                self._entries.move_to_end(key)  # at no time gone: it is looked up without a lock
+            else:
+                self._entries.pop(key, None)
+            return

@@ -13,6 +13,7 @@ its part of that. The others count in windows, which give nothing before their r
 import re
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from typing import Final, NamedTuple
 
 from stormproof.errors.retry_after import LONGEST_WAIT
@@ -115,6 +116,8 @@ def _sent_at(headers: Mapping[str, str]) -> float:
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 10 ms that few programs need
 
     try:
-        return parsedate_to_datetime(headers["date"]).timestamp()
+        date = parsedate_to_datetime(headers["date"])
+        zoned = date if date.tzinfo else date.replace(tzinfo=UTC)  # "-0000" is UTC, zone unknown
+        return zoned.timestamp()
     except (KeyError, ValueError, OverflowError, IndexError):
         return time.time()
