@@ -434,6 +434,7 @@ def test_it_prints_in_one_line() -> None:
         {"name": "api", "permits": 1.5},
         {"name": "api", "permits": 1, "period": 0},
         {"name": "api", "permits": 1, "period": float("nan")},
+        {"name": "api", "permits": 1, "period": 10**400},
         {"name": "api", "permits": 1, "burst": 0},
         {"name": "api", "permits": 1, "max_wait": -1},
         {"name": "api", "permits": 1, "cost": 5},
