@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from signal import SIGCONT, SIGKILL, SIGSTOP
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -95,6 +97,16 @@ def mortal(redis: RedisServer) -> Iterator[RedisServer]:
     server.start()
     yield server
     server.close()
+
+
+@contextmanager
+def out_of_reach(store: RedisStore) -> Iterator[None]:
+    def gone(operation: object) -> None:
+        raise ConnectionError("gone")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "execute", gone)
+        yield
 
 
 def breaker(store: RedisStore, **options: object) -> CircuitBreaker:
@@ -210,6 +222,39 @@ class TestCircuit:
         assert rejected(theirs).retry_after is None
         theirs.close()
         succeed(ours)
+
+    def test_an_isolation_while_the_store_is_gone_holds_when_it_is_back(
+        self, timed: TimedStore, clock: FakeClock, heard: list[Event]
+    ) -> None:
+        shared = breaker(timed)
+        with out_of_reach(timed):
+            shared.isolate()
+            assert rejected(shared).retry_after is None
+        clock.advance(1)
+        for each in (shared, breaker(timed)):
+            assert rejected(each).retry_after is None
+        assert sum(isinstance(event, CircuitOpened) for event in heard) == 1
+
+    def test_so_does_its_end(self, timed: TimedStore, clock: FakeClock) -> None:
+        shared = breaker(timed)
+        shared.isolate()
+        with out_of_reach(timed):
+            shared.close()
+            fail(shared)  # its own circuit counts: it opens
+            rejected(shared)
+        clock.advance(1)
+        for each in (shared, breaker(timed)):
+            succeed(each)
+
+    def test_what_is_done_later_replaces_what_the_store_has_not_heard(
+        self, timed: TimedStore, clock: FakeClock
+    ) -> None:
+        shared = breaker(timed)
+        with out_of_reach(timed):
+            shared.isolate()
+        clock.advance(1)
+        shared.close()
+        succeed(shared)
 
     def test_who_brings_a_transition_about_publishes_it(
         self, timed: TimedStore, clock: FakeClock, heard: list[Event]
@@ -568,14 +613,26 @@ class TestKeys:
             assert len(keys) == 3
             assert all(0 < client.ttl(key) <= 30 * 86400 for key in keys)
 
-    @pytest.mark.parametrize("name", ["a:b {c} \n\0 é", "x" * 100_000])
+    @pytest.mark.parametrize("rule", [ConsecutiveFailures(2), FailureRate(window=LastCalls(20))])
+    def test_calls_are_counted_however_long_ago_within_reason(
+        self, store: RedisStore, redis: RedisServer, prefix: str, rule: object
+    ) -> None:
+        """Else what is called every five minutes could fail forever."""
+        succeed(breaker(store, opens_on=rule, open_for=1, probe_lease=1))
+        with redis.client() as client:
+            (key,) = client.scan_iter(f"{prefix}:*")
+            assert client.ttl(key) > 3600
+
+    @pytest.mark.parametrize("name", ["a:b {c} \n\0 é", "x" * 100_000, "\ud800"], ids=ascii)
     def test_a_name_is_no_more_than_a_name(
         self, store: RedisStore, redis: RedisServer, prefix: str, name: str
     ) -> None:
         fail(CircuitBreaker(name, opens_on=ConsecutiveFailures(1), store=store))
         succeed(CircuitBreaker(name + "y", store=store))
         with redis.client() as client:
-            for key in client.scan_iter(f"{prefix}:*"):
+            keys = list(client.scan_iter(f"{prefix}:*"))
+            assert len(keys) == 2
+            for key in keys:
                 assert len(key) < 400
                 assert key.isascii()
                 assert key.isprintable()
@@ -595,10 +652,39 @@ def test_the_password_is_nowhere(heard: list[Event], clock: FakeClock) -> None:
     assert "hunter2" not in seen
 
 
-@pytest.mark.parametrize("url", ["", "localhost:6379", "http://localhost", None])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "localhost:6379", "http://localhost", None),
+        *("redis://:hunter2/5@localhost:6379", "redis://localhost?hunter2=5&socket_timeout=x"),
+    ],
+)
 def test_what_is_not_the_url_of_a_server_is_refused(url: str) -> None:
-    with pytest.raises(ValidationErrors, match="url"):
+    """A password that was not quoted is a port to a parser, which says so aloud."""
+    with pytest.raises(ValidationErrors, match="url") as raised:
         RedisStore(url)
+    assert "hunter2" not in f"{raised.value}{raised.value.__context__}"
+
+
+def test_event_loops_that_come_and_go_at_once_do_not_meet(
+    store: RedisStore, heard: list[Event]
+) -> None:
+    """While one looks for those that have ended, others begin and are cleared away."""
+    connections: dict[Any, Any] = vars(store)["_connections"]
+
+    class Ended:
+        def is_closed(self) -> bool:
+            del connections[self]
+            connections[Begun()] = None
+            return True
+
+    class Begun:
+        def is_closed(self) -> bool:
+            return False
+
+    connections[Ended()] = connections[Ended()] = None
+    asyncio.run(Pipeline(breaker(store)).acall(Scripted("answer").acall))
+    assert heard == []
 
 
 def test_every_event_loop_has_connections_of_its_own_and_leaves_none(store: RedisStore) -> None:
@@ -616,6 +702,20 @@ def test_every_event_loop_has_connections_of_its_own_and_leaves_none(store: Redi
     asyncio.run(calls())
     assert not store._connections
     gc.collect()  # an unclosed connection would say so, and a warning is an error
+
+
+async def test_a_store_is_closed_when_it_has_been_told_everything(
+    timed: TimedStore, clock: FakeClock, heard: list[Event]
+) -> None:
+    shared = breaker(timed)
+    fail(shared)
+    clock.advance(60)
+    items = Pipeline(shared).stream(Scripted(["a", "b"]).stream)
+    assert await anext(items) == "a"
+    await items.aclose()  # a probe that says nothing
+    await timed.aclose()
+    succeed(shared)
+    assert not any(isinstance(event, StoreLost) for event in heard)
 
 
 async def test_a_closed_store_opens_again(store: RedisStore) -> None:

@@ -4,7 +4,7 @@ Each operation is one script, which Redis executes as a whole, by its own clock.
 beside this file, in ``redis_scripts``.
 """
 
-from asyncio import AbstractEventLoop, Semaphore, get_running_loop
+from asyncio import AbstractEventLoop, Semaphore, get_running_loop, wait
 from collections.abc import AsyncGenerator, Callable
 from functools import cache, singledispatch
 from hashlib import sha1, sha256
@@ -58,6 +58,9 @@ _CONNECTIONS: Final = 32
 
 _FADED: Final = 20
 """Windows after which a budget is at rest, to a few billionths."""
+
+_COUNTED_FOR: Final = 3600.0
+"""Seconds that stand for a window of calls, which may be as far apart as they like."""
 
 _FULL_FOR: Final = 60.0
 """Seconds for which a limit with all its permits is kept; one that is not there has them too."""
@@ -119,12 +122,11 @@ class RedisStore(Store):
     ) -> None:
         super().__init__(name, timeout=timeout, retry_after=retry_after)
         problems = Problems()
-        fine = str(url).startswith(("redis://", "rediss://", "unix://"))
-        problems.check(fine, "url", "must be that of a Redis server", "url")
+        problems.check(_is_url(url), "url", "must be that of a Redis server", "url")
         problems.check(prefix, "prefix", "must not be empty", "missing")
         problems.raise_if_any("the store is not valid")
         self._url: Final = url
-        self._prefix: Final = f"{quote(prefix, safe='')}:{_FORMAT}"
+        self._prefix: Final = f"{_quoted(prefix)}:{_FORMAT}"
         self._settings: Final[dict[str, Any]] = {
             # Each call waits twice at most: for a connection and for the answer.
             "socket_connect_timeout": timeout / 2,
@@ -167,8 +169,14 @@ class RedisStore(Store):
         self._client.close()
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop; the next call opens new ones."""
-        connections = self._connections.get(get_running_loop())
+        """Close the connections of this event loop, once all that was to be told has been.
+
+        The next call opens new ones.
+        """
+        loop = get_running_loop()
+        if told := [task for task in tuple(self._tasks) if task.get_loop() is loop]:
+            await wait(told)
+        connections = self._connections.get(loop)
         if connections is not None:
             await connections.closer.aclose()
 
@@ -185,8 +193,9 @@ class RedisStore(Store):
         loop = get_running_loop()
         connections = self._connections.get(loop)
         if connections is None:
-            for old in [old for old in self._connections if old.is_closed()]:
-                del self._connections[old]
+            for other in tuple(self._connections):  # a copy: other threads have loops too
+                if other.is_closed():
+                    self._connections.pop(other, None)
             retry = AsyncRetry(NoBackoff(), 0)
             client = AsyncRedis.from_url(self._url, retry=retry, **self._settings)
             connections = _Connections(client, Semaphore(_CONNECTIONS), self._closer(loop, client))
@@ -303,7 +312,7 @@ def _circuit(
 ) -> _Request:
     lasts = options.open_for
     rules = [_rule(rule, failed, took) for rule in options.opens_on]
-    windows = [seconds for _, _, seconds, _, _ in rules]
+    windows = [seconds or _COUNTED_FOR for _, _, seconds, _, _ in rules]
     return _Request(
         "circuit",
         name,
@@ -344,7 +353,22 @@ def _script(name: str) -> _Script:
 
 def _bounded(name: str) -> str:
     """Return a name for use in a key: readable, without separators, and not too long."""
-    quoted = quote(name, safe="")
+    quoted = _quoted(name)
     if len(quoted) <= _LONGEST_NAME:
         return quoted
-    return f"{quoted[:_LONGEST_NAME]}~{sha256(name.encode()).hexdigest()}"
+    return f"{quoted[:_LONGEST_NAME]}~{sha256(quoted.encode()).hexdigest()}"
+
+
+def _quoted(name: str) -> str:
+    """Quote any string: half a surrogate pair, as JSON may bring one, is no outage."""
+    return quote(name, safe="", errors="surrogatepass")
+
+
+def _is_url(url: object) -> bool:
+    if not str(url).startswith(("redis://", "rediss://", "unix://")):
+        return False
+    try:
+        Redis.from_url(str(url))
+    except ValueError:  # which quotes parts of it
+        return False
+    return True

@@ -50,6 +50,14 @@ def _counts(seen: list[tuple[float, bool]], since: float) -> tuple[int, int]:
     return len(inside), sum(inside)
 
 
+@pytest.mark.parametrize("seconds", [5e-324, 1e-308, 1e-9])
+def test_a_window_may_be_shorter_than_any_call(seconds: float) -> None:
+    window = TimeWindow(seconds, 0.0)
+    for now in (0.0, 1.0, 100.0):
+        window.add(now)
+        assert window.calls <= 2
+
+
 @pytest.mark.parametrize("calls", [0, 100_001, 2.5, True])
 def test_a_window_of_calls_must_make_sense(calls: int) -> None:
     with pytest.raises(ValidationErrors):

@@ -122,10 +122,11 @@ class TimeWindow(SlidingWindow):
 
     def _slide(self, now: float) -> None:
         """Empty the buckets that the window has left behind."""
-        steps = int((now - self._bucket_ends) / self._width) + 1
-        if steps >= _BUCKETS:
+        late = now - self._bucket_ends
+        if late >= (_BUCKETS - 1) * self._width:
             self._clear(now)
             return
+        steps = int(late / self._width) + 1
         self._calls_in[self._slot] = self.calls - self._calls_before
         self._marked_in[self._slot] = self.marked - self._marked_before
         for _ in range(steps):

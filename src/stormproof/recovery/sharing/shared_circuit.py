@@ -69,6 +69,7 @@ class SharedCircuit:
         self._rejection: Final = rejection
         self._on_transition: Final = on_transition
         self._followed: int | None = None
+        self._unheard: CircuitState | None = None  # what was forced while the store was gone
 
     def admission(self, counts: Callable[[Exception], bool]) -> SharedAdmission[_Ticket]:
         """Return the strategy that asks this circuit; ``counts`` says which errors are failures."""
@@ -86,6 +87,8 @@ class SharedCircuit:
         Raises:
             Exception: It may not; the ``rejection`` that the circuit was given makes it.
         """
+        if self._unheard is not None:
+            yield from self._force_again(self._unheard, by)
         token = urandom(8).hex()
         report = yield from result_of(EnterCircuit(self._name, self._options, token))
         if report is None:
@@ -130,12 +133,20 @@ class SharedCircuit:
 
     def _forced(self, state: CircuitState, by: str) -> Steps[None]:
         report = yield from result_of(ForceCircuit(self._name, self._options, state))
+        self._unheard = state if report is None else None
         if report is not None:
             self._heard(report, by)
         elif state is CircuitState.CLOSED:
             self._own.close(by)
         else:
             self._own.isolate(by)
+
+    def _force_again(self, state: CircuitState, by: str) -> Steps[None]:
+        """Have the store hear, now that it may be back, what a person did without it."""
+        report = yield from result_of(ForceCircuit(self._name, self._options, state))
+        if report is not None:
+            self._unheard = None
+            self._heard(report._replace(moved=False), by)  # it was published at the time
 
     def _left(self, given: SharedPass, by: str, *, failed: bool) -> Steps[None]:
         took = current_clock().now() - given.began
