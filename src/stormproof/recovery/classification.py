@@ -27,11 +27,18 @@ def matcher(errors: ErrorFilter) -> Callable[[Exception], bool]:
 def is_filter(value: object) -> bool:
     """Whether ``value`` can select errors: a class, a tuple of classes, or a predicate."""
     if not isinstance(value, (type, tuple)):
-        return callable(value)
+        return is_predicate(value)
     classes = value if isinstance(value, tuple) else (value,)
     return bool(classes) and all(
         isinstance(one, type) and issubclass(one, Exception) for one in classes
     )
+
+
+def is_predicate(value: object) -> bool:
+    """Whether ``value`` can be asked at once; what a coroutine function returns is always true."""
+    from inspect import iscoroutinefunction  # noqa: PLC0415 - heavy
+
+    return callable(value) and not iscoroutinefunction(value)
 
 
 class Verdict(Protocol):

@@ -25,7 +25,9 @@ from stormproof.recovery import (
     RetryBudget,
     attempts,
 )
+from stormproof.recovery.retries.attempts import records
 from stormproof.testing import FakeClock, Scripted, Takes
+from support.reentrancy import Scenario, at_every_point
 
 CUT = NetworkError(reason="cut")
 
@@ -301,3 +303,34 @@ def test_a_rejected_result_is_in_no_record(clock: FakeClock) -> None:
     with pytest.raises(ResultRejected) as raised:
         Pipeline(Retry(retry_on_result=bool)).call(Scripted(answer))
     assert answer not in "".join(traceback.format_exception(raised.value))
+
+
+async def test_a_cut_tells_what_all_retries_had_tried(clock: FakeClock) -> None:
+    fetch = Scripted(KeyError("a"), CUT, Takes(60, "late"))
+    inner = Pipeline(Retry(), name="inner")
+    outer = Pipeline(Deadline(30), Retry(retry_on=KeyError), name="outer")
+    with pytest.raises(DeadlineExceeded) as raised:
+        await outer.acall(call, inner, fetch)
+    told = [(one.pipeline, one.number, one.cut) for one in attempts(raised.value)]
+    assert told == [("outer", 1, False), ("inner", 1, False), ("inner", 2, True)]
+
+
+async def test_a_broken_stream_tells_what_all_retries_had_tried(clock: FakeClock) -> None:
+    fetch = Scripted(KeyError("a"), CUT, ["item", CUT])
+    inner = Pipeline(Retry(), name="inner")
+    outer = Pipeline(Retry(retry_on=KeyError), name="outer")
+    with pytest.raises(PartialOutput) as raised:
+        [item async for item in outer.stream(lambda: inner.stream(fetch.stream))]
+    told = [(one.pipeline, one.number) for one in attempts(raised.value)]
+    assert told == [("outer", 1), ("inner", 1), ("inner", 2)]
+
+
+def test_a_finalizer_may_give_up_while_a_retry_does() -> None:
+    def prepare() -> Scenario:
+        written = records.written
+        return Scenario(records.next, records.next, lambda: check(written))
+
+    def check(written: int) -> None:
+        assert records.written == written + 2
+
+    at_every_point(prepare)

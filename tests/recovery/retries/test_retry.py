@@ -449,3 +449,15 @@ def test_a_group_of_nothing_but_control_flow_is_no_failure(clock: FakeClock) -> 
     with pytest.raises(ExceptionGroup):
         Pipeline(Retry()).call(stop)
     assert len(stop.calls) == 1
+
+
+def test_what_cannot_answer_at_once_is_no_predicate() -> None:
+    """A coroutine is always true: every result would be rejected, every error retried."""
+
+    async def answer(_asked: object) -> bool:
+        return False
+
+    unsure: Any = answer
+    with pytest.raises(ValidationErrors) as caught:
+        Retry(retry_on=unsure, retry_on_result=unsure)
+    assert {problem["field"] for problem in caught.value.errors} == {"retry_on", "retry_on_result"}

@@ -7,7 +7,7 @@ work has been retried already: three layers of three attempts make three calls, 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from threading import Lock
+from threading import RLock
 from typing import Any, Final, TypeAlias, TypeVar
 
 from stormproof.errors import redact
@@ -52,11 +52,12 @@ Tries: TypeAlias = list[tuple[float, BaseException, float | None]]
 
 @dataclass(frozen=True)
 class _Record:
-    """What is written on an error; ``serial`` is 0 where a retry further out may try again."""
+    """What is written on an error; unless ``final`` a retry further out may try again."""
 
     attempts: tuple[Attempt, ...]
     ending: str
     serial: int
+    final: bool
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -64,12 +65,12 @@ class _Record:
 
 
 class _Records:
-    """Counts how often a retry gave up in this process, to tell a record from an older one."""
+    """Counts the records of this process, to tell one from an older one."""
 
     __slots__ = ("_lock", "written")
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()  # reentrant: a finalizer may run a guarded call at any point
         self.written = 0
 
     def next(self) -> int:
@@ -96,27 +97,28 @@ def given_up(error: BaseException, since: int) -> bool:
     An error object may be raised again in another call, from a failed future or by a test double;
     a record from before says nothing about this call.
     """
-    return any(record.serial > since for record in _found(error))
+    return any(record.final for record in _newer(error, since))
 
 
 def give_up(error: Exception, tries: Tries, pipeline: str, reason: str) -> None:
     """Write on ``error`` what was tried, so that nobody tries again."""
-    _write(error, _Record(_told(tries, pipeline), f"gave up: {reason}", records.next()))
+    ending = f"gave up: {reason}"
+    _write(error, _Record(_told(tries, pipeline), ending, records.next(), final=True))
 
 
 def go_before(error: Exception, since: int, tries: Tries, pipeline: str) -> None:
     """Put what was tried before the attempts of the retry further in that gave up on ``error``."""
     if tries:
-        inner = next(record for record in _found(error) if record.serial > since)
-        _write(error, replace(inner, attempts=(*_told(tries, pipeline), *inner.attempts)))
+        inner = next(record for record in _newer(error, since) if record.final)
+        _write(error, _behind(tries, pipeline, inner))
 
 
-def cut_short(error: BaseException, tries: Tries, pipeline: str) -> None:
+def cut_short(error: BaseException, since: int, tries: Tries, pipeline: str) -> None:
     """Write on a cancellation what was tried, where it comes in a later attempt or before one.
 
     It may come out as a passed deadline. Nobody has given up: a retry around that may try again.
     """
-    if not tries:
+    if not tries or _told_further_in(error, since, tries, pipeline):
         return
     number = len(tries) + 1
     failed_at, before, wait = tries[-1]
@@ -127,15 +129,28 @@ def cut_short(error: BaseException, tries: Tries, pipeline: str) -> None:
     else:
         tries.append((now, error, None))
         ending = f"cut short in attempt {number}"
-    _write(error, _Record(_told(tries, pipeline), ending, serial=0))
+    _write(error, _Record(_told(tries, pipeline), ending, records.next(), final=False))
 
 
-def broken_off(error: Exception, tries: Tries, pipeline: str) -> None:
+def broken_off(error: Exception, since: int, tries: Tries, pipeline: str) -> None:
     """Write what was tried on the error that broke a stream after items of it were delivered."""
-    if tries:
-        tries.append((current_clock().now(), error, None))
-        ending = "not retried: items had been delivered"
-        _write(error, _Record(_told(tries, pipeline), ending, serial=0))
+    if not tries or _told_further_in(error, since, tries, pipeline):
+        return
+    tries.append((current_clock().now(), error, None))
+    ending = "not retried: items had been delivered"
+    _write(error, _Record(_told(tries, pipeline), ending, records.next(), final=False))
+
+
+def _told_further_in(error: BaseException, since: int, tries: Tries, pipeline: str) -> bool:
+    """Put what was tried before what a retry further in has told of this call, if it has."""
+    inner = next(_newer(error, since), None)
+    if inner is not None:
+        _write(error, _behind(tries, pipeline, inner))
+    return inner is not None
+
+
+def _behind(tries: Tries, pipeline: str, inner: _Record) -> _Record:
+    return replace(inner, attempts=(*_told(tries, pipeline), *inner.attempts))
 
 
 def hand_on(error: BaseException, to: E) -> E:
@@ -176,6 +191,10 @@ def describe(error: BaseException) -> str:
         text = ""
     shown = redact(text)[:_LONGEST_TEXT]
     return f"{type(error).__name__}: {shown}" if shown else type(error).__name__
+
+
+def _newer(error: BaseException, since: int) -> Iterator[_Record]:
+    return (record for record in _found(error) if record.serial > since)
 
 
 def _found(error: BaseException) -> Iterator[_Record]:

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from stormproof.errors import Problems, ResultRejected
-from stormproof.recovery.classification import ErrorFilter, Verdict, is_filter, matcher, verdict
+from stormproof.recovery.classification import (
+    ErrorFilter,
+    Verdict,
+    is_filter,
+    is_predicate,
+    matcher,
+    verdict,
+)
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.deadline import remaining
 from stormproof.recovery.events import (
@@ -88,8 +95,8 @@ class Retry(Strategy):
         problems.check(fine, "factor", "must be a number from 1 to 100", "number")
         fine = self.retry_on is None or is_filter(self.retry_on)
         problems.check(fine, "retry_on", "must select errors by class or predicate", "filter")
-        fine = self.retry_on_result is None or callable(self.retry_on_result)
-        problems.check(fine, "retry_on_result", "must be a function", "callable")
+        fine = self.retry_on_result is None or is_predicate(self.retry_on_result)
+        problems.check(fine, "retry_on_result", "must be a sync function", "callable")
         fine = self.budget is None or isinstance(self.budget, RetryBudget)
         problems.check(fine, "budget", "must be a RetryBudget", "budget")
         problems.raise_if_any("the retry is not valid")
@@ -294,7 +301,7 @@ class _Run:
             go_before(error, self._written, self._failed, self._pipeline)
             return None
         if delivered:
-            broken_off(error, self._failed, self._pipeline)
+            broken_off(error, self._written, self._failed, self._pipeline)
             return None
         number = len(self._failed) + 1
         if bus.listeners:
@@ -333,7 +340,7 @@ class _Run:
 
     def cut_short(self, error: BaseException) -> None:
         """Take note that the call is cancelled."""
-        cut_short(error, self._failed, self._pipeline)
+        cut_short(error, self._written, self._failed, self._pipeline)
 
     def _plan(
         self, number: int, error: Exception, said: Verdict
