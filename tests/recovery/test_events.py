@@ -14,6 +14,7 @@ from stormproof.recovery import (
     subscribe,
 )
 from stormproof.testing import Scripted
+from support.reentrancy import Scenario, at_every_point
 
 GUARDED = Pipeline(Fallback(value="sorry"), name="ask")
 
@@ -84,3 +85,21 @@ def test_every_kind_of_event_has_a_severity() -> None:
         Severity.WARNING,
         Severity.ERROR,
     }
+
+
+def test_a_finalizer_may_end_a_subscription_at_any_point_of_another_one() -> None:
+    def prepare() -> Scenario:
+        bus = events.Bus()
+        bus.subscribe(print)
+        abandoned = bus.subscribe(str)
+
+        def outer() -> None:
+            bus.subscribe(repr)()
+            bus.subscribe(id)
+
+        return Scenario(outer, abandoned, lambda: check(bus))
+
+    def check(bus: events.Bus) -> None:
+        assert list(map(repr, bus.listeners)) == ["print", "id"]
+
+    at_every_point(prepare)

@@ -11,7 +11,7 @@ what you do with it takes time. Events are built only while somebody listens.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from threading import Lock
+from threading import RLock
 from typing import ClassVar, Final
 
 from stormproof.errors import CapacityExceeded, Severity
@@ -350,7 +350,7 @@ class Bus:
     """Hands every event to every listener, in the order they subscribed."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()  # reentrant: a finalizer may run at any point of this thread
         self.listeners: tuple[Listener, ...] = ()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -366,16 +366,26 @@ class Bus:
             CapacityExceeded: There are ``MOST_LISTENERS`` already.
         """
         entry = _Subscription(listener)
-        with self._lock:
-            if len(self.listeners) >= MOST_LISTENERS:
+
+        def added(listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
+            if len(listeners) >= MOST_LISTENERS:
                 raise CapacityExceeded(resource="event listeners", limit=MOST_LISTENERS)
-            self.listeners += (entry,)
+            return (*listeners, entry)
 
-        def unsubscribe() -> None:
-            with self._lock:
-                self.listeners = tuple(one for one in self.listeners if one is not entry)
+        def removed(listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
+            return tuple(one for one in listeners if one is not entry)
 
-        return unsubscribe
+        self._change(added)
+        return lambda: self._change(removed)
+
+    def _change(self, changed: Callable[[tuple[Listener, ...]], tuple[Listener, ...]]) -> None:
+        with self._lock:
+            while True:
+                before = self.listeners
+                after = changed(before)
+                if self.listeners is before:  # no finalizer subscribed or ended in between
+                    self.listeners = after
+                    return
 
     def publish(self, event: Event) -> None:
         """Call every listener with ``event``; no listener can harm the call or another one."""

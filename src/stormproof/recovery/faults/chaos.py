@@ -6,7 +6,7 @@ long before. While it is off, asking it costs one look at an empty tuple.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class Switch:
     """Knows which injections are on; safe between threads."""
 
     def __init__(self) -> None:
-        self._lock: Final = Lock()
+        self._lock: Final = RLock()  # reentrant: a finalizer may run at any point of this thread
         self.periods: tuple[_Period, ...] = ()
 
     @contextmanager
