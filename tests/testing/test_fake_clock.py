@@ -149,3 +149,13 @@ def test_a_loop_that_cannot_be_watched_is_refused_at_once() -> None:
         pytest.raises(RuntimeError, match="jumps=False"),
     ):
         runner.run(clock.asleep(1))
+
+
+async def test_it_forgets_what_was_called_off() -> None:
+    """So that a test of ten thousand calls with deadlines does not look through all of them."""
+    loop = asyncio.get_running_loop()
+    with FakeClock() as clock:
+        for _ in range(100):
+            clock.call_later(loop, 60, print).cancel()
+        await clock.asleep(100)
+        assert not clock._timers

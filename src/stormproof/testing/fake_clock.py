@@ -159,6 +159,8 @@ class FakeClock:
 
     def _jump_when_idle(self, loop: AbstractEventLoop) -> None:
         with self._lock:
+            while self._timers and self._timers[0][2].cancelled:
+                heapq.heappop(self._timers)
             waits = [due for due, _, timer in self._timers if timer.waits_in(loop)]
             if not waits:
                 self._watched.discard(loop)
@@ -176,6 +178,10 @@ class _FakeTimer:
     def __init__(self, loop: AbstractEventLoop | None, callback: Callable[[], object]) -> None:
         self._loop = loop
         self._callback: Callable[[], object] | None = callback
+
+    @property
+    def cancelled(self) -> bool:
+        return self._callback is None
 
     def waits_in(self, loop: AbstractEventLoop) -> bool:
         return self._callback is not None and self._loop is loop
