@@ -66,3 +66,17 @@ def test_threads_lose_and_mix_up_nothing() -> None:
         record.add(1.0)
     assert record.quantile(0, minimum=100) == record.quantile(1, minimum=100) == 1.0
     assert record.quantile(1, minimum=101) is None
+
+
+def test_a_finalizer_may_ask_while_the_latencies_are_put_in_order() -> None:
+    """The garbage collector may run one, and so a guarded call, at any point of a thread."""
+    record = LatencyRecord(8)
+
+    class Asks(float):
+        def __lt__(self, other: float) -> bool:
+            record.quantile(0.5, minimum=1)
+            return float(self) < float(other)
+
+    for seconds in (3, 1, 2, 4):
+        record.add(Asks(seconds))
+    assert record.quantile(0.5, minimum=4) == 2

@@ -50,7 +50,7 @@ class LatencyRecord:
             return self._ordered[max(ceil(q * calls), 1) - 1]
 
     def _put_in_order(self) -> None:
-        for _ in range(len(self._new)):
+        while self._new:  # asked anew each time: a finalizer may have been here meanwhile
             seconds = self._new.popleft()
             insort(self._ordered, seconds)
             self._last.append(seconds)

@@ -216,6 +216,41 @@ async def test_who_is_cancelled_before_the_first_item_closes_all_streams(clock: 
     assert sorted(source.ended) == [1, 2, 3]
 
 
+async def test_a_stream_that_won_is_closed_though_its_consumer_is_cancelled_twice(
+    clock: FakeClock,
+) -> None:
+    """The second time it waits no longer for an attempt that resists."""
+    began = count(1)
+    closed: list[int] = []
+
+    async def ask() -> AsyncGenerator[int, None]:
+        number = next(began)
+        try:
+            if number == 2:
+                await clock.asleep(1)
+                consumer.cancel()
+                yield number
+            await clock.asleep(60)
+        except asyncio.CancelledError:
+            if number > 2:
+                await clock.asleep(30)
+            raise
+        finally:
+            closed.append(number)
+
+    async def consume() -> None:
+        async for _ in Pipeline(Hedge(delay=0.3, extra=2)).stream(ask):
+            pass
+
+    consumer = asyncio.create_task(consume())
+    await clock.asleep(5)
+    assert closed == [1]
+    consumer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await consumer
+    assert 2 in closed
+
+
 async def test_a_stream_that_won_for_a_cancelled_consumer_is_closed(clock: FakeClock) -> None:
     closed: list[int] = []
     numbers = count(1)

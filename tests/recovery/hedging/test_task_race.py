@@ -216,6 +216,17 @@ async def test_one_error_raised_by_all_attempts_is_no_news(clock: FakeClock) -> 
     assert not hasattr(raised.value, "__notes__")
 
 
+async def test_an_error_used_twice_does_not_grow(clock: FakeClock) -> None:
+    """Not even where each time it is told of another one."""
+    same = NetworkError(reason="again")
+    pipeline = Pipeline(Hedge(delay=1.0))
+    for number in range(3):
+        ask = Scripted(same, NetworkError(reason=f"request {number}"))
+        with pytest.raises(NetworkError):
+            await pipeline.acall(ask.acall)
+    assert same.__notes__ == ["attempt 2, beside it: NetworkError: network error: request 2"]
+
+
 async def test_an_error_that_asks_to_wait_begins_nothing(clock: FakeClock) -> None:
     """Who sends two requests to a server that asked for a pause is the storm."""
     busy = ServiceUnavailable(reason="busy", retry_after=5)

@@ -254,6 +254,18 @@ def test_all_attempts_are_left_behind_when_the_time_is_over(
     assert threads.pinned == 2
 
 
+def test_no_attempt_begins_when_the_time_is_over(clock: FakeClock) -> None:
+    ask = Scripted("never")
+
+    def late() -> object:
+        clock.advance(2.0)
+        return Pipeline(hedge()).call(ask)
+
+    with pytest.raises(DeadlineExceeded):
+        Pipeline(Deadline(1)).call(late)
+    assert ask.calls == []
+
+
 def test_attempts_inherit_the_deadline(clock: FakeClock) -> None:
     assert Pipeline(Deadline(5), hedge()).call(remaining) == pytest.approx(5)
 

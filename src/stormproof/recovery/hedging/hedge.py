@@ -70,7 +70,7 @@ class Hedge(Strategy):
             of the latencies of this hedge to wait for.
         extra: How many attempts beside the first; 1 to 10.
         budget: What bounds the extra attempts of this dependency, of all its callers together.
-            Each is charged when it begins; each call that succeeds is deposited. By default
+            Each is charged before it begins; each call that succeeds is deposited. By default
             nothing.
         threads: Where sync functions run, the first attempt too: they cannot be cancelled, and a
             loser keeps its thread until it ends. Coroutines and streams need none.

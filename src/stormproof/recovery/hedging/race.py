@@ -129,7 +129,7 @@ class Race(ABC):
     def _fail(self, error: BaseException) -> None:
         for number, other in self._errors.items():
             if other is not error:
-                _note(error, f"attempt {number}, beside it: {describe(other)}")
+                _note(error, f"attempt {number}, beside it: ", describe(other))
         self._error = error
         self._decided = True
         self._wake()
@@ -138,8 +138,9 @@ class Race(ABC):
         bus.publish(kind(pipeline=self._terms.pipeline, strategy=self._terms.strategy, **fields))
 
 
-def _note(error: BaseException, note: str) -> None:
+def _note(error: BaseException, prefix: str, text: str) -> None:
+    """Leave a note in the place of that of an earlier race: an error used twice does not grow."""
     # Through its dictionary: an exception may refuse new attributes, as a frozen dataclass does.
-    notes = vars(error).setdefault("__notes__", [])
-    if note not in notes:  # an error used twice does not grow
-        notes.append(note)
+    state = vars(error)
+    others = [note for note in state.get("__notes__", ()) if not note.startswith(prefix)]
+    state["__notes__"] = [*others, prefix + text]

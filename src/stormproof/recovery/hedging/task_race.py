@@ -129,10 +129,12 @@ class TaskRace(Race):
         """Cancel all attempts, and wait for them."""
         found = self._value if self._decided and self._error is None else None
         self._close()
-        if self._tasks:
-            await wait(set(self._tasks))
-        if found is not None and self._discard is not None:
-            await self._discard(found)
+        try:
+            if self._tasks:
+                await wait(set(self._tasks))
+        finally:  # also for a caller that is cancelled once more, and waits no longer
+            if found is not None and self._discard is not None:
+                await self._discard(found)
 
     def _close(self) -> None:
         self._decided = True

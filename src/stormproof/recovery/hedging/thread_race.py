@@ -8,7 +8,7 @@ from threading import Event
 from typing import Any, Final
 
 from stormproof.errors import CapacityExceeded, DeadlineExceeded
-from stormproof.recovery.deadline import expiry
+from stormproof.recovery.deadline import expiry, remaining
 from stormproof.recovery.events import DeadlinePassed, bus
 from stormproof.recovery.hedging.race import Race, Terms
 from stormproof.recovery.threads import ThreadCall, WorkerThreads
@@ -46,6 +46,8 @@ class ThreadRace(Race):
             CapacityExceeded: There is no thread for the first attempt.
             DeadlineExceeded: The deadline in force is over.
         """
+        if remaining() == 0:
+            self._give_up()
         self._start(1)
         try:
             while not self._decided:

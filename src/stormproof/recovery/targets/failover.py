@@ -42,8 +42,9 @@ class Failover(Strategy):
 
     What is known of the targets belongs to the failover: pipelines that share it share that.
 
-    A stream fails over until its first item is delivered, and never after. No target is begun
-    when the deadline in force is over. Latencies of failed and of cancelled calls do not count.
+    A stream fails over until its first item is delivered, and never after. No further target is
+    begun when the deadline in force is over. Latencies of failed and of cancelled calls do not
+    count.
 
     Args:
         targets: Two to 64, one of them without a ``call``.
