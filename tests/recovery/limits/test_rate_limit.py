@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import threading
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from stormproof.errors import (
     CostTooHigh,
     DeadlineExceeded,
     NetworkError,
+    PartialOutput,
     ProviderOverloaded,
     RateLimitExceeded,
     ServiceUnavailable,
@@ -297,6 +299,26 @@ async def test_nothing_is_let_in_before_the_time_that_a_refusal_asks_for(clock: 
         await guarded()
     await asyncio.gather(*(guarded() for _ in range(3)))
     assert times == pytest.approx([0, 30, 30.5, 31])
+
+
+async def test_a_refusal_that_broke_a_stream_of_an_inner_pipeline_is_heeded(
+    clock: FakeClock,
+) -> None:
+    """It arrives as the cause of a ``PartialOutput``."""
+    outer = Pipeline(RateLimit("api", permits=100, max_wait=10))
+
+    @outer
+    @Pipeline()
+    async def answer() -> AsyncGenerator[str, None]:
+        yield "well,"
+        raise refusal(30)
+
+    with pytest.raises(PartialOutput):
+        async for _ in answer():
+            pass
+    with pytest.raises(RateLimitExceeded) as raised:
+        await outer.acall(Scripted("answer").acall)
+    assert raised.value.retry_after == pytest.approx(30)
 
 
 async def test_a_refusal_turns_away_who_waits_and_could_not_wait_that_long(

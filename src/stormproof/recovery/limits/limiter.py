@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from stormproof.errors import Problems, RateLimitExceeded
-from stormproof.recovery.classification import Verdict, verdict
+from stormproof.errors import PartialOutput, Problems, RateLimitExceeded
+from stormproof.recovery.classification import Verdict, origin, verdict
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.deadline import remaining
 from stormproof.recovery.events import CallRejected, CallWaited, bus
@@ -236,6 +236,8 @@ class Limiter(Strategy):
 
     def _learn(self, said: Verdict | None, cost: float, *, begun: bool = False) -> None:  # noqa: ARG002
         """Learn what the error of a call says, and whether its stream had begun."""
+        if isinstance(said, PartialOutput):
+            said = verdict(origin(said))
         # One that names a window is the rejection of one call by a limit of our own.
         if isinstance(said, RateLimitExceeded) and said.retry_after and said.window is None:
             self._obey(ServerLimits(pause=said.retry_after), cost)
