@@ -254,5 +254,16 @@ def test_all_wrong_options_are_named_together() -> None:
     assert [problem["field"] for problem in raised.value.errors] == ["key", "make", "most"]
 
 
+def test_a_key_has_to_be_there_at_once() -> None:
+    """What a coroutine function returns can be hashed, and would be a new key in every call."""
+
+    async def key_of(model: str) -> str:
+        return model
+
+    with pytest.raises(ValidationErrors) as raised:
+        PerKey(key_of, lambda _key: CircuitBreaker("model"))  # type: ignore[type-var]
+    assert [problem["field"] for problem in raised.value.errors] == ["key"]
+
+
 def test_it_is_one_phrase_in_a_pipeline() -> None:
     assert repr(Pipeline(breakers())) == "pipeline: PerKey up to 1000"

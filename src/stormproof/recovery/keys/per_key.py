@@ -47,8 +47,12 @@ class PerKey(Strategy, Generic[K, S]):
     _table: KeyTable[K, S] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        from inspect import iscoroutinefunction  # noqa: PLC0415 - heavy
+
         problems = Problems()
         problems.check(callable(self.key), "key", "must be a function", "callable")
+        fine = not iscoroutinefunction(self.key)
+        problems.check(fine, "key", "must not be an async function", "callable")
         problems.check(callable(self.make), "make", "must be a function", "callable")
         check_count(problems, "most", self.most, most=_MOST)
         problems.raise_if_any("the strategy per key is not valid")
