@@ -231,3 +231,23 @@ def test_what_was_delivered_is_told_by_name() -> None:
     for fn in (by_position, collected):
         with pytest.raises(TypeError, match="must take what was delivered as 'delivered'"):
             Pipeline(Resume())(fn)
+
+
+async def test_what_broke_a_stream_that_cannot_be_resumed_is_told(clock: FakeClock) -> None:
+    cut = NetworkError(reason="cut")
+
+    async def deaf() -> AsyncGenerator[str, None]:
+        yield "a"
+        raise cut
+
+    with pytest.raises(PartialOutput) as caught:
+        [item async for item in Pipeline(Resume()).stream(deaf)]
+    cause = caught.value.__cause__
+    assert isinstance(cause, TypeError)
+    assert str(cause) == "deaf must take what was delivered as 'delivered'"
+    assert cause.__context__ is cut
+
+
+def test_its_parameter_is_text() -> None:
+    with pytest.raises(ValidationErrors):
+        Resume(parameter=None)  # type: ignore[arg-type]

@@ -49,12 +49,9 @@ class Resume(Strategy):
 
     def __post_init__(self) -> None:
         problems = Problems()
-        problems.check(
-            str(self.parameter).isidentifier(),
-            "parameter",
-            "must be the name of an argument",
-            "identifier",
-        )
+        parameter: object = self.parameter
+        fine = isinstance(parameter, str) and parameter.isidentifier()
+        problems.check(fine, "parameter", "must be the name of an argument", "identifier")
         if self.times is not None:
             check_count(problems, "times", self.times)
         fine = self.resume_on is None or is_filter(self.resume_on)
@@ -104,6 +101,7 @@ class Resume(Strategy):
                     fresh = not yielding and len(delivered) > before and resumed != self.times
                     if not (fresh and self._goes_on(error)):
                         raise
+                    self._check_takes_parameter(args[0] if site.named_call else None)
                     self._tell(site, len(delivered), error)
                 else:
                     return
@@ -113,7 +111,7 @@ class Resume(Strategy):
         return guarded
 
     def _check_takes_parameter(self, fn: Call | None) -> None:
-        """Raise now, and not at the first break, where it would hide what broke the stream."""
+        """Raise before a call that cannot be made would hide what broke the stream."""
         if fn is None:
             return
         from inspect import Parameter, signature  # noqa: PLC0415 - heavy
