@@ -103,3 +103,23 @@ def test_a_finalizer_may_end_a_subscription_at_any_point_of_another_one() -> Non
         assert list(map(repr, bus.listeners)) == ["print", "id"]
 
     at_every_point(prepare)
+
+
+@pytest.mark.parametrize("name", [None, ValueError("nameless")])
+def test_a_listener_without_a_proper_name_harms_no_call(name: object) -> None:
+    class Proxy:
+        def __call__(self, event: Event) -> None:
+            raise RuntimeError("broken")
+
+        def __getattr__(self, _name: str) -> object:
+            if isinstance(name, Exception):
+                raise name
+            return self
+
+    heard: list[Event] = []
+    ends = [subscribe(Proxy()), subscribe(heard.append)]
+    fail()
+    for end in ends:
+        end()
+    told = [event.listener for event in heard if isinstance(event, ListenerFailed)]
+    assert told == [Proxy.__qualname__]

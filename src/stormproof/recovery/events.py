@@ -419,7 +419,11 @@ class _Subscription:
         self._listener(event)
 
     def __repr__(self) -> str:
-        return getattr(self._listener, "__qualname__", type(self._listener).__qualname__)
+        try:
+            name = getattr(self._listener, "__qualname__", None)
+        except Exception:  # noqa: BLE001 - a listener that will not say its name harms no call
+            name = None
+        return name if isinstance(name, str) else type(self._listener).__qualname__
 
 
 bus: Final = Bus()
