@@ -836,6 +836,18 @@ class TestHandingOver:
         )
         assert clock.slept == [5]
 
+    async def test_nothing_is_on_offer_to_a_task_that_outlives_the_call(
+        self, clock: FakeClock
+    ) -> None:
+        busy = RateLimitExceeded(limit=1, window=1, retry_after=5.0)
+        record = Pipeline(Retry())(Scripted(busy, "recorded").acall)
+
+        async def ask() -> "asyncio.Task[Any]":
+            return asyncio.create_task(record())
+
+        failover = Failover(Target("one"), Target("other", Scripted("b").acall))
+        assert await (await Pipeline(failover).acall(ask)) == "recorded"
+
     async def test_nothing_is_on_offer_between_the_items_of_a_stream(
         self, clock: FakeClock
     ) -> None:

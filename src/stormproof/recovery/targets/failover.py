@@ -14,7 +14,7 @@ from stormproof.recovery.classification import ErrorFilter, failure_filter, is_f
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.retries.budget import RetryBudget
 from stormproof.recovery.strategy import Call, Site, Strategy
-from stormproof.recovery.targets.handover import offer, withdraw
+from stormproof.recovery.targets.handover import Offer, offer, withdraw
 from stormproof.recovery.targets.ladder import Ladder, Run
 from stormproof.recovery.targets.target import Route, Target, TargetHealth
 from stormproof.recovery.targets.target_order import FailoverOrder
@@ -115,7 +115,8 @@ class Failover(Strategy):
             run = None
             try:
                 while True:
-                    token = offer(turn)
+                    offered: Offer = [turn]
+                    token = offer(offered)
                     began = current_clock().now()
                     try:
                         result = calls[turn.route](*args, **kwargs)
@@ -128,6 +129,7 @@ class Failover(Strategy):
                             earning.deposit()
                         return result
                     finally:
+                        offered.clear()
                         withdraw(token)
                     if following is None:
                         raise run.error
@@ -184,7 +186,8 @@ class Failover(Strategy):
             run = None
             try:
                 while True:
-                    token = offer(turn)
+                    offered: Offer = [turn]
+                    token = offer(offered)
                     began = current_clock().now()
                     try:
                         result = await calls[turn.route](*args, **kwargs)
@@ -197,6 +200,7 @@ class Failover(Strategy):
                             earning.deposit()
                         return result
                     finally:
+                        offered.clear()
                         withdraw(token)
                     if following is None:
                         raise run.error

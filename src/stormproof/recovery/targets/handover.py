@@ -5,7 +5,7 @@ wait, hears it and gives up at once. Only failures look here.
 """
 
 from contextvars import ContextVar, Token
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol, TypeAlias
 
 
 class Successor(Protocol):
@@ -15,30 +15,24 @@ class Successor(Protocol):
         """Whether it would go on with a call that failed with ``error``, and could answer now."""
 
 
-_offer: Final[ContextVar[Successor | None]] = ContextVar("stormproof.handover", default=None)
+Offer: TypeAlias = list[Successor]
+"""Who offers to go on; to be emptied when that is over, as a task begun inside may outlive it."""
+
+_offered: Final[ContextVar[Offer | None]] = ContextVar("stormproof.handover", default=None)
 
 
-class _Either(NamedTuple):
-    """Offers in each other."""
-
-    inner: Successor
-    outer: Successor
-
-    def takes_over(self, error: Exception) -> bool:
-        return self.inner.takes_over(error) or self.outer.takes_over(error)
+def offer(one: Offer) -> Token[Offer | None]:
+    """Make an offer for failures in this context, to which it adds those further out."""
+    outer = _offered.get()
+    if outer:
+        one += outer
+    return _offered.set(one)
 
 
-def offer(successor: Successor) -> Token[Successor | None]:
-    """Have ``successor`` wait for failures in this context, beside those further out."""
-    outer = _offer.get()
-    return _offer.set(successor if outer is None else _Either(successor, outer))
-
-
-withdraw: Final = _offer.reset
-"""End an offer; takes the token that it gave."""
+withdraw: Final = _offered.reset
+"""End an offer in this context; takes the token that it gave."""
 
 
 def would_be_taken_over(error: Exception) -> bool:
     """Whether somebody waits who would go on if this call failed with ``error`` now."""
-    successor = _offer.get()
-    return successor is not None and successor.takes_over(error)
+    return any(successor.takes_over(error) for successor in _offered.get() or ())
