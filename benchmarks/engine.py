@@ -27,7 +27,9 @@ Generate = Callable[[Prompts], None]
 
 
 def ours(path: Path, dtype: Any) -> Generate:
-    llm = LLM.load(EngineConfig(model=str(path), dtype=dtype, num_blocks=1024))
+    # The repeats ask for the same, which the peers compute again.
+    config = EngineConfig(model=str(path), dtype=dtype, num_blocks=1024, prefix_cache=False)
+    llm = LLM.load(config)
     params = SamplingParams(temperature=0, max_tokens=NEW, ignore_eos=True)
     return lambda prompts: [llm.generate(prompts, params)].clear()
 

@@ -2,12 +2,15 @@
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
 
+from stormproof.engine.batch import StepBatch
 from stormproof.engine.core import EngineCore
+from stormproof.engine.draw import Draw
 from stormproof.engine.output import Output
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.scheduler import Scheduler
@@ -130,6 +133,44 @@ def test_answers_are_the_same_alone_and_in_a_cache_too_small_for_all(script: Scr
         assert together[seq_id] == ask(make_core(script), bytes(prompt), params)
 
 
+@pytest.mark.parametrize("script", [babble, noisy])
+def test_answers_are_the_same_where_their_beginning_is_in_the_cache(script: Script) -> None:
+    """Many conversations that begin alike and go on, in a cache that does not hold them all."""
+    chance = random.Random(2)
+    system = chance.choices(range(256), k=14)
+    params = SamplingParams(seed=3, max_tokens=9, ignore_eos=True)
+    core = make_core(script, num_blocks=40, max_sequences=6, max_step_tokens=24)
+    talks = [system + chance.choices(range(256), k=chance.randint(0, 9)) for _ in range(12)]
+    for _ in range(3):
+        ids = [core.add(talk, params) for talk in talks]
+        answers = drain(core)
+        for seq_id, talk in zip(ids, talks, strict=True):
+            assert answers[seq_id] == ask(make_core(script), bytes(talk), params)
+            talk += [token for token in answers[seq_id].token_ids if token != EOS]
+    stats = core.stats()
+    assert stats.prefix_query_tokens / 3 < stats.prefix_hit_tokens < stats.prefix_query_tokens
+
+
+@pytest.mark.parametrize(("prefix_cache", "expected"), [(True, [20, 4]), (False, [20, 20])])
+def test_of_a_prompt_that_is_known_only_the_tail_is_computed(
+    monkeypatch: pytest.MonkeyPatch, prefix_cache: bool, expected: list[int]
+) -> None:
+    core = make_core(prefix_cache=prefix_cache)
+    rows: list[int] = []
+    step = core._runner.step
+
+    def counted(batch: StepBatch, draws: Sequence[Draw | None]) -> Sequence[Any]:
+        rows.append(len(batch.token_ids))
+        return step(batch, draws)
+
+    monkeypatch.setattr(core._runner, "step", counted)
+    for _ in range(2):
+        ask(core, bytes(20), SamplingParams(max_tokens=1))
+    assert rows == expected
+    assert core.stats().prefix_query_tokens == 40
+    assert core.stats().prefix_hit_tokens == 40 - sum(rows)
+
+
 def test_a_seeded_answer_can_be_continued_from_any_of_its_tokens() -> None:
     whole = ask(make_core(noisy), b"?", SamplingParams(seed=4, max_tokens=12))
     prompt = [*b"?", *whole.token_ids[:5]]
@@ -246,6 +287,20 @@ def test_logits_that_are_no_numbers_fail_their_request_alone() -> None:
     answers = drain(core)
     assert isinstance(answers[poisoned].error, TensorError)
     assert answers[healthy].finish_reason is FinishReason.LENGTH
+
+
+def test_what_a_failed_request_left_in_the_cache_is_computed_again() -> None:
+    """Numbers that are none may have been there for long: a chunk without scores does not tell."""
+    broken = True
+
+    def script(context: list[int]) -> torch.Tensor:
+        return torch.full((257,), torch.nan) if broken else torch.zeros(257)
+
+    core = make_core(script, max_sequences=1, max_step_tokens=8)
+    assert isinstance(ask(core, bytes(20)).error, TensorError)
+    broken = False
+    assert ask(core, bytes(20)).error is None
+    assert core.stats().prefix_hit_tokens == 0
 
 
 def test_a_token_that_has_no_text_fails_its_request_alone(monkeypatch: pytest.MonkeyPatch) -> None:

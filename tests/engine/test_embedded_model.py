@@ -137,6 +137,30 @@ def test_seeded_answers_do_not_depend_on_the_company(
         assert ask(make_core(BLOCKS), [request])[0].token_ids == answer.token_ids
 
 
+def test_answers_are_the_same_cold_warm_and_after_losing_their_blocks(
+    make_core: MakeCore, tokenizer: Tokenizer
+) -> None:
+    """Conversations that begin alike, greedy and seeded, token for token."""
+    chance = random.Random(7)
+    system = tokenizer.prompt(" ".join(chance.choices(WORDS, k=24)))
+    requests = [
+        (
+            system + random_prompt(chance, tokenizer),
+            SamplingParams(temperature=number % 2, seed=number, max_tokens=12),
+        )
+        for number in range(6)
+    ]
+    cold = [ask(make_core(BLOCKS), [request])[0] for request in requests]
+    roomy, crowded = make_core(BLOCKS), make_core(24)
+    for core in (roomy, roomy, crowded, crowded):
+        assert ask(core, requests) == cold
+    hits = roomy.stats().prefix_hit_tokens
+    tails = sum((len(prompt) - 1) % BLOCK_SIZE + 1 for prompt, _ in requests)
+    assert hits >= roomy.stats().prompt_tokens // 2 - tails
+    assert crowded.stats().preemptions > 0
+    assert crowded.stats().prefix_hit_tokens > 0
+
+
 def test_an_engine_is_loaded_with_a_cache_that_fits_the_memory_it_may_use(
     model_path: Path,
 ) -> None:

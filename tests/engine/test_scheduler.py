@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -18,7 +19,10 @@ from stormproof.errors import CapacityExceeded, ContextTooLong, InvalidStateTran
 
 
 class Bench:
-    """A scheduler with a model that writes the token 1 for ever, and checks what it is given."""
+    """A scheduler with a model that writes the token 1 for ever, and checks what it is given.
+
+    The model's cache holds, for each token, all tokens up to it: what it was computed from.
+    """
 
     def __init__(self, *, blocks: int = 8, block_size: int = 4, **limits: int) -> None:
         defaults = {"context": 10_000, "sequences": 4, "step_tokens": 8}
@@ -31,40 +35,58 @@ class Bench:
             self.limits, block_size=block_size, allocator=self.allocator, rate=self.rate
         )
         self.accepted: list[Sequence] = []
+        self.computed_tokens = 0
+        self._cache: dict[int, list[int]] = {}
         self._ids = itertools.count()
 
     @property
     def unfinished(self) -> list[Sequence]:
         return [s for s in self.accepted if s.state is not SequenceState.FINISHED]
 
-    def sequence(self, prompt: int, max_tokens: int) -> Sequence:
-        return Sequence(next(self._ids), [0] * prompt, SamplingParams(max_tokens=max_tokens))
+    def sequence(self, prompt: int, max_tokens: int, alike: int) -> Sequence:
+        number = next(self._ids)
+        tokens = [0] * min(alike, prompt) + [number + 2] * (prompt - alike)
+        return Sequence(number, tokens, SamplingParams(max_tokens=max_tokens))
 
-    def add(self, prompt: int, max_tokens: int = 1) -> Sequence:
-        sequence = self.sequence(prompt, max_tokens)
+    def add(self, prompt: int, max_tokens: int = 1, *, alike: int = 0) -> Sequence:
+        """Add a sequence that has its first tokens in common with the others, or none."""
+        sequence = self.sequence(prompt, max_tokens, alike)
         self.scheduler.add(sequence)
         self.accepted.append(sequence)
         return sequence
 
-    def abort(self, sequence: Sequence) -> None:
-        self.scheduler.finish(sequence, FinishReason.ABORTED)
+    def end(self, sequence: Sequence, reason: FinishReason) -> None:
+        self.scheduler.finish(sequence, reason)
         self.check()
 
     def step(self) -> list[Chunk]:
         """Make a step, in which the oldest sequence must move on."""
         oldest = next(iter(self.unfinished), None)
-        before = (len(oldest.tokens), oldest.computed) if oldest else (0, 0)
+        before = (len(oldest.tokens), oldest.pending) if oldest else (0, 0)
         chunks = self.scheduler.schedule()
         self.check_chunks(chunks)
         for chunk in chunks:
             complete = chunk.is_last
-            chunk.sequence.computed += chunk.length
+            self.write(chunk)
+            self.scheduler.advance(chunk)
             if complete:
                 self.generate(chunk.sequence)
         self.check()
         if oldest and oldest.state is not SequenceState.FINISHED:
-            assert (len(oldest.tokens), oldest.computed) > before
+            assert (len(oldest.tokens), -oldest.pending) > (before[0], -before[1])
         return chunks
+
+    def write(self, chunk: Chunk) -> None:
+        """Write to blocks that no other sequence owns."""
+        sequence, begin = chunk.sequence, chunk.sequence.computed
+        for position in range(begin, begin + chunk.length):
+            assert self.allocator.owners(sequence.blocks[position // self.block_size]) == 1
+            self._cache[self.slot(sequence, position)] = sequence.tokens[: position + 1]
+        self.computed_tokens += chunk.length
+
+    def slot(self, sequence: Sequence, position: int) -> int:
+        block = sequence.blocks[position // self.block_size]
+        return block * self.block_size + position % self.block_size
 
     def generate(self, sequence: Sequence) -> None:
         sequence.tokens.append(1)
@@ -92,11 +114,19 @@ class Bench:
             assert end <= len(chunk.sequence.blocks) * self.block_size
 
     def check(self) -> None:
-        """Nothing overtook, and every block belongs to one running sequence or is free."""
+        """Nothing overtook, every block is owned as often as it is used, and holds what it should.
+
+        So a hit that is wrong, or a shared block that is written to, is noticed at once.
+        """
         running, waiting = self.scheduler.running, self.scheduler.waiting
         assert [*running, *waiting] == self.unfinished
-        owned = [block for s in running for block in s.blocks]
-        assert len(set(owned)) == len(owned) == self.allocator.total - self.allocator.free
+        owned = Counter(block for s in running for block in s.blocks)
+        assert all(self.allocator.owners(b) == owned[b] for b in range(self.allocator.total))
+        assert len(owned) == self.allocator.total - self.allocator.free
+        for s in running:
+            assert len(set(s.blocks)) == len(s.blocks)
+            held = [self._cache[self.slot(s, position)] for position in range(s.computed)]
+            assert held == [s.tokens[: position + 1] for position in range(s.computed)]
         idle = [s for s in self.accepted if s.state is not SequenceState.RUNNING]
         assert not any(s.blocks or s.computed for s in idle)
 
@@ -119,8 +149,12 @@ class SchedulerMachine(RuleBasedStateMachine):
             waiting_tokens=40,
         )
 
-    @rule(prompt=st.integers(1, 30), max_tokens=st.integers(1, 30))
-    def arrive(self, prompt: int, max_tokens: int) -> None:
+    @rule(
+        prompt=st.integers(1, 30),
+        max_tokens=st.integers(1, 30),
+        alike=st.integers(0, 30),
+    )
+    def arrive(self, prompt: int, max_tokens: int, alike: int) -> None:
         waiting = self.bench.scheduler.waiting
         room = not waiting or (
             len(waiting) < self.bench.limits.waiting
@@ -128,13 +162,13 @@ class SchedulerMachine(RuleBasedStateMachine):
         )
         if prompt + max_tokens > self.bench.allocator.total * self.bench.block_size:
             with pytest.raises(ContextTooLong):
-                self.bench.add(prompt, max_tokens)
+                self.bench.add(prompt, max_tokens, alike=alike)
         elif not room:
             with pytest.raises(CapacityExceeded) as caught:
-                self.bench.add(prompt, max_tokens)
+                self.bench.add(prompt, max_tokens, alike=alike)
             assert caught.value.retry_after
         else:
-            self.bench.add(prompt, max_tokens)
+            self.bench.add(prompt, max_tokens, alike=alike)
 
     @precondition(lambda self: self.bench.unfinished)
     @rule()
@@ -142,9 +176,9 @@ class SchedulerMachine(RuleBasedStateMachine):
         assert self.bench.step()
 
     @precondition(lambda self: self.bench.unfinished)
-    @rule(data=st.data())
-    def abort(self, data: st.DataObject) -> None:
-        self.bench.abort(data.draw(st.sampled_from(self.bench.unfinished)))
+    @rule(data=st.data(), reason=st.sampled_from([FinishReason.ABORTED, FinishReason.ERROR]))
+    def end(self, data: st.DataObject, reason: FinishReason) -> None:
+        self.bench.end(data.draw(st.sampled_from(self.bench.unfinished)), reason)
 
     def teardown(self) -> None:
         if hasattr(self, "bench"):
@@ -162,12 +196,14 @@ def test_a_storm_of_long_answers_in_a_small_cache_passes(seed: int) -> None:
     bench = Bench(blocks=chance.randint(16, 24), block_size=2, step_tokens=chance.randint(4, 12))
     for _ in range(200):
         if chance.random() < 0.2:
-            bench.add(chance.randint(1, 12), chance.randint(10, 20))
+            alike = chance.choice([0, 5, 8])
+            bench.add(chance.randint(1, 12), chance.randint(10, 20), alike=alike)
         if bench.unfinished and chance.random() < 0.02:
-            bench.abort(chance.choice(bench.unfinished))
+            bench.end(chance.choice(bench.unfinished), FinishReason.ABORTED)
         bench.step()
     bench.run()
     assert bench.scheduler.preemptions > 10
+    assert bench.scheduler.prefix_hit_tokens > 100
 
 
 def lengths(chunks: list[Chunk]) -> list[int]:
@@ -258,3 +294,84 @@ def test_a_sequence_ends_once() -> None:
     with pytest.raises(InvalidStateTransition):
         bench.scheduler.finish(sequence, FinishReason.ABORTED)
     assert bench.scheduler.schedule() == []
+
+
+def test_a_prompt_that_is_known_is_read_from_where_it_differs() -> None:
+    bench = Bench(step_tokens=32, blocks=20)
+    bench.add(20, alike=16)
+    bench.run()
+    bench.add(22, alike=16)
+    assert [lengths(bench.step()) for _ in range(2)] == [[6], []]
+
+
+def test_the_last_token_of_a_prompt_is_read_even_if_all_is_known() -> None:
+    """And with it its block, which is shared and so not written to."""
+    bench = Bench(step_tokens=32)
+    for expected in ([16], [4], [4]):
+        bench.add(16, alike=16)
+        assert lengths(bench.step()) == expected
+    assert bench.allocator.free == 8
+
+
+def test_prompts_that_begin_alike_share_their_blocks_while_they_run() -> None:
+    bench = Bench(blocks=8, step_tokens=32)
+    old = bench.add(18, max_tokens=3, alike=16)
+    bench.step()
+    new = bench.add(19, max_tokens=2, alike=16)
+    assert lengths(bench.step()) == [1, 3]
+    assert old.blocks[:4] == new.blocks[:4]
+    assert bench.allocator.free == 8 - 6
+
+
+def test_what_is_read_twice_at_once_is_kept_once() -> None:
+    bench = Bench(blocks=20, step_tokens=64)
+    first, second = (bench.add(18, max_tokens=5, alike=18) for _ in range(2))
+    assert lengths(bench.step()) == [18, 18]
+    assert first.blocks[:4] == second.blocks[:4]
+    assert bench.allocator.free == 20 - 6
+
+
+def test_a_known_beginning_that_nobody_owns_takes_room_as_well() -> None:
+    """Five blocks are free. The newcomer needs four that are known, a new one and a spare one."""
+    bench = Bench(blocks=8, step_tokens=64)
+    bench.add(20, alike=20)
+    bench.run()
+    old = bench.add(9, max_tokens=20)
+    bench.step()
+    new = bench.add(18, alike=18)
+    bench.step()
+    assert (len(old.blocks), bench.allocator.free) == (3, 5)
+    assert list(bench.scheduler.waiting) == [new]
+    bench.run()
+
+
+def test_a_sequence_that_lost_its_blocks_finds_those_that_nobody_took() -> None:
+    bench = Bench(blocks=12, step_tokens=64)
+    old, new = bench.add(20, max_tokens=28), bench.add(16, max_tokens=12)
+    while not bench.scheduler.preemptions:
+        bench.step()
+    bench.end(old, FinishReason.ABORTED)
+    before = new.pending
+    [chunk] = bench.step()
+    assert chunk.sequence is new
+    assert chunk.length < 8 < before
+
+
+def test_what_a_failed_sequence_has_read_is_read_again() -> None:
+    bench = Bench(step_tokens=64)
+    bench.end(bench.add(20, max_tokens=5, alike=20), FinishReason.ERROR)
+    failed = bench.add(20, max_tokens=5, alike=20)
+    bench.step()
+    bench.end(failed, FinishReason.ERROR)
+    bench.add(20, alike=20)
+    assert lengths(bench.step()) == [20]
+
+
+def test_tokens_that_were_found_are_counted_apart() -> None:
+    bench = Bench(step_tokens=64)
+    for _ in range(2):
+        bench.add(14, alike=14)
+        bench.run()
+    scheduler = bench.scheduler
+    assert (scheduler.prefix_query_tokens, scheduler.prefix_hit_tokens) == (28, 12)
+    assert bench.computed_tokens == 28 - 12

@@ -30,6 +30,8 @@ def test_a_real_servers_metrics_show_recovery_and_errors(serve: Callable[..., Se
         'stormproof_http_requests_total{method="POST",route="/v1/chat/completions",status="504"}',
         "# TYPE stormproof_circuit_state gauge",
         "stormproof_engine_kv_blocks 256.0",
+        "# TYPE stormproof_engine_prefix_hit_tokens_total counter",
+        "# TYPE stormproof_engine_prefix_query_tokens_total counter",
     ):
         assert line in shown
 

@@ -85,6 +85,7 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
         max_step_tokens=settings.max_step_tokens,
         max_waiting=settings.max_waiting,
         max_waiting_tokens=settings.max_waiting_tokens,
+        prefix_cache=settings.prefix_cache,
     )
     columns = (TextColumn("Loading the model"), BarColumn(), TimeElapsedColumn())
     with Progress(

@@ -55,7 +55,7 @@ class EngineCore:
         self.model = runner.config
         self._runner = runner
         self._block_size = config.block_size
-        self._blocks = BlockAllocator(num_blocks)
+        self._blocks = BlockAllocator(num_blocks, share=config.prefix_cache)
         self._rate = ServiceRate()
         self._scheduler = Scheduler(
             config.limits(runner.config.max_context),
@@ -184,7 +184,7 @@ class EngineCore:
         answer = self._answers[chunk.sequence.seq_id]
         if isinstance(result, StormproofError):
             return self._fail(answer, result)
-        chunk.sequence.computed += chunk.length
+        self._scheduler.advance(chunk)
         if result is None:
             return None
         try:
@@ -220,6 +220,8 @@ class EngineCore:
             generated_tokens=self._generated_tokens,
             finished=self._finished,
             preemptions=self._scheduler.preemptions,
+            prefix_query_tokens=self._scheduler.prefix_query_tokens,
+            prefix_hit_tokens=self._scheduler.prefix_hit_tokens,
         )
 
 

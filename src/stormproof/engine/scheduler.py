@@ -9,6 +9,12 @@ Three rules make it certain that every sequence ends:
    reads at least one token in every step, until it ends and another is the oldest.
 3. Nothing overtakes: sequences start in order of arrival, and one that lost its blocks waits, with
    its tokens, in front of those that came after it.
+
+A sequence that starts shares the full blocks that hold its beginning already, and reads the rest.
+That leaves the rules as they are. Alone, a sequence needs as many blocks as if it shared none. What
+is taken from the newest may free nothing where others own it too; but taking goes on, and once the
+oldest is alone, every block that it does not own is free. And the first in the queue is the first
+to start, however little of the others is left to be read.
 """
 
 from collections import deque
@@ -74,6 +80,8 @@ class Scheduler:
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
         self.preemptions = 0
+        self.prefix_query_tokens = 0
+        self.prefix_hit_tokens = 0
         self._limits = limits
         self._block_size = block_size
         self._allocator = allocator
@@ -135,12 +143,33 @@ class Scheduler:
     def _taking_part(self) -> Iterator[Sequence]:
         """Yield what runs, then start what waits for as long as more is asked for."""
         yield from tuple(self.running)
-        while self.waiting and self._can_start(self.waiting[0]):
-            sequence = self.waiting.popleft()
-            sequence.transition(SequenceState.RUNNING)
-            self._extend(sequence)
-            self.running.append(sequence)
+        while self.waiting and len(self.running) < self._limits.sequences:
+            sequence = self.waiting[0]
+            known = self._known_blocks(sequence)
+            if not self._has_room(sequence, known):
+                break
+            self._start(self.waiting.popleft(), known)
             yield sequence
+
+    def _start(self, sequence: Sequence, known: list[int]) -> None:
+        """Give a sequence the blocks that are known to hold its beginning, and others besides."""
+        sequence.transition(SequenceState.RUNNING)
+        self._allocator.share(known)
+        sequence.blocks = known
+        sequence.computed = len(known) * self._block_size
+        self._extend(sequence)
+        self.running.append(sequence)
+        self.prefix_query_tokens += len(sequence.tokens)
+        self.prefix_hit_tokens += sequence.computed
+
+    def _known_blocks(self, sequence: Sequence) -> list[int]:
+        """Find the beginning of a sequence; its last token is always read, to choose the next."""
+        full = (len(sequence.tokens) - 1) // self._block_size
+        return self._allocator.find(self._piece(sequence, place) for place in range(full))
+
+    def _piece(self, sequence: Sequence, place: int) -> list[int]:
+        """Return the tokens of one block."""
+        return sequence.tokens[place * self._block_size : (place + 1) * self._block_size]
 
     def _extend_running(self) -> None:
         """Give each running sequence the block for its newest token, at the cost of the newest."""
@@ -156,14 +185,16 @@ class Scheduler:
         sequence.blocks += self._allocator.allocate(missing)
         return True
 
-    def _can_start(self, sequence: Sequence) -> bool:
-        """Say whether there is a place, and blocks for all its tokens.
+    def _has_room(self, sequence: Sequence, known: list[int]) -> bool:
+        """Say whether there are blocks for all tokens of a sequence.
 
-        One block is left to each running sequence to grow into: otherwise the newcomer would soon
-        be preempted by them, and its work done twice.
+        Those that are known count as well where nobody owns them. One block is left to each running
+        sequence to grow into: otherwise the newcomer would soon be preempted by them, and its work
+        done twice.
         """
-        spare = self._allocator.free - self._missing_blocks(sequence)
-        return len(self.running) < self._limits.sequences and spare >= len(self.running)
+        owned = sum(self._allocator.owners(block) > 0 for block in known)
+        needed = self._missing_blocks(sequence) - owned
+        return self._allocator.free - needed >= len(self.running)
 
     def _missing_blocks(self, sequence: Sequence) -> int:
         return -(-len(sequence.tokens) // self._block_size) - len(sequence.blocks)
@@ -176,8 +207,20 @@ class Scheduler:
         self.waiting.appendleft(sequence)
         self.preemptions += 1
 
+    def advance(self, chunk: Chunk) -> None:
+        """Record that a chunk was read, and make the blocks known that it filled."""
+        sequence, blocks = chunk.sequence, chunk.sequence.blocks
+        first = sequence.computed // self._block_size
+        sequence.computed += chunk.length
+        for place in range(first, sequence.computed // self._block_size):
+            before = blocks[place - 1] if place else None
+            tokens = self._piece(sequence, place)
+            blocks[place] = self._allocator.fill(blocks[place], tokens, after=before)
+
     def finish(self, sequence: Sequence, reason: FinishReason) -> None:
         """End a sequence, wherever it is, and take its blocks.
+
+        What a sequence has read that failed may be what it failed from; no other gets it.
 
         Raises:
             InvalidStateTransition: It has ended already.
@@ -186,6 +229,8 @@ class Scheduler:
         sequence.transition(SequenceState.FINISHED)
         sequence.finish_reason = reason
         queue.remove(sequence)
+        if reason is FinishReason.ERROR:
+            self._allocator.forget(sequence.blocks)
         self._release(sequence)
 
     def _release(self, sequence: Sequence) -> None:

@@ -35,6 +35,8 @@ class EngineConfig:
         max_step_tokens: Tokens that the model reads in one step.
         max_waiting: Requests that wait.
         max_waiting_tokens: Tokens that waiting requests have together.
+        prefix_cache: Whether a prompt that begins like an earlier one shares what was computed for
+            it. How soon an answer comes then tells whether somebody asked alike a while ago.
 
     Raises:
         ConfigurationError: Settings are wrong or contradict each other; all of them are named.
@@ -50,6 +52,7 @@ class EngineConfig:
     max_step_tokens: int = 512
     max_waiting: int = 256
     max_waiting_tokens: int = 1 << 18
+    prefix_cache: bool = True
 
     def __post_init__(self) -> None:
         problems = {

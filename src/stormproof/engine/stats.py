@@ -10,13 +10,15 @@ class EngineStats:
     Attributes:
         running: Sequences that take part in steps.
         waiting: Sequences in the queue, new and preempted.
-        free_blocks: Cache blocks that nobody owns.
+        free_blocks: Cache blocks that nobody owns; some still hold what will be asked for again.
         total_blocks: Cache blocks there are.
         steps: Steps since the start.
         prompt_tokens: Prompt tokens of all accepted requests.
         generated_tokens: Tokens generated since the start.
         finished: Requests that ended, for whatever reason.
         preemptions: How often a sequence lost its blocks and had to read its tokens again.
+        prefix_query_tokens: Tokens of sequences when they started, or started again.
+        prefix_hit_tokens: How many of those were in the cache, and were not read again.
     """
 
     running: int = 0
@@ -28,3 +30,5 @@ class EngineStats:
     generated_tokens: int = 0
     finished: int = 0
     preemptions: int = 0
+    prefix_query_tokens: int = 0
+    prefix_hit_tokens: int = 0

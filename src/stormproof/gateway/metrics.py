@@ -58,6 +58,9 @@ class _EngineCollector(Collector):
         yield _counter("generated_tokens", "Tokens generated.", stats.generated_tokens)
         yield _counter("finished_requests", "Requests that ended.", stats.finished)
         yield _counter("preemptions", "Times a request lost its blocks.", stats.preemptions)
+        queries, hits = stats.prefix_query_tokens, stats.prefix_hit_tokens
+        yield _counter("prefix_query_tokens", "Tokens looked for in the cache.", queries)
+        yield _counter("prefix_hit_tokens", "Tokens found there, so not read again.", hits)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     max_waiting_tokens: int = Field(
         262_144, ge=1, description="Prompt tokens that may queue, over all requests."
     )
+    prefix_cache: bool = Field(
+        True, description="Compute a beginning once that prompts have in common."
+    )
 
     max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest request body.")
     max_prompt_chars: int = Field(400_000, ge=1, description="Longest prompt, before tokens.")
