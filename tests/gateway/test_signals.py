@@ -36,6 +36,20 @@ def test_a_real_servers_metrics_show_recovery_and_errors(serve: Callable[..., Se
         assert line in shown
 
 
+@pytest.mark.parametrize(("flag", "found"), [("true", True), ("false", False)])
+def test_a_real_servers_metrics_show_what_was_found_in_the_cache(
+    serve: Callable[..., Server], flag: str, found: bool
+) -> None:
+    """Once the operator lets one request find what another asked."""
+    server = serve("--prefix-cache", flag)
+    with server.client() as client:
+        for _ in range(2):
+            client.post("/v1/chat/completions", json=chat_body("Say hi. " * 20))
+    hits = server.metric("stormproof_engine_prefix_hit_tokens_total")
+    assert server.metric("stormproof_engine_prefix_query_tokens_total") > 80
+    assert (hits > 0) is found
+
+
 @pytest.fixture
 def stuck_engine() -> Iterator[AsyncLLM]:
     """An engine whose model says nothing before the test is over."""

@@ -114,7 +114,7 @@ def _metavar(field: FieldInfo) -> str:
     annotation: Any = field.annotation
     if typing.get_origin(annotation) is typing.Literal:
         return "|".join(typing.get_args(annotation))
-    kinds = {int: "INTEGER", float: "NUMBER", Path: "FILE"}
+    kinds = {bool: "BOOLEAN", int: "INTEGER", float: "NUMBER", Path: "FILE"}
     named = [kinds[kind] for kind in (annotation, *typing.get_args(annotation)) if kind in kinds]
     return named[0] if named else "TEXT"
 
