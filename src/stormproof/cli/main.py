@@ -11,6 +11,7 @@ except ModuleNotFoundError as missing:
 from stormproof.cli import model
 from stormproof.cli.chat import chat
 from stormproof.cli.errors import errors
+from stormproof.cli.generate import generate
 from stormproof.cli.serve import serve
 from stormproof.version import __version__
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(chat)
+app.command()(generate)
 app.command()(errors)
 app.add_typer(model.app, name="model")
 

@@ -1,7 +1,6 @@
 """``stormproof serve``: a model behind an OpenAI-compatible address."""
 
 import inspect
-import os
 import typing
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from pydantic.fields import FieldInfo
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from stormproof.cli.failures import failures
+from stormproof.cli.loading import load_engine
 from stormproof.cli.model import pulled
 from stormproof.gateway.settings import ENV_PREFIX, Settings, load_settings
 
@@ -69,11 +68,8 @@ def _serve(settings: Settings, console: Console) -> None:
 
 
 def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
-    from stormproof.engine import AsyncLLM, EngineConfig  # noqa: PLC0415
+    from stormproof.engine import EngineConfig  # noqa: PLC0415
 
-    # libgomp's threads spin while they wait for each other, for ever by default. On a machine that
-    # is shared that takes the core from the very thread they wait for: half the speed is lost.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     config = EngineConfig(
         model=str(model),
         device=settings.device,
@@ -87,12 +83,7 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
         max_waiting_tokens=settings.max_waiting_tokens,
         prefix_cache=settings.prefix_cache,
     )
-    columns = (TextColumn("Loading the model"), BarColumn(), TimeElapsedColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task("load", total=1.0)
-        return AsyncLLM.load(config, progress=lambda done: progress.update(task, completed=done))
+    return load_engine(config, console)
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
