@@ -154,6 +154,24 @@ async def test_a_line_that_cannot_be_answered_does_not_stop_the_others(
     assert "poison" not in json.dumps(answers[7]["error"])
 
 
+async def test_a_tokenizer_that_fails_on_one_line_fails_it_alone(
+    start: Start, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llm = start()
+    encode = llm.tokenizer.prompt
+
+    def fail_once(text: str) -> list[int]:
+        if text == "p2":
+            raise ValueError("secret")
+        return encode(text)
+
+    monkeypatch.setattr(llm.tokenizer, "prompt", fail_once)
+    await run(llm, prompts(3), path)
+    answers = written(path)
+    assert [n for n, answer in sorted(answers.items()) if "error" in answer] == [2]
+    assert "secret" not in json.dumps(answers[2]["error"])
+
+
 async def test_an_engine_that_ends_is_no_answer(start: Start, path: Path) -> None:
     """The lines that it left are missing, and the next run answers them."""
     llm = start()

@@ -12,7 +12,7 @@ from stormproof.cli.prompt_lines import MAX_LINE_BYTES, PromptLine
 from stormproof.cli.prompt_request import PromptRequest
 from stormproof.cli.read_ahead import read_ahead
 from stormproof.engine import AsyncLLM, Output, SamplingParams
-from stormproof.errors import PayloadTooLarge, ServiceUnavailable, StormproofError
+from stormproof.errors import PayloadTooLarge, ServiceUnavailable, StormproofError, translate
 
 _AHEAD: Final = 16
 """Lines that are read and tokenized before there is room for them."""
@@ -118,13 +118,13 @@ def _prepared(
 def _prepare(llm: AsyncLLM, line: PromptLine, defaults: Mapping[str, Any]) -> _Prompt | AnswerLine:
     """Tokenize a line; one that cannot be is answered by its error."""
     name: str | int = line.number
+    if line.text is None:
+        return AnswerLine.of_error(line, name, PayloadTooLarge(limit=MAX_LINE_BYTES))
     try:
-        if line.text is None:
-            raise PayloadTooLarge(limit=MAX_LINE_BYTES)
         request = PromptRequest.parse(line.text)
         name = line.number if request.id is None else request.id
         tokens = request.tokens(llm.tokenizer)
         room = llm.max_sequence_tokens - len(tokens)
         return _Prompt(line, name, tokens, request.params(defaults, room=room))
-    except StormproofError as error:
-        return AnswerLine.of_error(line, name, error)
+    except Exception as error:  # noqa: BLE001 - one line must not take others with it
+        return AnswerLine.of_error(line, name, translate(error))
