@@ -13,13 +13,17 @@ from math import inf
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 
-from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
-from redis.retry import Retry
+try:
+    from redis import Redis
+    from redis.asyncio import Redis as AsyncRedis
+    from redis.asyncio.retry import Retry as AsyncRetry
+    from redis.backoff import NoBackoff
+    from redis.exceptions import ConnectionError as RedisConnectionError
+    from redis.exceptions import NoScriptError
+    from redis.retry import Retry
+except ModuleNotFoundError as error:
+    hint = "RedisStore needs the extra: pip install 'stormproof[redis]'"
+    raise ModuleNotFoundError(hint, name=error.name) from error
 
 from stormproof.errors import Problems
 from stormproof.recovery.circuits.circuit import CircuitOptions, CircuitState
