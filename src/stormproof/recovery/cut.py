@@ -30,9 +30,9 @@ class Cut:
         self._task = task
         self._requests = task.cancelling() if task else 0
 
-    def same_task(self, other: "Cut | None") -> bool:
-        """Whether ``other`` aims at the task that this one aims at."""
-        return other is not None and other._task is self._task
+    def aims_at(self, task: "asyncio.Task[Any] | None") -> bool:
+        """Whether it is this task that a call would cancel."""
+        return self._task is task
 
     def __call__(self) -> None:
         """Ask the task to end."""

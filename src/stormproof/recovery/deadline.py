@@ -16,7 +16,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
-from typing import Any, ClassVar, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
 
 from stormproof.errors import DeadlineExceeded, Problems
 from stormproof.recovery.clock import current_clock
@@ -26,6 +26,9 @@ from stormproof.recovery.options import LONGEST, check_seconds
 from stormproof.recovery.retries.attempts import hand_on
 from stormproof.recovery.strategy import Call, Site, Strategy
 from stormproof.recovery.threads import WorkerThreads
+
+if TYPE_CHECKING:
+    from asyncio import Task
 
 _MOST_DIGITS: Final = 12
 
@@ -155,15 +158,17 @@ class Deadline(Strategy):
         pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
-            cut = Cut(current_task())
+            loop = get_running_loop()
+            task = current_task(loop)
+            if _is_cut_sooner(task, seconds):
+                return await call(*args, **kwargs)
+            cut = Cut(task)
             timeout: float | None = seconds
             token = begin(pipeline, cut)
             if token is None:
                 token, timeout = _adopt(cut), None
-                if token is None:
-                    return await call(*args, **kwargs)
             allowed = seconds if timeout is not None else remaining() or 0.0
-            timer = current_clock().call_later(get_running_loop(), allowed, cut)
+            timer = current_clock().call_later(loop, allowed, cut)
             try:
                 return await call(*args, **kwargs)
             except CancelledError as error:
@@ -186,16 +191,17 @@ class Deadline(Strategy):
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             loop = get_running_loop()  # asked for once: it costs as much as an item
-            cut = Cut(current_task(loop))
+            task = current_task(loop)
+            if _is_cut_sooner(task, seconds):
+                async with aclosing(call(*args, **kwargs)) as items:
+                    async for item in items:
+                        yield item
+                return
+            cut = Cut(task)
             timeout: float | None = seconds
             token = begin(pipeline, cut)
             if token is None:
                 token, timeout = _adopt(cut), None
-                if token is None:
-                    async with aclosing(call(*args, **kwargs)) as items:
-                        async for item in items:
-                            yield item
-                    return
             allowed = seconds if timeout is not None else remaining() or 0.0
             limit = _in_force.get()
             # The body of a generator runs in its consumer's context: between two items the
@@ -246,12 +252,19 @@ class Deadline(Strategy):
         return DeadlineExceeded(operation=pipeline, timeout=timeout)
 
 
-def _adopt(cut: Cut) -> Token[_Limit | None] | None:
-    """Have ``cut`` keep the deadline in force, or return None where that cuts this task itself.
+def _is_cut_sooner(task: "Task[Any] | None", seconds: float) -> bool:
+    """Whether the deadline in force ends within so many seconds, and cuts this very task.
 
-    It does not where it is that of a sync function, or of the task that began this one.
+    It cuts no task where it is that of a sync function, and another where that began this one.
     """
     limit = _in_force.get()
-    if limit is None or cut.same_task(limit[1]):
-        return None
-    return _in_force.set((limit[0], cut))
+    if limit is None or limit[1] is None or not limit[1].aims_at(task):
+        return False
+    now = current_clock().now()
+    return now < limit[0] <= now + seconds
+
+
+def _adopt(cut: Cut) -> Token[_Limit | None]:
+    """Have ``cut`` keep the deadline in force."""
+    until = expiry()
+    return _in_force.set(None if until is None else (until, cut))
