@@ -1,9 +1,13 @@
 """Cancelling a task for a reason of one's own."""
 
-from typing import TYPE_CHECKING, Any
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
+
+    CurrentTask: TypeAlias = Callable[[asyncio.AbstractEventLoop], asyncio.Task[Any] | None]
 
 
 class Cut:
@@ -19,10 +23,11 @@ class Cut:
         fired: Whether it was called.
     """
 
-    __slots__ = ("_requests", "_task", "fired")
+    __slots__ = ("_requests", "_task", "_thread", "fired")
 
     def __init__(self, task: "asyncio.Task[Any] | None") -> None:
         self.fired = False
+        self._thread = get_ident()
         self.watch(task)
 
     def watch(self, task: "asyncio.Task[Any] | None") -> None:
@@ -30,9 +35,19 @@ class Cut:
         self._task = task
         self._requests = task.cancelling() if task else 0
 
-    def aims_at(self, task: "asyncio.Task[Any] | None") -> bool:
-        """Whether it is this task that a call would cancel."""
-        return self._task is task
+    def is_here(self, current_task: "CurrentTask") -> bool:
+        """Whether what a call would cancel is the task that asks.
+
+        Which loop this is need not be found out, which is dear: it is the task's own, if this is
+        its thread.
+
+        Args:
+            current_task: That of asyncio, which this module does not import.
+        """
+        task = self._task
+        if task is None or self._thread != get_ident():
+            return False
+        return current_task(task.get_loop()) is task
 
     def __call__(self) -> None:
         """Ask the task to end."""

@@ -28,7 +28,7 @@ from stormproof.recovery.strategy import Call, Site, Strategy
 from stormproof.recovery.threads import WorkerThreads
 
 if TYPE_CHECKING:
-    from asyncio import Task
+    from stormproof.recovery.cut import CurrentTask
 
 _MOST_DIGITS: Final = 12
 
@@ -158,11 +158,10 @@ class Deadline(Strategy):
         pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
-            loop = get_running_loop()
-            task = current_task(loop)
-            if _is_cut_sooner(task, seconds):
+            if _is_cut_sooner(current_task, seconds):
                 return await call(*args, **kwargs)
-            cut = Cut(task)
+            loop = get_running_loop()
+            cut = Cut(current_task(loop))
             timeout: float | None = seconds
             token = begin(pipeline, cut)
             if token is None:
@@ -190,14 +189,13 @@ class Deadline(Strategy):
         pipeline = site.pipeline
 
         async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-            loop = get_running_loop()  # asked for once: it costs as much as an item
-            task = current_task(loop)
-            if _is_cut_sooner(task, seconds):
+            if _is_cut_sooner(current_task, seconds):
                 async with aclosing(call(*args, **kwargs)) as items:
                     async for item in items:
                         yield item
                 return
-            cut = Cut(task)
+            loop = get_running_loop()  # asked for once: it costs as much as an item
+            cut = Cut(current_task(loop))
             timeout: float | None = seconds
             token = begin(pipeline, cut)
             if token is None:
@@ -252,13 +250,13 @@ class Deadline(Strategy):
         return DeadlineExceeded(operation=pipeline, timeout=timeout)
 
 
-def _is_cut_sooner(task: "Task[Any] | None", seconds: float) -> bool:
+def _is_cut_sooner(current_task: "CurrentTask", seconds: float) -> bool:
     """Whether the deadline in force ends within so many seconds, and cuts this very task.
 
     It cuts no task where it is that of a sync function, and another where that began this one.
     """
     limit = _in_force.get()
-    if limit is None or limit[1] is None or not limit[1].aims_at(task):
+    if limit is None or limit[1] is None or not limit[1].is_here(current_task):
         return False
     now = current_clock().now()
     return now < limit[0] <= now + seconds
