@@ -1,5 +1,7 @@
 """One bus for everything that happens."""
 
+import threading
+
 import pytest
 
 from stormproof.errors import CapacityExceeded, NetworkError, Severity
@@ -10,12 +12,14 @@ from stormproof.recovery import (
     FallbackUsed,
     ListenerFailed,
     Pipeline,
+    background,
     events,
     subscribe,
 )
 from stormproof.testing import Scripted
 from support.reentrancy import Scenario, at_every_point
 
+CUT = NetworkError(reason="cut")
 GUARDED = Pipeline(Fallback(value="sorry"), name="ask")
 
 
@@ -35,6 +39,72 @@ def test_a_subscription_ends_once_and_for_itself() -> None:
     second()
     fail()
     assert len(heard) == 3
+
+
+def test_a_slow_listener_in_the_background_delays_no_call() -> None:
+    """It hears everything, in order, once it gets to it."""
+    released, done = threading.Event(), threading.Event()
+    heard: list[str] = []
+
+    def slow(event: Event) -> None:
+        released.wait()
+        heard.append(event.pipeline)
+        if event.pipeline == "last":
+            done.set()
+
+    unsubscribe = subscribe(slow, background=True)
+    for name in ("first", "second", "last"):
+        Pipeline(Fallback(value="sorry"), name=name).call(Scripted(CUT))
+    assert heard == []
+    unsubscribe()  # what waits is heard all the same
+    released.set()
+    done.wait()
+    assert heard == ["first", "second", "last"]
+
+
+def test_a_listener_that_falls_far_behind_misses_events_and_that_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(background, "MOST_WAITING", 2)
+    released = threading.Event()
+    told: list[ListenerFailed] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, ListenerFailed):
+            told.append(event)
+
+    ends = [subscribe(lambda _: released.wait(), background=True), subscribe(hear)]
+    try:
+        for _ in range(6):
+            fail()
+    finally:
+        released.set()
+        for end in ends:
+            end()
+    assert 3 <= len(told) <= 4  # one may be in its hands
+    assert {type(event.error) for event in told} == {CapacityExceeded}
+
+
+def test_what_a_listener_raises_in_the_background_is_told() -> None:
+    told: list[ListenerFailed] = []
+    done = threading.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, ListenerFailed):
+            told.append(event)
+            done.set()
+
+    def broken(_event: Event) -> None:
+        raise ValueError("broken")
+
+    ends = [subscribe(broken, background=True), subscribe(hear)]
+    try:
+        fail()
+        done.wait()
+    finally:
+        for end in ends:
+            end()
+    assert "broken" in told[0].listener
 
 
 def test_a_listener_that_raises_harms_nobody_and_is_told_of() -> None:

@@ -4,8 +4,8 @@ This floor neither logs nor counts. Whoever wants to know subscribes:
 
     unsubscribe = subscribe(lambda event: print(event))
 
-Listeners are called at once, on the thread of the guarded call: hand the event to a queue if
-what you do with it takes time. Events are built only while somebody listens.
+Listeners are called at once, on the thread of the guarded call; one that takes its time subscribes
+with ``background=True``, and delays no call. Events are built only while somebody listens.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from threading import RLock
 from typing import ClassVar, Final
 
 from stormproof.errors import CapacityExceeded, Severity
+from stormproof.recovery.background import BackgroundListener
 
 MOST_LISTENERS: Final = 64
 """More than this is a leak: somebody subscribes for each call."""
@@ -353,11 +354,15 @@ class Bus:
         self._lock = RLock()  # reentrant: a finalizer may run at any point of this thread
         self.listeners: tuple[Listener, ...] = ()
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: Listener, *, background: bool = False) -> Callable[[], None]:
         """Have ``listener`` called with every event from now on.
 
         Args:
             listener: Any callable. What it raises is published as ``ListenerFailed``.
+            background: Whether it is slow, and so is called on a thread of its own: in order, but
+                later, and outside of the context of the call. When 10,000 events wait for it,
+                those that follow are not heard, and that is published as ``ListenerFailed``. By
+                default it is called at once, on the thread of the call, which waits for it.
 
         Returns:
             A function that ends the subscription; calling it again does nothing.
@@ -365,7 +370,9 @@ class Bus:
         Raises:
             CapacityExceeded: There are ``MOST_LISTENERS`` already.
         """
-        entry = _Subscription(listener)
+        called = _Subscription(listener)
+        waiting = BackgroundListener(called, self._report_failure) if background else None
+        entry: Listener = called if waiting is None else waiting
 
         def added(listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
             if len(listeners) >= MOST_LISTENERS:
@@ -375,8 +382,15 @@ class Bus:
         def removed(listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
             return tuple(one for one in listeners if one is not entry)
 
+        def unsubscribe() -> None:
+            self._change(removed)
+            if waiting is not None:
+                waiting.end()
+
         self._change(added)
-        return lambda: self._change(removed)
+        if waiting is not None:
+            waiting.start()
+        return unsubscribe
 
     def _change(self, changed: Callable[[tuple[Listener, ...]], tuple[Listener, ...]]) -> None:
         with self._lock:
@@ -393,10 +407,11 @@ class Bus:
             try:
                 listener(event)
             except Exception as error:  # noqa: BLE001 - a listener must not break what it observes
-                if not isinstance(event, ListenerFailed):
-                    self._report(event, listener, error)
+                self._report_failure(event, listener, error)
 
-    def _report(self, event: Event, listener: Listener, error: Exception) -> None:
+    def _report_failure(self, event: Event, listener: Listener, error: Exception) -> None:
+        if isinstance(event, ListenerFailed):
+            return  # a listener that fails for that too would be told of for ever
         self.publish(
             ListenerFailed(
                 pipeline=event.pipeline,
