@@ -193,3 +193,8 @@ def test_a_listener_without_a_proper_name_harms_no_call(name: object) -> None:
         end()
     told = [event.listener for event in heard if isinstance(event, ListenerFailed)]
     assert told == [Proxy.__qualname__]
+
+
+def test_what_cannot_be_called_is_no_listener() -> None:
+    with pytest.raises(TypeError, match="not None"):
+        subscribe(None)  # type: ignore[arg-type]

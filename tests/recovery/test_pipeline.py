@@ -216,3 +216,16 @@ async def test_a_stream_that_is_left_closes_what_iterates_over_its_source() -> N
     assert await anext(stream) == "a"
     await stream.aclose()
     assert closed == ["source"]
+
+
+def test_what_it_cannot_guard_is_refused_at_once() -> None:
+    """An async generator that call() returned would be guarded by nothing."""
+
+    async def stream() -> AsyncGenerator[int, None]:
+        yield 1
+
+    pipeline = Pipeline(Retry())
+    with pytest.raises(TypeError, match=r"stream\(\) guards those"):
+        pipeline.call(stream)
+    with pytest.raises(TypeError, match="guards functions, not 5"):
+        pipeline(5)  # type: ignore[arg-type]

@@ -369,7 +369,10 @@ class Bus:
 
         Raises:
             CapacityExceeded: There are ``MOST_LISTENERS`` already.
+            TypeError: ``listener`` cannot be called.
         """
+        if not callable(listener):
+            raise TypeError(f"a listener is a function of an event, not {listener!r}")
         called = _Subscription(listener)
         waiting = BackgroundListener(called, self._report_failure) if background else None
         entry: Listener = called if waiting is None else waiting

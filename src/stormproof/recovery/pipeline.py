@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from functools import cached_property, update_wrapper
-from types import CoroutineType
+from types import AsyncGeneratorType, CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar
 
 from stormproof.errors import Problems
@@ -77,8 +77,11 @@ class Pipeline:
         """Guard ``fn``: a sync function, a coroutine function or an async generator function.
 
         Raises:
-            TypeError: ``fn`` is a generator function; what it yields cannot be called again.
+            TypeError: ``fn`` is no function, or a generator function; what that yields cannot be
+                called again.
         """
+        if not callable(fn):
+            raise TypeError(f"a pipeline guards functions, not {fn!r}")
         own_name: str = getattr(fn, "__name__", _UNNAMED)
         site = Site(self._name or own_name, function=fn)
         guarded = self._compile(_guard_for(fn), fn, site)
@@ -88,7 +91,8 @@ class Pipeline:
         """Return what ``fn(*args, **kwargs)`` returns, guarded.
 
         Raises:
-            TypeError: ``fn`` returned a coroutine: ``acall`` it.
+            TypeError: ``fn`` returned a coroutine: ``acall`` it; or an async generator: ``stream``
+                it.
         """
         result: R = self._guarded_call(fn, *args, **kwargs)
         return result
@@ -170,6 +174,8 @@ def _invoke(fn: Call, /, *args: Any, **kwargs: Any) -> Any:
     if result.__class__ is CoroutineType:
         result.close()
         raise TypeError("call() was given a coroutine function; acall() guards those")
+    if result.__class__ is AsyncGeneratorType:
+        raise TypeError("call() was given an async generator function; stream() guards those")
     return result
 
 
