@@ -99,7 +99,7 @@ struct SpDraw {
     const float* offset_values;  // added
     const uint32_t* allowed;     // bit t % 32 of word t / 32: token t may be chosen; nullptr: all
     int32_t logprobs;            // alternatives to report; -1: no log probabilities at all
-    int32_t* top_tokens;         // [logprobs], best first
+    int32_t* top_tokens;         // [logprobs], best first; -1 when the vocabulary has no more
     float* top_logprobs;         // [logprobs]
     // What comes back.
     int32_t token;               // -1: the logits were not numbers; -2: no token is allowed
@@ -147,6 +147,9 @@ void sp_engine_free(struct SpEngine* engine);
 
 // One forward pass. All numbers in the step must be in range: the caller has checked them.
 int32_t sp_engine_step(struct SpEngine* engine, const struct SpStep* step);
+
+// Choose a token for each draw, from row draw.row of logits [rows, vocab].
+void sp_choose(const float* logits, int32_t vocab, struct SpDraw* draw, int32_t draws);
 
 // Nanoseconds spent since the last call, by phase: embedding and norms, layer matmuls, attention,
 // head, choosing. [5]
