@@ -1,4 +1,4 @@
-"""Where the library is, unless somebody says otherwise."""
+"""Where Stormproof keeps what it downloads and makes, unless somebody says otherwise."""
 
 import os
 from pathlib import Path
@@ -9,8 +9,14 @@ from platformdirs import user_cache_path
 HOME_SETTING: Final = "STORMPROOF_HOME"
 
 
+def home() -> Path:
+    """Return ``STORMPROOF_HOME``, or else a folder in the user's cache."""
+    chosen = os.environ.get(HOME_SETTING)
+    if chosen:
+        return Path(chosen).expanduser()
+    return user_cache_path("stormproof", appauthor=False)
+
+
 def models_folder() -> Path:
-    """Return ``models`` in ``STORMPROOF_HOME``, or else in the user's cache."""
-    home = os.environ.get(HOME_SETTING)
-    base = Path(home).expanduser() if home else user_cache_path("stormproof", appauthor=False)
-    return base / "models"
+    """Return where the library of models is, unless somebody says otherwise."""
+    return home() / "models"

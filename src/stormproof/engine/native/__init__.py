@@ -1,0 +1,1 @@
+"""The model on a CPU without PyTorch: one call into C++ for every step."""
