@@ -156,8 +156,8 @@ def test_the_divisors_of_llama_3_slow_rope_down(tmp_path: Path) -> None:
     def scaled(writer: gguf.GGUFWriter) -> None:
         writer.add_tensor("rope_freqs.weight", divisors)
 
-    plain = open_checkpoint(write(tmp_path / "plain.gguf")).config.rope_frequencies
-    slowed = open_checkpoint(write(tmp_path / "slow.gguf", scaled)).config.rope_frequencies
+    plain = open_checkpoint(write(tmp_path / "plain.gguf")).config.rope_tables[0]
+    slowed = open_checkpoint(write(tmp_path / "slow.gguf", scaled)).config.rope_tables[0]
     assert np.allclose(np.array(plain) / divisors, slowed)
 
 
@@ -166,7 +166,7 @@ def test_linear_scaling_slows_rope_down(tmp_path: Path) -> None:
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(4.0)
 
-    assert open_checkpoint(write(tmp_path / "l.gguf", scaled)).config.rope_frequencies[0] == 0.25
+    assert open_checkpoint(write(tmp_path / "l.gguf", scaled)).config.rope_tables[0][0] == 0.25
 
 
 def test_the_tokenizer_knows_every_kind_of_token(tiny: Path) -> None:
@@ -213,7 +213,7 @@ def replace(writer: gguf.GGUFWriter, key: str, value: Any, kind: gguf.GGUFValueT
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (text("general.architecture", "gemma3"), "'gemma3' is not supported; these are: llama"),
+        (text("general.architecture", "phi3"), "'phi3' is not supported; these are: llama"),
         (number("llama.expert_count", 8), "mixture of experts"),
         (number("llama.rope.dimension_count", 8), "part of each head"),
         (text("llama.rope.scaling.type", "yarn"), "RoPE scaling"),

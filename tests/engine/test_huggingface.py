@@ -11,11 +11,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM
 
-from stormproof.engine.architecture import Family
+from stormproof.engine.architecture import Family, LayerKind
+from stormproof.engine.batch import StepBatch
 from stormproof.engine.checkpoint import open_checkpoint
 from stormproof.engine.huggingface_config import parse_config
 from stormproof.engine.loading import Unusable
@@ -159,14 +160,19 @@ def test_damage_anywhere_is_a_load_error_or_harmless(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"model_type": "gemma2"}, "'gemma2' is not supported; these are: llama, mistral"),
+        ({"model_type": "phi3"}, "'phi3' is not supported; these are: llama, mistral"),
         ({"model_type": None}, "model_type is missing"),
         ({"hidden_size": 1 << 40}, "hidden_size must be an integer"),
         ({"num_key_value_heads": 3, "num_attention_heads": 4}, "shared evenly"),
         ({"head_dim": 7}, "odd"),
-        ({"hidden_act": "gelu"}, "SiLU"),
+        ({"hidden_act": "gelu"}, "'gelu' is not supported; these are: silu"),
         ({"quantization_config": {"quant_method": "gptq"}}, "quantised"),
         ({"partial_rotary_factor": 0.5}, "part of each head"),
+        ({"model_type": "gemma3_text", "use_bidirectional_attention": True}, "looks ahead"),
+        ({"scale_attn_weights": False}, "scales attention"),
+        ({"layer_types": ["full_attention"] * 2}, "one for each layer"),
+        ({"layer_types": ["linear_attention"]}, "kind of attention"),
+        ({"layer_types": "full_attention"}, "layer_types must be a list"),
         ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "RoPE scaling"),
         ({"eos_token_id": 32}, "outside its vocabulary"),
         ({"bos_token_id": 32}, "outside its vocabulary"),
@@ -179,11 +185,79 @@ def test_an_unsupported_architecture_is_refused_in_clear_words(
         parse_config(CONFIG | change)
 
 
-def test_a_sliding_window_bounds_the_context() -> None:
-    """Within its window a sliding model is a full one; beyond it, it is not run."""
-    assert parse_config(CONFIG | {"model_type": "mistral", "sliding_window": 40}).max_context == 40
-    unused = {"model_type": "qwen2", "sliding_window": 40, "use_sliding_window": False}
-    assert parse_config(CONFIG | unused).max_context == 64
+KINDS: dict[str, tuple[dict[str, Any], str]] = {
+    "mistral": ({"model_type": "mistral", "sliding_window": 40}, "ssss"),
+    "mistral without": ({"model_type": "mistral", "sliding_window": None}, "...."),
+    "qwen2 without": ({"model_type": "qwen2", "sliding_window": 40}, "...."),
+    "qwen2": (
+        {
+            "model_type": "qwen2",
+            "sliding_window": 40,
+            "use_sliding_window": True,
+            "max_window_layers": 3,
+        },
+        "...s",
+    ),
+    "gemma2": ({"model_type": "gemma2", "sliding_window": 40}, "s.s."),
+    "gemma3": ({"model_type": "gemma3_text", "sliding_window": 40}, "tttt"),
+    "listed": (
+        {
+            "model_type": "gemma3_text",
+            "sliding_window": 40,
+            "layer_types": ["full_attention", *["sliding_attention"] * 3],
+        },
+        ".ttt",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_layer_has_its_window_and_its_rope(name: str) -> None:
+    """A dot for a layer that sees everything, t for one that slides and turns in its own way."""
+    change, kinds = KINDS[name]
+    known = {".": LayerKind(), "s": LayerKind(40), "t": LayerKind(40, rope=1)}
+    config = parse_config(CONFIG | {"num_hidden_layers": 4} | change)
+    assert [config.kind(layer) for layer in range(4)] == [known[kind] for kind in kinds]
+
+
+def test_every_sixth_layer_of_gemma_3_sees_everything() -> None:
+    text = {
+        "model_type": "gemma3_text",
+        "hidden_size": 2560,
+        "intermediate_size": 10240,
+        "num_hidden_layers": 34,
+        "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
+        "sliding_window": 1024,
+    }
+    config = parse_config({"model_type": "gemma3", "text_config": text, "eos_token_id": [1, 106]})
+    far = [layer for layer in range(34) if config.kind(layer) == LayerKind()]
+    assert far == [5, 11, 17, 23, 29]
+    assert (config.heads, config.kv_heads, config.head_dim) == (8, 4, 256)
+    assert [table[0] for table in config.rope_tables] == [1 / 8, 1]
+    assert config.rope_tables[0][1] * 8 == pytest.approx(1e6 ** (-2 / 256))
+    assert config.eos_ids == {1, 106}
+
+
+def test_the_part_that_writes_is_found_in_a_model_that_sees(tmp_path: Path) -> None:
+    """As it was saved before transformers 5, and since."""
+    text = Gemma3TextConfig(
+        vocab_size=32, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, intermediate_size=24, head_dim=8,
+    )  # fmt: skip
+    Gemma3ForCausalLM(text).save_pretrained(tmp_path)
+    expected = logits(tmp_path)
+    config = {"model_type": "gemma3", "text_config": text.to_dict()}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    written = load_file(tmp_path / "model.safetensors")
+    for new in ("language_model.model.", "model.language_model."):
+        renamed = {name.replace("model.", new, 1): weight for name, weight in written.items()}
+        save_file(renamed, tmp_path / "model.safetensors")
+        assert torch.equal(logits(tmp_path), expected)
+
+
+def logits(path: Path) -> torch.Tensor:
+    runner = TorchRunner.load(path, num_blocks=1, block_size=16, device="cpu")
+    return runner.forward(StepBatch([1, 2], [0, 1], [0, 1], [2], [2], [[0]]))
 
 
 def test_the_generation_settings_may_name_more_ends() -> None:
@@ -194,5 +268,5 @@ def test_rope_is_read_from_the_old_keys_and_the_new() -> None:
     scaling = {"rope_type": "linear", "factor": 2.0}
     old = parse_config(CONFIG | {"rope_theta": 5e5, "rope_scaling": scaling})
     new = parse_config(CONFIG | {"rope_parameters": {"rope_theta": 5e5} | scaling})
-    assert old.rope_frequencies == new.rope_frequencies
-    assert old.rope_frequencies[0] == 0.5
+    assert old.rope_tables[0] == new.rope_tables[0]
+    assert old.rope_tables[0][0] == 0.5

@@ -39,10 +39,10 @@ class ScriptedRunner:
             head_dim=2,
             intermediate_size=4,
             max_context=100_000,
-            rope_frequencies=(1.0,),
-            rms_eps=1e-5,
+            norm_eps=1e-5,
+            attention_scale=1.0,
+            rope_tables=((1.0,),),
             tied_embeddings=True,
-            qk_norm=False,
         )
         self._script = script
         self._block_size = block_size

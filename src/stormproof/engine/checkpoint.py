@@ -22,7 +22,10 @@ class Checkpoint(Protocol):
 
     Tensors have the names that Hugging Face's Llama gives them, such as
     ``model.layers.0.self_attn.q_proj.weight``, and its layout: a projection is [out, in], and the
-    two dimensions that RoPE turns together lie half a head apart.
+    two dimensions that RoPE turns together lie half a head apart. What Llama does not have is
+    called as in Gemma 2 (the four norms of a layer), Qwen3 (``self_attn.q_norm``) and OPT
+    (``model.embed_positions``); an MLP without a gate has ``up_proj`` and ``down_proj``. Norms are
+    what rows are multiplied with.
     """
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from stormproof.engine import architecture, rope
-from stormproof.engine.architecture import Family, ModelConfig
+from stormproof.engine.architecture import Activation, Family, LayerKind, ModelConfig
 from stormproof.engine.gguf_file import GGUFFile
 from stormproof.engine.gguf_tokenizer import build_tokenizer
 from stormproof.engine.loading import Unusable, loading
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _NAMES: Final = {
     "model.embed_tokens": "token_embd",
+    "model.embed_positions": "position_embd",
     "model.norm": "output_norm",
     "lm_head": "output",
 }
@@ -40,6 +42,15 @@ _LAYER_NAMES: Final = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
+_FOUR_NORMS: Final = {
+    "post_attention_layernorm": "post_attention_norm",
+    "pre_feedforward_layernorm": "ffn_norm",
+    "post_feedforward_layernorm": "post_ffw_norm",
+}
+_FUSED: Final = ("q_proj", "k_proj", "v_proj")
+_PERIODS: Final = {Family.GEMMA2: 2, Family.GEMMA3: 6}
+"""Of so many layers the last sees everything, the others a sliding window."""
+
 _LAYER_TENSOR: Final = re.compile(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)")
 
 
@@ -66,7 +77,7 @@ class GGUFCheckpoint:
     def tensor(self, name: str) -> torch.Tensor:
         """One tensor as float32, see `Checkpoint`."""
         with loading(self._name):
-            numbers = self._file.read(_stored_name(name))
+            numbers = self._read(name)
             heads = self._interleaved_heads(name)
             if heads:
                 numbers = _uninterleave(numbers, heads)
@@ -77,6 +88,19 @@ class GGUFCheckpoint:
         with loading(self._name):
             return build_tokenizer(self._file.metadata)
 
+    def _read(self, name: str) -> npt.NDArray[np.float32]:
+        found = _LAYER_TENSOR.fullmatch(name)
+        if found is None:
+            part, _, suffix = name.rpartition(".")
+            return self._file.read(f"{_NAMES[part]}.{suffix}")
+        layer, part, suffix = found.groups()
+        projection = part.removeprefix("self_attn.")
+        if projection in _FUSED and self._config.family is Family.GPT2:
+            whole = self._file.read(f"blk.{layer}.attn_qkv.{suffix}")
+            return np.split(whole, len(_FUSED))[_FUSED.index(projection)]
+        names = _LAYER_NAMES | _FOUR_NORMS if self._config.post_norms else _LAYER_NAMES
+        return self._file.read(f"blk.{layer}.{names[part]}.{suffix}")
+
     def _interleaved_heads(self, name: str) -> int:
         """Heads of a projection whose RoPE pairs lie side by side: only Llama's do in GGUF."""
         if self._config.family is not Family.LLAMA:
@@ -84,15 +108,6 @@ class GGUFCheckpoint:
         if ".q_proj." in name:
             return self._config.heads
         return self._config.kv_heads if ".k_proj." in name else 0
-
-
-def _stored_name(name: str) -> str:
-    found = _LAYER_TENSOR.fullmatch(name)
-    if found:
-        layer, part, suffix = found.groups()
-        return f"blk.{layer}.{_LAYER_NAMES[part]}.{suffix}"
-    part, _, suffix = name.rpartition(".")
-    return f"{_NAMES[part]}.{suffix}"
 
 
 def _uninterleave(numbers: npt.NDArray[np.float32], heads: int) -> npt.NDArray[np.float32]:
@@ -111,23 +126,35 @@ def _config(file: GGUFFile) -> ModelConfig:
     head_dim = values.integer(
         "attention.key_length", hidden // heads, high=architecture.MAX_HEAD_DIM
     )
+    layers = values.integer("block_count", high=architecture.MAX_LAYERS)
+    is_gpt2 = family is Family.GPT2
+    rms = "" if is_gpt2 else "_rms"
     return ModelConfig(
         family=family,
         vocab_size=_vocab_size(file),
         hidden_size=hidden,
-        layers=values.integer("block_count", high=architecture.MAX_LAYERS),
+        layers=layers,
         heads=heads,
         kv_heads=values.integer("attention.head_count_kv", heads, high=architecture.MAX_HEADS),
         head_dim=head_dim,
         intermediate_size=values.integer("feed_forward_length", high=architecture.MAX_INTERMEDIATE),
         max_context=values.integer("context_length", high=architecture.MAX_CONTEXT),
-        rope_frequencies=_rope_frequencies(file, values, head_dim),
-        rms_eps=values.number("attention.layer_norm_rms_epsilon", high=0.1),
-        tied_embeddings="output.weight" not in file.tensors,
+        norm_eps=values.number(f"attention.layer_norm{rms}_epsilon", high=0.1),
+        attention_scale=_attention_scale(family, layers, head_dim, hidden // heads),
+        attention_softcap=_softcap(values, "attn_logit_softcapping"),
+        final_softcap=_softcap(values, "final_logit_softcapping"),
+        rope_tables=() if is_gpt2 else _rope_tables(file, values, family, head_dim),
+        layer_kinds=_layer_kinds(values, family),
+        embedding_scale=math.sqrt(hidden) if family.is_gemma else 1.0,
+        activation=Activation.GELU_TANH if family.is_gemma or is_gpt2 else Activation.SILU,
+        gated=not is_gpt2,
+        layer_norm=is_gpt2,
+        post_norms="blk.0.post_attention_norm.weight" in file.tensors,
         qk_norm="blk.0.attn_q_norm.weight" in file.tensors,
-        qkv_bias="blk.0.attn_q.bias" in file.tensors,
+        qkv_bias=is_gpt2 or "blk.0.attn_q.bias" in file.tensors,
         output_bias="blk.0.attn_output.bias" in file.tensors,
-        mlp_bias="blk.0.ffn_gate.bias" in file.tensors,
+        mlp_bias="blk.0.ffn_up.bias" in file.tensors,
+        tied_embeddings="output.weight" not in file.tensors,
         bos_id=min(token.token_ids("bos_token_id"), default=None),
         eos_ids=frozenset().union(*map(token.token_ids, ("eos_token_id", "eot_token_id"))),
     )
@@ -153,7 +180,39 @@ def _vocab_size(file: GGUFFile) -> int:
     return embedding.shape[0]
 
 
-def _rope_frequencies(file: GGUFFile, values: Untrusted, head_dim: int) -> tuple[float, ...]:
+def _attention_scale(family: Family, layers: int, head_dim: int, share: int) -> float:
+    # The files do not say: llama.cpp knows the two large models, which scale by each head's share
+    # of the residual stream, by how many layers they have.
+    large = (family, layers) in ((Family.GEMMA2, 46), (Family.GEMMA3, 62))
+    return 1 / math.sqrt(share if large else head_dim)
+
+
+def _softcap(values: Untrusted, key: str) -> float:
+    return values.number(key, high=architecture.MAX_SOFTCAP) if key in values else 0.0
+
+
+def _layer_kinds(values: Untrusted, family: Family) -> tuple[LayerKind, ...]:
+    if family not in _PERIODS or "attention.sliding_window" not in values:
+        return (LayerKind(),)
+    period = values.integer(
+        "attention.sliding_window_pattern", _PERIODS[family], high=architecture.MAX_LAYERS
+    )
+    window = values.integer("attention.sliding_window", high=architecture.MAX_CONTEXT)
+    sliding = LayerKind(window, rope=int(family is Family.GEMMA3))
+    return (sliding,) * (period - 1) + (LayerKind(),)
+
+
+def _rope_tables(
+    file: GGUFFile, values: Untrusted, family: Family, head_dim: int
+) -> tuple[tuple[float, ...], ...]:
+    table = _rope_table(file, values, head_dim)
+    if family is not Family.GEMMA3:
+        return (table,)
+    near = values.number("rope.freq_base_swa", 10_000.0, high=rope.MAX_THETA)
+    return (table, rope.frequencies(near, head_dim))
+
+
+def _rope_table(file: GGUFFile, values: Untrusted, head_dim: int) -> tuple[float, ...]:
     if values.integer("rope.dimension_count", head_dim, high=architecture.MAX_HEAD_DIM) != head_dim:
         raise Unusable("it turns only part of each head by RoPE")
     theta = values.number("rope.freq_base", 10_000.0, high=rope.MAX_THETA)

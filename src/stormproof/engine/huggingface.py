@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from safetensors import safe_open
 
 from stormproof.engine.huggingface_config import parse_config
+from stormproof.engine.huggingface_tensors import stored
 from stormproof.engine.loading import Unusable, loading
 from stormproof.engine.tokenizer import Tokenizer
 from stormproof.engine.untrusted import Untrusted
@@ -51,12 +52,13 @@ class HuggingFaceCheckpoint:
         return self._config
 
     def tensor(self, name: str) -> torch.Tensor:
-        """One tensor as it is stored, see `Checkpoint`."""
+        """One tensor in the numbers that it is stored in, see `Checkpoint`."""
         with loading(self._folder.name):
-            if name not in self._file_of:
-                raise Unusable(f"tensor {name} is missing")
-            tensor: torch.Tensor = self._file_of[name].get_tensor(name)
-            return tensor
+            place = stored(name, self._config.family)
+            for written in place.names:
+                if written in self._file_of:
+                    return place.restore(self._file_of[written].get_tensor(written))
+            raise Unusable(f"tensor {place.names[0]} is missing")
 
     def tokenizer(self) -> Tokenizer:
         """The tokenizer, see `Checkpoint`."""

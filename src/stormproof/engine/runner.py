@@ -158,7 +158,12 @@ class TorchRunner:
         count = len(batch.token_ids)
         sharing = self.config.heads // self.config.kv_heads
         block_size = self._cache.block_size
-        groups = plan(batch, block_size=block_size, sharing=sharing, device=self._device)
+        plans = {
+            window: plan(
+                batch, block_size=block_size, sharing=sharing, window=window, device=self._device
+            )
+            for window in {kind.window for kind in self.config.layer_kinds}
+        }
         slots = self._tensor(batch.slots)
         begun = [slot // block_size for slot in batch.slots if slot % block_size == 0]
         if begun:
@@ -168,7 +173,14 @@ class TorchRunner:
             layer: int, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
         ) -> torch.Tensor:
             self._cache.write(layer, slots, keys[:count], values[:count])
-            return attend(queries, groups, self._cache, layer)
+            return attend(
+                queries,
+                plans[self.config.kind(layer).window],
+                self._cache,
+                layer,
+                scale=self.config.attention_scale,
+                softcap=self.config.attention_softcap,
+            )
 
         rows = self._transformer.hidden(
             self._padded(batch.token_ids), self._padded(batch.positions), attend_rows

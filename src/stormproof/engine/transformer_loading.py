@@ -55,10 +55,24 @@ class _Loader:
         tied = config.tied_embeddings
         size = (config.vocab_size, config.hidden_size)
         head = embedding if tied else self._tensor("lm_head.weight", *size)
-        norm = self._norm("model.norm", config.hidden_size)
-        turns = torch.tensor(config.rope_frequencies, device=self._device)
         progress(1.0)
-        return Transformer(config, embedding, tuple(layers), norm, Linear(head), turns)
+        return Transformer(
+            config=config,
+            embedding=embedding,
+            positions=self._positions(),
+            layers=tuple(layers),
+            norm=self._norm("model.norm", config.hidden_size),
+            head=Linear(head),
+            rope_tables=torch.tensor(config.rope_tables, device=self._device).view(
+                len(config.rope_tables), config.head_dim // 2
+            ),
+        )
+
+    def _positions(self) -> torch.Tensor | None:
+        config = self._config
+        if not config.learned_positions:
+            return None
+        return self._tensor("model.embed_positions.weight", config.max_context, config.hidden_size)
 
     def _layer(self, name: str) -> Layer:
         config = self._config
@@ -66,16 +80,20 @@ class _Loader:
         wide, narrow = config.heads * config.head_dim, config.kv_heads * config.head_dim
         attention, mlp = f"{name}.self_attn", f"{name}.mlp"
         qkv = {"q_proj": wide, "k_proj": narrow, "v_proj": narrow}
-        gate_up = {"gate_proj": inner, "up_proj": inner}
+        gate_up = {"gate_proj": inner, "up_proj": inner} if config.gated else {"up_proj": inner}
+        # The norm before the MLP is called after its place, which another takes in later Gemmas.
+        before_mlp = "pre_feedforward" if config.post_norms else "post_attention"
         return Layer(
             attention_norm=self._norm(f"{name}.input_layernorm", hidden),
             qkv=self._linear(attention, qkv, hidden, bias=config.qkv_bias),
             query_norm=self._head_norm(f"{attention}.q_norm"),
             key_norm=self._head_norm(f"{attention}.k_norm"),
             output=self._linear(attention, {"o_proj": hidden}, wide, bias=config.output_bias),
-            mlp_norm=self._norm(f"{name}.post_attention_layernorm", hidden),
+            post_attention_norm=self._post_norm(f"{name}.post_attention_layernorm"),
+            mlp_norm=self._norm(f"{name}.{before_mlp}_layernorm", hidden),
             gate_up=self._linear(mlp, gate_up, hidden, bias=config.mlp_bias),
             down=self._linear(mlp, {"down_proj": hidden}, inner, bias=config.mlp_bias),
+            post_mlp_norm=self._post_norm(f"{name}.post_feedforward_layernorm"),
         )
 
     def _linear(self, owner: str, parts: dict[str, int], width: int, *, bias: bool) -> Linear:
@@ -87,16 +105,24 @@ class _Loader:
         return Linear(_joined(weights), _joined(biases))
 
     def _norm(self, name: str, width: int) -> Norm:
-        return Norm(self._tensor(f"{name}.weight", width), self._config.rms_eps)
+        # In float32 whatever the model has: a norm is computed so, and Gemma's are near 1, where
+        # half precision is coarse.
+        weight = self._tensor(f"{name}.weight", width, dtype=torch.float32)
+        biased = self._config.layer_norm
+        bias = self._tensor(f"{name}.bias", width, dtype=torch.float32) if biased else None
+        return Norm(weight, bias, self._config.norm_eps)
+
+    def _post_norm(self, name: str) -> Norm | None:
+        return self._norm(name, self._config.hidden_size) if self._config.post_norms else None
 
     def _head_norm(self, name: str) -> Norm | None:
         return self._norm(name, self._config.head_dim) if self._config.qk_norm else None
 
-    def _tensor(self, name: str, *shape: int) -> torch.Tensor:
+    def _tensor(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> torch.Tensor:
         tensor = self._checkpoint.tensor(name)
         if tuple(tensor.shape) != shape:
             raise Unusable(f"tensor {name} has the shape {tuple(tensor.shape)}, not {shape}")
-        return tensor.to(self._device, self._dtype)
+        return tensor.to(self._device, dtype or self._dtype)
 
 
 def _joined(tensors: Sequence[torch.Tensor]) -> torch.Tensor:

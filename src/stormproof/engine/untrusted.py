@@ -57,6 +57,13 @@ class Untrusted:
             raise Unusable(f"{key} must be an object")
         return Untrusted(value)
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """The list of texts at ``key``."""
+        value = self._get(key, None)
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            raise Unusable(f"{key} must be a list of texts")
+        return tuple(value)
+
     def token_ids(self, key: str) -> frozenset[int]:
         """The token ids at ``key``: none, one, or a list of them."""
         value = self._values.get(key)
