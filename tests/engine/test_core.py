@@ -159,7 +159,7 @@ def test_of_a_prompt_that_is_known_only_the_tail_is_computed(
     rows: list[int] = []
     step = core._runner.step
 
-    def counted(batch: StepBatch, draws: Sequence[Draw | None]) -> Sequence[Any]:
+    def counted(batch: StepBatch, draws: Sequence[Sequence[Draw]]) -> Sequence[Any]:
         rows.append(len(batch.token_ids))
         return step(batch, draws)
 

@@ -24,7 +24,9 @@ from transformers import (
 )
 
 from stormproof.engine.batch import StepBatch
+from stormproof.engine.draw import Draw, Sampled
 from stormproof.engine.runner import TorchRunner
+from stormproof.engine.sampling import SamplingParams
 from stormproof.errors import ModelLoadError, OutOfMemory, TensorError
 
 AUTO_MODEL: Any = AutoModelForCausalLM
@@ -98,21 +100,17 @@ class Conversation:
         # Not in order, so that a test fails which takes blocks for contiguous.
         self.blocks = [number * BLOCKS_EACH + (7 * i + 3) % BLOCKS_EACH for i in range(BLOCKS_EACH)]
 
-    def slot(self, position: int) -> int:
-        return self.blocks[position // BLOCK_SIZE] * BLOCK_SIZE + position % BLOCK_SIZE
-
 
 def step(runner: TorchRunner, *parts: tuple[Conversation, int, int]) -> torch.Tensor:
     """Runs the tokens of each conversation from one position up to another."""
     return runner.forward(
         StepBatch(
             token_ids=[token for talk, start, end in parts for token in talk.tokens[start:end]],
-            positions=[position for _, start, end in parts for position in range(start, end)],
-            slots=[talk.slot(i) for talk, start, end in parts for i in range(start, end)],
             query_lengths=[end - start for _, start, end in parts],
             context_lengths=[end for _, _, end in parts],
             block_tables=[talk.blocks for talk, _, _ in parts],
-        )
+        ),
+        counts=[1] * len(parts),
     )
 
 
@@ -241,6 +239,25 @@ def test_scores_are_bounded_where_the_model_says_so(tmp_path: Path, key: str) ->
     bounded = step(load(tmp_path), (talk, 0, 40))
     change(tmp_path / "config.json", key, None)
     assert difference(step(load(tmp_path), (talk, 0, 40)), bounded) > 0.01
+
+
+def test_tokens_are_chosen_after_as_many_last_rows_as_are_asked_for(runner: TorchRunner) -> None:
+    """None of a prompt that goes on, one of the next, and three that are to be verified."""
+    vocab = runner.config.vocab_size
+    talks = [Conversation(tokens(20, vocab, seed=number), number) for number in range(3)]
+    batch = StepBatch(
+        token_ids=[token for talk in talks for token in talk.tokens],
+        query_lengths=[20] * 3,
+        context_lengths=[20] * 3,
+        block_tables=[talk.blocks for talk in talks],
+    )
+    greedy = Draw(SamplingParams(temperature=0), seed=0, position=0)
+    chosen = runner.step(batch, [[], [greedy], [greedy] * 3])
+    assert [len(one) for one in chosen] == [0, 1, 3]
+    for talk, results in zip(talks, chosen, strict=True):
+        for end, result in zip(range(21 - len(results), 21), results, strict=True):
+            assert result == Sampled(int(step(runner, (talk, 0, end))[0].argmax()))
+    assert runner.step(batch, [[], [], []]) == [[], [], []]
 
 
 def test_a_sequence_does_not_see_what_its_blocks_held_before(runner: TorchRunner) -> None:

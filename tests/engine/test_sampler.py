@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -174,3 +175,33 @@ def test_a_token_that_is_impossible_is_never_chosen() -> None:
     logits = torch.tensor([[-math.inf, 0.0, -math.inf, 0.0, -math.inf]]).repeat(500, 1)
     drawn = tokens(logits, [draw(position, temperature=2) for position in range(500)])
     assert set(drawn) == {1, 3}
+
+
+def mask(*allowed: int) -> bytes:
+    """Set the bits of tokens, as a grammar does."""
+    return sum(1 << token for token in allowed).to_bytes(-(-VOCAB // 32) * 4, "little")
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_only_tokens_that_are_allowed_are_chosen(temperature: float) -> None:
+    logits = torch.arange(VOCAB).repeat(200, 1) / 1000
+    draws = [
+        replace(draw(position, temperature=temperature), allowed=mask(3, 31, 32, 599))
+        for position in range(200)
+    ]
+    assert set(tokens(logits, draws)) == ({3, 31, 32, 599} if temperature else {599})
+
+
+def test_tokens_beyond_the_mask_are_not_allowed() -> None:
+    logits = torch.arange(VOCAB)[None] / 100
+    assert tokens(logits, [replace(draw(temperature=0), allowed=mask(3, 31)[:4])]) == [31]
+
+
+def test_a_mask_that_allows_nothing_fails_its_row_alone() -> None:
+    draws = [replace(draw(), allowed=allowed) for allowed in (mask(7), mask(), None)]
+    first, second, third = sample(torch.zeros(3, VOCAB), draws)
+    assert isinstance(first, Sampled)
+    assert first.token_id == 7
+    assert isinstance(second, TensorError)
+    assert "allowed" in str(second)
+    assert isinstance(third, Sampled)

@@ -49,17 +49,24 @@ class ScriptedRunner:
         self._cache = [-1] * (num_blocks * block_size)
 
     def step(
-        self, batch: StepBatch, draws: Sequence[Draw | None]
-    ) -> list[Sampled | TensorError | None]:
-        logits = self._read(batch)
-        pairs = zip(logits, draws, strict=True)
-        return [sample(row[None], [draw])[0] if draw else None for row, draw in pairs]
+        self, batch: StepBatch, draws: Sequence[Sequence[Draw]]
+    ) -> list[list[Sampled | TensorError]]:
+        self._write(batch)
+        pairs = zip(self._contexts(batch), draws, strict=True)
+        return [self._choose(context, wanted) for context, wanted in pairs]
 
-    def _read(self, batch: StepBatch) -> torch.Tensor:
-        assert len(set(batch.slots)) == len(batch.slots)
-        for slot, token in zip(batch.slots, batch.token_ids, strict=True):
-            self._cache[slot] = token
-        return torch.stack([self._logits(context) for context in self._contexts(batch)])
+    def _write(self, batch: StepBatch) -> None:
+        places = list(self._places(batch))
+        assert len(set(places)) == len(places)
+        for place, token in zip(places, batch.token_ids, strict=True):
+            self._cache[place] = token
+
+    def _places(self, batch: StepBatch) -> Iterator[int]:
+        sequences = zip(batch.query_lengths, batch.context_lengths, batch.block_tables, strict=True)
+        for length, end, blocks in sequences:
+            for position in range(end - length, end):
+                block, offset = divmod(position, self._block_size)
+                yield blocks[block] * self._block_size + offset
 
     def _contexts(self, batch: StepBatch) -> Iterator[list[int]]:
         for blocks, length in zip(batch.block_tables, batch.context_lengths, strict=True):
@@ -67,6 +74,12 @@ class ScriptedRunner:
             tokens = [t for start in starts for t in self._cache[start : start + self._block_size]]
             assert len(tokens) >= length
             yield tokens[:length]
+
+    def _choose(self, context: list[int], draws: Sequence[Draw]) -> list[Sampled | TensorError]:
+        """Choose after each of the last rows; the script sees every context once at least."""
+        rows = range(len(context) - max(len(draws), 1) + 1, len(context) + 1)
+        logits = torch.stack([self._logits(context[:end]) for end in rows])
+        return sample(logits, draws) if draws else []
 
     def _logits(self, context: list[int]) -> torch.Tensor:
         wanted = self._script(context)

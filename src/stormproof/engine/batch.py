@@ -19,16 +19,13 @@ class StepBatch:
 
     Attributes:
         token_ids: New tokens of all sequences, concatenated. [rows]
-        positions: Position of each new token in its sequence. [rows]
-        slots: KV slot each new token is written to: ``block * block_size + offset``. [rows]
         query_lengths: New tokens per sequence. [sequences]
         context_lengths: Tokens in the cache once this step's are written. [sequences]
-        block_tables: Physical blocks of each sequence, in order. [sequences, blocks]
+        block_tables: Physical blocks of each sequence, in order: token ``p`` lives in block
+            ``p // block_size``. They may reach further than the context. [sequences, blocks]
     """
 
     token_ids: list[int]
-    positions: list[int]
-    slots: list[int]
     query_lengths: list[int]
     context_lengths: list[int]
     block_tables: list[list[int]]
@@ -40,18 +37,19 @@ class ModelRunner(Protocol):
     config: ModelConfig
 
     def step(
-        self, batch: StepBatch, draws: Sequence[Draw | None]
-    ) -> Sequence[Sampled | TensorError | None]:
+        self, batch: StepBatch, draws: Sequence[Sequence[Draw]]
+    ) -> Sequence[Sequence[Sampled | TensorError]]:
         """Write the batch into the KV cache and choose the next tokens.
 
         A step that raises has changed nothing that matters: the same rows may be given again.
 
         Args:
-            batch: Rows whose blocks the caller owns; no slot may appear twice.
-            draws: How to choose the token after each sequence's last row; None where the rest of
-                a prompt is still to come. [sequences]
+            batch: Rows whose blocks the caller owns; no place may be written to twice.
+            draws: How to choose the tokens after each sequence's last rows, one draw a row: none
+                where the rest of a prompt is still to come, several where drafted tokens are
+                verified. [sequences, rows]
 
         Returns:
-            What was chosen, or the error of a sequence whose scores are not numbers. [sequences]
+            What was chosen, or the error of a row in which nothing can be. [sequences, rows]
         """
         ...

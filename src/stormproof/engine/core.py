@@ -54,7 +54,6 @@ class EngineCore:
         self.tokenizer = tokenizer
         self.model = runner.config
         self._runner = runner
-        self._block_size = config.block_size
         self._blocks = BlockAllocator(num_blocks, share=config.prefix_cache)
         self._rate = ServiceRate()
         self._scheduler = Scheduler(
@@ -156,7 +155,7 @@ class EngineCore:
         outputs = [self._apply(*pair) for pair in zip(chunks, results, strict=True)]
         return [output for output in outputs if output]
 
-    def _read(self, chunks: list[Chunk]) -> list[Sampled | StormproofError | None]:
+    def _read(self, chunks: list[Chunk]) -> list[Sequence[Sampled | StormproofError]]:
         """Read chunks, by halves if that fails, until what fails is alone.
 
         Nothing has moved when a forward pass fails: reading the same tokens again writes the same
@@ -168,20 +167,21 @@ class EngineCore:
             return self._run(chunks)
         except Exception as error:  # noqa: BLE001 - one request must not take others with it
             if len(chunks) == 1:
-                return [translate(error)]
+                return [[translate(error)]]
         half = len(chunks) // 2
         return self._read(chunks[:half]) + self._read(chunks[half:])
 
-    def _run(self, chunks: list[Chunk]) -> list[Sampled | StormproofError | None]:
+    def _run(self, chunks: list[Chunk]) -> list[Sequence[Sampled | StormproofError]]:
         """Read chunks and choose a token for each that reaches the end of its sequence."""
-        draws = [_draw(chunk.sequence) if chunk.is_last else None for chunk in chunks]
-        return list(self._runner.step(step_batch(chunks, self._block_size), draws))
+        draws = [[_draw(chunk.sequence)] if chunk.is_last else [] for chunk in chunks]
+        return list(self._runner.step(step_batch(chunks), draws))
 
     def _apply(
-        self, chunk: Chunk, result: Sampled | StormproofError | None
+        self, chunk: Chunk, results: Sequence[Sampled | StormproofError]
     ) -> tuple[int, Output] | None:
         """Record what a chunk led to."""
         answer = self._answers[chunk.sequence.seq_id]
+        result = results[0] if results else None
         if isinstance(result, StormproofError):
             return self._fail(answer, result)
         self._scheduler.advance(chunk)

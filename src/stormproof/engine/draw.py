@@ -15,12 +15,15 @@ class Draw:
         seed: Seed of the sequence.
         position: Position the token will have in the sequence.
         generated: Tokens generated before, for the penalties.
+        allowed: Which tokens may be chosen; all if None. Bit ``t % 32`` of the little-endian
+            32-bit word ``t // 32`` stands for token ``t``.
     """
 
     params: SamplingParams
     seed: int
     position: int
     generated: Sequence[int] = ()
+    allowed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

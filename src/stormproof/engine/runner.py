@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from itertools import accumulate
+from itertools import accumulate, chain, islice
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -120,29 +120,28 @@ class TorchRunner:
         return cls(transformer, cache)
 
     def step(
-        self, batch: StepBatch, draws: Sequence[Draw | None]
-    ) -> list[Sampled | TensorError | None]:
+        self, batch: StepBatch, draws: Sequence[Sequence[Draw]]
+    ) -> list[list[Sampled | TensorError]]:
         """Writes the batch into the cache and chooses the next tokens; see `ModelRunner`.
 
         Raises:
             OutOfMemory: The batch does not fit.
             TensorError: The batch contradicts itself, or the device failed.
         """
-        logits = self.forward(batch)
-        asked = [(row, draw) for row, draw in enumerate(draws) if draw is not None]
-        chosen: list[Sampled | TensorError | None] = [None] * len(draws)
-        if asked:
-            rows = [row for row, _ in asked]
-            wanted = logits if len(rows) == len(draws) else logits[rows]
-            for row, found in zip(rows, sample(wanted, [draw for _, draw in asked]), strict=True):
-                chosen[row] = found
-        return chosen
+        counts = [len(wanted) for wanted in draws]
+        logits = self.forward(batch, counts)
+        chosen = iter(sample(logits, list(chain.from_iterable(draws))) if len(logits) else ())
+        return [list(islice(chosen, count)) for count in counts]
 
-    def forward(self, batch: StepBatch) -> torch.Tensor:
-        """Writes the batch into the cache and predicts each sequence's next token.
+    def forward(self, batch: StepBatch, counts: Sequence[int]) -> torch.Tensor:
+        """Writes the batch into the cache and predicts what follows each sequence's last rows.
+
+        Args:
+            batch: What to read.
+            counts: For how many rows of each sequence. [sequences]
 
         Returns:
-            float32 logits of each sequence's last row. [sequences, vocab]
+            float32 logits, sequence after sequence. [sum of counts, vocab]
 
         Raises:
             OutOfMemory: The batch does not fit.
@@ -152,9 +151,9 @@ class TorchRunner:
             # Torch would take a negative one from the end, and CUDA would not survive the others.
             raise TensorError(reason="a token is outside the model's vocabulary")
         with _translated(self._device), torch.inference_mode():
-            return self._forward(batch)
+            return self._forward(batch, counts)
 
-    def _forward(self, batch: StepBatch) -> torch.Tensor:
+    def _forward(self, batch: StepBatch, counts: Sequence[int]) -> torch.Tensor:
         count = len(batch.token_ids)
         sharing = self.config.heads // self.config.kv_heads
         block_size = self._cache.block_size
@@ -164,8 +163,10 @@ class TorchRunner:
             )
             for window in {kind.window for kind in self.config.layer_kinds}
         }
-        slots = self._tensor(batch.slots)
-        begun = [slot // block_size for slot in batch.slots if slot % block_size == 0]
+        positions = _positions(batch)
+        places = _slots(batch, block_size)
+        slots = self._tensor(places)
+        begun = [slot // block_size for slot in places if slot % block_size == 0]
         if begun:
             self._cache.wipe(self._tensor(begun))
 
@@ -183,16 +184,33 @@ class TorchRunner:
             )
 
         rows = self._transformer.hidden(
-            self._padded(batch.token_ids), self._padded(batch.positions), attend_rows
+            self._padded(batch.token_ids), self._padded(positions), attend_rows
         )
-        last = [end - 1 for end in accumulate(batch.query_lengths)]
+        ends = accumulate(batch.query_lengths)
+        last = [row for end, n in zip(ends, counts, strict=True) for row in range(end - n, end)]
         return self._transformer.logits(rows[self._padded(last)])[: len(last)]
 
     def _padded(self, numbers: list[int]) -> torch.Tensor:
         return self._tensor(numbers + [0] * padding(len(numbers)))
 
     def _tensor(self, numbers: list[int]) -> torch.Tensor:
-        return torch.tensor(numbers, device=self._device)
+        return torch.tensor(numbers, device=self._device, dtype=torch.int64)
+
+
+def _positions(batch: StepBatch) -> list[int]:
+    """The positions [rows] of the rows in their sequences."""
+    pairs = zip(batch.query_lengths, batch.context_lengths, strict=True)
+    return [position for length, end in pairs for position in range(end - length, end)]
+
+
+def _slots(batch: StepBatch, block_size: int) -> list[int]:
+    """The places [rows] where the rows are cached: ``block * block_size + offset``."""
+    sequences = zip(batch.query_lengths, batch.context_lengths, batch.block_tables, strict=True)
+    return [
+        blocks[position // block_size] * block_size + position % block_size
+        for length, end, blocks in sequences
+        for position in range(end - length, end)
+    ]
 
 
 def number_bytes(device: Device, dtype: DType) -> int:

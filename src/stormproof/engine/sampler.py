@@ -33,9 +33,9 @@ def sample(logits: Tensor, draws: Sequence[Draw]) -> list[Sampled | TensorError]
         draws: How to choose in each row. [rows]
 
     Returns:
-        For each row the token, or the error if its logits are not numbers.
+        For each row the token, or the error if its logits are not numbers or none is allowed.
     """
-    adjusted = _with_biases(logits, draws)
+    adjusted = _with_masks(_with_biases(logits, draws), draws)
     peaks, chosen = adjusted.max(dim=1)
     drawing = [row for row, draw in enumerate(draws) if draw.params.temperature > 0]
     for start in range(0, len(drawing), _ROWS_AT_ONCE):
@@ -44,9 +44,15 @@ def sample(logits: Tensor, draws: Sequence[Draw]) -> list[Sampled | TensorError]
     tokens = chosen.tolist()
     logprobs = _logprobs(logits, draws, tokens)
     return [
-        Sampled(token, logprobs.get(row)) if whole else TensorError(reason="logits are not finite")
+        Sampled(token, logprobs.get(row)) if whole else _impossible(draws[row])
         for row, (token, whole) in enumerate(zip(tokens, peaks.isfinite().tolist(), strict=True))
     ]
+
+
+def _impossible(draw: Draw) -> TensorError:
+    if draw.allowed is not None and not any(draw.allowed):
+        return TensorError(reason="no token is allowed")
+    return TensorError(reason="logits are not finite")
 
 
 def _rows(logits: Tensor, rows: Sequence[int]) -> Tensor:
@@ -72,6 +78,22 @@ def _offsets(draw: Draw) -> dict[int, float]:
             penalty = params.presence_penalty + params.frequency_penalty * count
             offsets[token] = offsets.get(token, 0.0) - penalty
     return offsets
+
+
+def _with_masks(logits: Tensor, draws: Sequence[Draw]) -> Tensor:
+    """Make impossible what is not allowed, in a copy if anything is not."""
+    masks = {row: draw.allowed for row, draw in enumerate(draws) if draw.allowed is not None}
+    if masks:
+        logits = logits.clone()
+    for row, mask in masks.items():
+        logits[row, ~_bits(mask, logits.shape[1]).to(logits.device)] = -torch.inf
+    return logits
+
+
+def _bits(mask: bytes, count: int) -> Tensor:
+    """Unpack the first bits of a mask, those it lacks being 0: bool [count]."""
+    packed = torch.frombuffer(bytearray(mask.ljust(-(-count // 8), b"\0")), dtype=torch.uint8)
+    return packed[:, None].bitwise_right_shift(torch.arange(8)).bitwise_and(1).flatten()[:count] > 0
 
 
 def _choose(logits: Tensor, draws: Sequence[Draw]) -> Tensor:
