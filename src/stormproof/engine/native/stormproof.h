@@ -10,6 +10,7 @@
 #pragma once
 #include <cstdint>
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 // How numbers are stored in files: ggml's type numbers.
@@ -155,3 +156,4 @@ void sp_choose(const float* logits, int32_t vocab, struct SpDraw* draw, int32_t 
 // head, choosing. [5]
 void sp_engine_times(struct SpEngine* engine, int64_t* nanoseconds);
 }
+#pragma GCC visibility pop

@@ -1,0 +1,476 @@
+// The arithmetic of a step, compiled once for each instruction set: see simd.h.
+//
+// No template or inline function of the standard library may be used here: the linker keeps one
+// copy of each, and it could be one that the processor at hand cannot run.
+#include "kernels.h"
+
+#include "simd.h"
+
+namespace {
+
+// --- Matrices -----------------------------------------------------------------------------------
+
+// Bytes of a tile: 16 rows of a matrix, each group of which lies together.
+SP_INLINE int64_t tile_bytes(const SpMatrix& matrix) {
+    const int64_t numbers = static_cast<int64_t>(TILE) * matrix.cols;
+    switch (matrix.format) {
+        case SP_PACKED_Q4:
+            return numbers / 2 + numbers / GROUP * 4;
+        case SP_PACKED_Q8:
+            return numbers + numbers / GROUP * 2;
+        case SP_PACKED_F32:
+            return numbers * 4;
+        default:
+            return numbers * 2;
+    }
+}
+
+// The sums of a tile for some rows: 4-bit weights, which stand for scale * weight + offset.
+// Of each line, a byte's low half belongs to the first half of the group, its high half to the other.
+template <int ROWS>
+SP_INLINE void multiply_q4(const uint8_t* tile, const Rows& in, int64_t row, Floats* sums) {
+    const int64_t groups = in.width / GROUP, first = row * groups;
+    const int8_t* x = in.quants + row * in.width;
+    for (int64_t group = 0; group < groups; group++, tile += 5 * 64, x += GROUP) {
+        Ints low[4], high[4];
+        for (int line = 0; line < 4; line++) {
+            const Ints bytes = load_bytes(tile + line * 64);
+            low[line] = low_nibbles(bytes);
+            high[line] = high_nibbles(bytes);
+        }
+        const uint16_t* halves = reinterpret_cast<const uint16_t*>(tile + 4 * 64);
+        const Floats scale = load_half(halves), offset = load_half(halves + TILE);
+        if (ROWS <= 2) __builtin_prefetch(tile + 1024), __builtin_prefetch(tile + 1088);
+        for (int i = 0; i < ROWS; i++) {
+            const int64_t at = first + i * groups + group;
+            Ints a = no_ints(), b = no_ints();
+            for (int line = 0; line < 4; line++) {
+                add_products(a, low[line], x + i * in.width + line * 4);
+                add_products(b, high[line], x + i * in.width + GROUP / 2 + line * 4);
+            }
+            const Floats products = mul(to_floats(add(a, b)), splat(in.scales[at]));
+            sums[i] = multiply_add(products, scale, sums[i]);
+            sums[i] = multiply_add(offset, splat(in.offsets[at]), sums[i]);
+        }
+    }
+}
+
+// The same for 8-bit weights, which are stored plus 128 and have no offset. The scales of all groups
+// follow the weights.
+template <int ROWS>
+SP_INLINE void multiply_q8(const uint8_t* tile, const Rows& in, int64_t row, Floats* sums) {
+    const int64_t groups = in.width / GROUP, first = row * groups;
+    const uint16_t* scales = reinterpret_cast<const uint16_t*>(tile + groups * TILE * GROUP);
+    const int8_t* x = in.quants + row * in.width;
+    for (int64_t group = 0; group < groups; group++, tile += TILE * GROUP, x += GROUP) {
+        Ints lines[8];
+        for (int line = 0; line < 8; line++) lines[line] = load_bytes(tile + line * 64);
+        const Floats scale = load_half(scales + group * TILE);
+        for (int i = 0; i < ROWS; i++) {
+            const int64_t at = first + i * groups + group;
+            Ints a = no_ints(), b = no_ints();
+            for (int line = 0; line < 8; line += 2) {
+                add_centred_products(a, lines[line], x + i * in.width + line * 4);
+                add_centred_products(b, lines[line + 1], x + i * in.width + line * 4 + 4);
+            }
+            const Ints products = centred(add(a, b), in.sums[at]);
+            const Floats scaled = mul(to_floats(products), splat(in.scales[at]));
+            sums[i] = multiply_add(scaled, scale, sums[i]);
+        }
+    }
+}
+
+SP_INLINE Floats load_number(const float* p) { return load(p); }
+struct Half {
+    uint16_t bits;
+};
+struct Brain {
+    uint16_t bits;
+};
+SP_INLINE Floats load_number(const Half* p) { return load_half(&p->bits); }
+SP_INLINE Floats load_number(const Brain* p) { return load_brain(&p->bits); }
+
+// The same for weights that are numbers.
+template <int ROWS, class Number>
+SP_INLINE void multiply_plain(const uint8_t* tile, const Rows& in, int64_t row, Floats* sums) {
+    const Number* weights = reinterpret_cast<const Number*>(tile);
+    const float* x = in.values + row * in.width;
+    for (int64_t k = 0; k < in.width; k++) {
+        const Floats column = load_number(weights + k * TILE);
+        for (int i = 0; i < ROWS; i++)
+            sums[i] = multiply_add(column, splat(x[i * in.width + k]), sums[i]);
+    }
+}
+
+// Some columns of one row of the result; the last tile may reach beyond the matrix.
+SP_INLINE void finish(const SpMatrix& matrix, int64_t column, Floats sums, float* y, bool add_to) {
+    const int64_t left = matrix.rows - column;
+    if (left >= TILE) {
+        if (matrix.bias) sums = add(sums, load(matrix.bias + column));
+        if (add_to) sums = add(sums, load(y));
+        store(y, sums);
+        return;
+    }
+    float numbers[TILE];
+    store(numbers, sums);
+    for (int64_t i = 0; i < left; i++) {
+        if (matrix.bias) numbers[i] += matrix.bias[column + i];
+        y[i] = add_to ? numbers[i] + y[i] : numbers[i];
+    }
+}
+
+template <int FORMAT, int ROWS>
+SP_INLINE void multiply_tile(const SpMatrix& matrix, const uint8_t* tile, const Rows& in,
+                             int64_t row, int64_t column, float* y, bool add_to) {
+    Floats sums[ROWS];
+    for (int i = 0; i < ROWS; i++) sums[i] = none();
+    if (FORMAT == SP_PACKED_Q4) multiply_q4<ROWS>(tile, in, row, sums);
+    if (FORMAT == SP_PACKED_Q8) multiply_q8<ROWS>(tile, in, row, sums);
+    if (FORMAT == SP_PACKED_F32) multiply_plain<ROWS, float>(tile, in, row, sums);
+    if (FORMAT == SP_PACKED_F16) multiply_plain<ROWS, Half>(tile, in, row, sums);
+    if (FORMAT == SP_PACKED_BF16) multiply_plain<ROWS, Brain>(tile, in, row, sums);
+    for (int i = 0; i < ROWS; i++)
+        finish(matrix, column, sums[i], y + (row + i) * matrix.rows + column, add_to);
+}
+
+// As many rows at once as there are registers for their sums; then what is left.
+constexpr int ROWS_AT_ONCE = SP_ISA >= 2 ? 8 : SP_ISA == 1 ? 2 : 1;
+
+template <int FORMAT>
+void multiply_tiles(const SpMatrix& matrix, const Rows& in, int32_t rows, float* y, bool add_to,
+                    int32_t first, int32_t last) {
+    const int64_t bytes = tile_bytes(matrix);
+    for (int64_t at = first; at < last; at++) {
+        const uint8_t* tile = static_cast<const uint8_t*>(matrix.data) + at * bytes;
+        const int64_t column = at * TILE;
+        int64_t row = 0;
+        for (; row + ROWS_AT_ONCE <= rows; row += ROWS_AT_ONCE)
+            multiply_tile<FORMAT, ROWS_AT_ONCE>(matrix, tile, in, row, column, y, add_to);
+#define SP_REST(n) \
+    case n:        \
+        multiply_tile<FORMAT, n>(matrix, tile, in, row, column, y, add_to); \
+        break;
+        switch (rows - row) {
+            SP_REST(1)
+#if SP_ISA >= 2
+            SP_REST(2)
+            SP_REST(3)
+            SP_REST(4)
+            SP_REST(5)
+            SP_REST(6)
+            SP_REST(7)
+#endif
+            default:
+                break;
+        }
+#undef SP_REST
+    }
+}
+
+void multiply(const SpMatrix& matrix, const Rows& in, int32_t rows, float* y, bool add_to,
+              int32_t first, int32_t last) {
+    switch (matrix.format) {
+        case SP_PACKED_Q4:
+            return multiply_tiles<SP_PACKED_Q4>(matrix, in, rows, y, add_to, first, last);
+        case SP_PACKED_Q8:
+            return multiply_tiles<SP_PACKED_Q8>(matrix, in, rows, y, add_to, first, last);
+        case SP_PACKED_F32:
+            return multiply_tiles<SP_PACKED_F32>(matrix, in, rows, y, add_to, first, last);
+        case SP_PACKED_F16:
+            return multiply_tiles<SP_PACKED_F16>(matrix, in, rows, y, add_to, first, last);
+        default:
+            return multiply_tiles<SP_PACKED_BF16>(matrix, in, rows, y, add_to, first, last);
+    }
+}
+
+// --- Rows ---------------------------------------------------------------------------------------
+
+void quantise(const float* x, int32_t width, int8_t* quants, float* scales, float* offsets,
+              int32_t* sums) {
+    for (int32_t group = 0; group < width / GROUP; group++, x += GROUP, quants += GROUP) {
+        const Floats a = load(x), b = load(x + LANES);
+        float most = maximum_of(maximum(magnitude(a), magnitude(b)));
+        if (has_nan(add(a, b))) most = __builtin_nanf("");
+        const float scale = most / 127.0f;
+        const Floats inverse = splat(most > 1e-30f ? 127.0f / most : 0.0f);
+        const int32_t sum =
+            store_rounded(quants, mul(a, inverse)) + store_rounded(quants + LANES, mul(b, inverse));
+        scales[group] = scale;
+        offsets[group] = scale * static_cast<float>(sum);
+        sums[group] = sum;
+    }
+}
+
+void normalise(const float* x, const SpNorm& norm, int32_t width, float eps, bool subtract_mean,
+               float* out) {
+    Floats total = none();
+    if (subtract_mean)
+        for (int32_t i = 0; i < width; i += LANES) total = add(total, load(x + i));
+    const Floats mean = splat(sum_of(total) / static_cast<float>(width));
+    Floats squares = none();
+    for (int32_t i = 0; i < width; i += LANES) {
+        const Floats centre = sub(load(x + i), mean);
+        squares = multiply_add(centre, centre, squares);
+    }
+    const float variance = sum_of(squares) / static_cast<float>(width);
+    const Floats scale = splat(1.0f / __builtin_sqrtf(variance + eps));
+    for (int32_t i = 0; i < width; i += LANES) {
+        Floats y = mul(mul(sub(load(x + i), mean), scale), load(norm.weight + i));
+        if (norm.bias) y = add(y, load(norm.bias + i));
+        store(out + i, y);
+    }
+}
+
+void add_row(const float* x, int32_t width, float* y) {
+    for (int32_t i = 0; i < width; i += LANES) store(y + i, add(load(y + i), load(x + i)));
+}
+
+// x / (1 + e^-x)
+SP_INLINE Floats silu(Floats x) {
+    return divide(x, add(splat(1.0f), exponential(sub(none(), x))));
+}
+
+// GELU by tanh (Hendrycks and Gimpel, https://arxiv.org/abs/1606.08415), where
+// (1 + tanh u) / 2 = 1 / (1 + e^-2u).
+SP_INLINE Floats gelu(Floats x) {
+    const Floats cube = mul(mul(x, x), x);
+    const Floats u = multiply_add(cube, splat(0.044715f), x);
+    return divide(x, add(splat(1.0f), exponential(mul(u, splat(-1.5957691216f)))));
+}
+
+void activate(const float* gate, const float* up, int32_t width, int32_t activation, float* out) {
+    for (int32_t i = 0; i < width; i += LANES) {
+        const Floats x = load(gate + i);
+        const Floats y = activation == SP_SILU ? silu(x) : gelu(x);
+        store(out + i, up ? mul(y, load(up + i)) : y);
+    }
+}
+
+void rotate(float* head, const float* cosines, const float* sines, int32_t head_dim) {
+    const int32_t half = head_dim / 2;
+    int32_t i = 0;
+    for (; i + LANES <= half; i += LANES) {
+        const Floats a = load(head + i), b = load(head + half + i);
+        const Floats cosine = load(cosines + i), sine = load(sines + i);
+        store(head + i, sub(mul(a, cosine), mul(b, sine)));
+        store(head + half + i, add(mul(b, cosine), mul(a, sine)));
+    }
+    for (; i < half; i++) {
+        const float a = head[i], b = head[half + i];
+        head[i] = a * cosines[i] - b * sines[i];
+        head[half + i] = b * cosines[i] + a * sines[i];
+    }
+}
+
+SP_INLINE Floats capped(Floats x, float limit) {
+    // tanh z = 1 - 2 / (e^2z + 1)
+    const Floats e = exponential(mul(x, splat(2.0f / limit)));
+    return mul(splat(limit), sub(splat(1.0f), divide(splat(2.0f), add(e, splat(1.0f)))));
+}
+
+void cap(float* x, int32_t width, float limit) {
+    int32_t i = 0;
+    for (; i + LANES <= width; i += LANES) store(x + i, capped(load(x + i), limit));
+    if (i == width) return;
+    float rest[LANES] = {};
+    memcpy(rest, x + i, (width - i) * sizeof(float));
+    store(rest, capped(load(rest), limit));
+    memcpy(x + i, rest, (width - i) * sizeof(float));
+}
+
+// --- Attention ----------------------------------------------------------------------------------
+
+constexpr float MASKED = -1e30f;
+constexpr int MAX_HEAD_DIM = 1024;
+
+// The cache keeps, for each line of 16 positions, keys as [head_dim / 2][16 positions][2] and values
+// as [8 pairs of positions][head_dim][2], so that one instruction multiplies pairs.
+struct Line {
+    const uint16_t* keys;
+    const uint16_t* values;
+};
+
+SP_INLINE Line line_at(const Attention& a, int32_t line) {
+    const int32_t lines = a.block_size / KEY_LINE;
+    const int64_t block = a.table[line / lines];
+    const int64_t at =
+        block * a.block_stride + static_cast<int64_t>(line % lines) * KEY_LINE * a.head_dim;
+    return {a.keys + at, a.values + at};
+}
+
+SP_INLINE int32_t first_visible(const Attention& a, int32_t position) {
+    return a.window && position >= a.window ? position - a.window + 1 : 0;
+}
+
+// Scores of one chunk of positions, [queries][KEY_CHUNK], those that a query does not see masked.
+template <int QUERIES>
+SP_INLINE void score(const Attention& a, const uint32_t (*pairs)[MAX_HEAD_DIM / 2], int32_t begin,
+                     int32_t end, float (*scores)[KEY_CHUNK]) {
+    for (int32_t at = begin; at < end; at += KEY_LINE) {
+        const uint16_t* keys = line_at(a, at / KEY_LINE).keys;
+        Floats sums[QUERIES];
+        for (int q = 0; q < QUERIES; q++) sums[q] = none();
+        for (int32_t i = 0; i < a.head_dim / 2; i++)
+            for (int q = 0; q < QUERIES; q++)
+                sums[q] = add_pair_products(sums[q], keys + i * 2 * KEY_LINE, pairs[q][i]);
+        for (int q = 0; q < QUERIES; q++) {
+            if (a.softcap != 0.0f) sums[q] = capped(sums[q], a.softcap);
+            float* row = scores[q] + (at - begin);
+            store(row, sums[q]);
+            const int32_t from = first_visible(a, a.position[q]) - at, to = a.position[q] + 1 - at;
+            if (from <= 0 && to >= KEY_LINE) continue;
+            for (int32_t key = 0; key < KEY_LINE; key++)
+                if (key < from || key >= to) row[key] = MASKED;
+        }
+    }
+}
+
+// Turns one query's scores into weights, as pairs of bfloat16; returns their sum.
+SP_INLINE float weigh(const float* scores, int32_t count, float most, uint32_t* weights) {
+    Floats total = none();
+    const Floats top = splat(most);
+    for (int32_t i = 0; i < count; i += LANES) {
+        const Floats weight = exponential(sub(load(scores + i), top));
+        total = add(total, weight);
+#if SP_ISA == 3
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(weights + i / 2),
+                            (__m256i)_mm512_cvtneps_pbh(weight));
+#else
+        float numbers[LANES];
+        store(numbers, weight);
+        for (int pair = 0; pair < LANES / 2; pair++)
+            weights[i / 2 + pair] = static_cast<uint32_t>(to_brain(numbers[2 * pair + 1])) << 16 |
+                                    to_brain(numbers[2 * pair]);
+#endif
+    }
+    return sum_of(total);
+}
+
+SP_INLINE float most_of(const float* scores, int32_t count) {
+    Floats most = load(scores);
+    for (int32_t i = LANES; i < count; i += LANES) most = maximum(most, load(scores + i));
+    return maximum_of(most);
+}
+
+// Adds the weighted values of one chunk to what the queries have so far, which shrinks by `keep`.
+template <int QUERIES>
+SP_INLINE void add_values(const Attention& a, const uint32_t (*weights)[KEY_CHUNK / 2],
+                          const float* keep, int32_t begin, int32_t end) {
+    constexpr int WIDE = QUERIES <= 4 ? 4 : 2;  // accumulators that fit into registers
+    for (int32_t column = 0; column < a.head_dim; column += WIDE * LANES) {
+        const int32_t wide = (a.head_dim - column) / LANES;
+        Floats sums[QUERIES][WIDE];
+        for (int q = 0; q < QUERIES; q++)
+            for (int w = 0; w < WIDE; w++)
+                sums[q][w] =
+                    w < wide ? mul(load(a.out[q] + column + w * LANES), splat(keep[q])) : none();
+        for (int32_t at = begin; at < end; at += KEY_LINE) {
+            const uint16_t* values = line_at(a, at / KEY_LINE).values + column * 2;
+            for (int pair = 0; pair < KEY_LINE / 2; pair++, values += a.head_dim * 2)
+                for (int w = 0; w < WIDE; w++) {
+                    if (w >= wide) break;
+                    for (int q = 0; q < QUERIES; q++)
+                        sums[q][w] = add_pair_products(sums[q][w], values + w * 2 * LANES,
+                                                       weights[q][(at - begin) / 2 + pair]);
+                }
+        }
+        for (int q = 0; q < QUERIES; q++)
+            for (int w = 0; w < WIDE; w++)
+                if (w < wide) store(a.out[q] + column + w * LANES, sums[q][w]);
+    }
+}
+
+SP_INLINE void pair_up(const Attention& a, int q, uint32_t* pairs) {
+    for (int32_t i = 0; i < a.head_dim / 2; i++)
+        pairs[i] = static_cast<uint32_t>(to_brain(a.query[q][2 * i + 1] * a.scale)) << 16 |
+                   to_brain(a.query[q][2 * i] * a.scale);
+}
+
+// Softmax over chunks of positions, in order, keeping the greatest score and the sum so far (online
+// softmax, Milakov and Gimelshein, https://arxiv.org/abs/1805.02867). A chunk in which a query sees
+// nothing changes nothing of its result.
+template <int QUERIES>
+void attend_together(const Attention& a) {
+    alignas(64) uint32_t pairs[QUERIES][MAX_HEAD_DIM / 2];
+    alignas(64) float scores[QUERIES][KEY_CHUNK];
+    alignas(64) uint32_t weights[QUERIES][KEY_CHUNK / 2];
+    float most[QUERIES], total[QUERIES], keep[QUERIES];
+    int32_t begin = first_visible(a, a.position[0]), end = 0;
+    for (int q = 0; q < QUERIES; q++) {
+        pair_up(a, q, pairs[q]);
+        most[q] = MASKED;
+        total[q] = 0.0f;
+        for (int32_t i = 0; i < a.head_dim; i++) a.out[q][i] = 0.0f;
+        const int32_t from = first_visible(a, a.position[q]);
+        begin = from < begin ? from : begin;
+        end = a.position[q] + 1 > end ? a.position[q] + 1 : end;
+    }
+    for (int32_t chunk = begin / KEY_CHUNK * KEY_CHUNK; chunk < end; chunk += KEY_CHUNK) {
+        const int32_t stop = chunk + KEY_CHUNK < end ? chunk + KEY_CHUNK : end;
+        const int32_t count = (stop - chunk + KEY_LINE - 1) / KEY_LINE * KEY_LINE;
+        score<QUERIES>(a, pairs, chunk, chunk + count, scores);
+        for (int q = 0; q < QUERIES; q++) {
+            const float now = most_of(scores[q], count), top = now > most[q] ? now : most[q];
+            keep[q] = total[q] > 0.0f ? exponential_of(most[q] - top) : 0.0f;
+            const float sum = top > MASKED ? weigh(scores[q], count, top, weights[q]) : 0.0f;
+            if (top <= MASKED) memset(weights[q], 0, sizeof weights[q]);
+            total[q] = total[q] * keep[q] + sum;
+            most[q] = top;
+        }
+        add_values<QUERIES>(a, weights, keep, chunk, chunk + count);
+    }
+    for (int q = 0; q < QUERIES; q++) {
+        const Floats share = splat(1.0f / total[q]);
+        for (int32_t i = 0; i < a.head_dim; i += LANES)
+            store(a.out[q] + i, mul(load(a.out[q] + i), share));
+    }
+}
+
+// As many queries at once as there are registers for their sums.
+constexpr int QUERIES_AT_ONCE = SP_ISA >= 2 ? MAX_QUERIES : SP_ISA == 1 ? 2 : 1;
+
+void attend(const Attention& attention) {
+    switch (attention.queries) {
+        case 1:
+            return attend_together<1>(attention);
+#if SP_ISA >= 1
+        case 2:
+            return attend_together<2>(attention);
+#endif
+#if SP_ISA >= 2
+        case 3:
+            return attend_together<3>(attention);
+        case 4:
+            return attend_together<4>(attention);
+        case 5:
+            return attend_together<5>(attention);
+        case 6:
+            return attend_together<6>(attention);
+        case 7:
+            return attend_together<7>(attention);
+        case 8:
+            return attend_together<8>(attention);
+#endif
+        default:
+            return;
+    }
+}
+
+}  // namespace
+
+#if SP_ISA == 3
+#define SP_TABLE avx512_bf16_kernels
+#define SP_NAME "avx512-bf16"
+#elif SP_ISA == 2
+#define SP_TABLE avx512_kernels
+#define SP_NAME "avx512"
+#elif SP_ISA == 1
+#define SP_TABLE avx2_kernels
+#define SP_NAME "avx2"
+#else
+#define SP_TABLE portable_kernels
+#define SP_NAME "portable"
+#endif
+
+const Kernels SP_TABLE = {SP_NAME,  QUERIES_AT_ONCE, multiply, quantise, normalise, add_row,
+                          activate, rotate,  attend,   cap};
