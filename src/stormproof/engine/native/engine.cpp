@@ -367,13 +367,22 @@ struct SpEngine {
                               int64_t{kv_head} * block_size * dim + line;
         uint16_t *k = keys + start, *v = values + start;
         const int32_t in_line = position % KEY_LINE;
-        // Positions that nobody has reached yet are weighed by 0; but 0 times the NaN that another
-        // sequence may have left there would be NaN.
-        if (in_line == 0) std::memset(v, 0, KEY_LINE * dim * sizeof(uint16_t));
+        const int32_t end = at->context_lengths[row_sequence[row]] - position;
+        if (in_line == 0 && end < KEY_LINE) clear_values(v, end);
         for (int32_t i = 0; i < dim; i++) {
             k[i / 2 * 2 * KEY_LINE + in_line * 2 + i % 2] = to_brain(key[i]);
             v[in_line / 2 * 2 * dim + i * 2 + in_line % 2] = to_brain(value[i]);
         }
+    }
+
+    // Positions that the sequence has not reached are weighed by 0; but 0 times the NaN that another
+    // one may have left there would be NaN.
+    void clear_values(uint16_t* line, int32_t first) const {
+        const int32_t pair = 2 * model.head_dim;
+        if (first % 2)
+            for (int32_t i = 1; i < pair; i += 2) line[first / 2 * pair + i] = 0;
+        const int32_t pairs = (first + 1) / 2;
+        std::memset(line + pairs * pair, 0, (KEY_LINE / 2 - pairs) * pair * sizeof(uint16_t));
     }
 
     void attend(const SpLayer& layer, int32_t number, const AttentionTask& task) {
