@@ -116,8 +116,8 @@ struct SpEngine {
           branch(has_post_norms() ? int64_t{max_rows} * model.hidden : 0),
           projected(int64_t{max_rows} * qkv_width()),
           attended(int64_t{max_rows} * model.heads * model.head_dim),
-          inner(int64_t{max_rows} * up_width()),
-          logits(int64_t{max_draws} * model.vocab),
+          inner(max_rows * inner_stride()),
+          logits(max_draws * logits_stride()),
           cosines(int64_t{model.rope_tables} * max_rows * model.head_dim / 2),
           sines(int64_t{model.rope_tables} * max_rows * model.head_dim / 2),
           scratch(int64_t{threads} * widest),
@@ -155,7 +155,9 @@ struct SpEngine {
         });
     }
     int32_t qkv_width() const { return (model.heads + 2 * model.kv_heads) * model.head_dim; }
-    int32_t up_width() const { return model.intermediate * (model.gated ? 2 : 1); }
+    // Rows that lie a power of two apart would share a few places in the caches.
+    int64_t inner_stride() const { return model.intermediate * (model.gated ? 2 : 1) + TILE; }
+    int64_t logits_stride() const { return (model.vocab + TILE - 1) / TILE * TILE + TILE; }
 
     // --- Planning: on the caller's thread, before the crew begins ---
 
@@ -183,8 +185,7 @@ struct SpEngine {
     // Reading keys once for several queries saves bandwidth; but every member should have a share.
     int32_t plan_width() const {
         const int32_t queries = at->rows * model.heads;
-        const int32_t fair = queries / (4 * crew.size());
-        return std::clamp(fair, 1, kernels.queries);
+        return std::clamp(queries / crew.size(), 1, kernels.queries);
     }
 
     // --- Sharing work ---
@@ -237,12 +238,12 @@ struct SpEngine {
         return memory.rows(matrix.cols);
     }
 
-    void multiply(Walk& walk, const SpMatrix& matrix, const Rows& in, int32_t rows, float* out,
-                  bool add, Phase phase) {
+    void multiply(Walk& walk, const SpMatrix& matrix, const Rows& in, int32_t rows, const Out& out,
+                  Phase phase) {
         const int32_t tiles = (matrix.rows + TILE - 1) / TILE;
         const int32_t at_once = std::max(1, tiles / (crew.size() * 6));
         next_shares(walk).take(tiles, at_once, [&](int32_t first, int32_t last) {
-            kernels.multiply(matrix, in, rows, out, add, first, last);
+            kernels.multiply(matrix, in, rows, out, first, last);
         });
         meet(walk, phase);
     }
@@ -250,8 +251,8 @@ struct SpEngine {
     // The result of a branch is added to the residual stream, at once or after a norm of its own.
     void multiply_onto_stream(Walk& walk, const SpMatrix& matrix, const Rows& in,
                               const SpNorm& post_norm) {
-        float* out = post_norm.weight ? branch : stream;
-        multiply(walk, matrix, in, at->rows, out, !post_norm.weight, MATRICES);
+        const bool add = !post_norm.weight;
+        multiply(walk, matrix, in, at->rows, {add ? stream : branch, model.hidden, add}, MATRICES);
         if (!post_norm.weight) return;
         each_of_mine(walk.member, at->rows, [&](int32_t row) {
             float* normed = scratch + int64_t{walk.member} * widest;
@@ -300,7 +301,7 @@ struct SpEngine {
         const Rows in = prepare(walk, layer.qkv, at->rows, [&](int32_t row, float* out) {
             normalise(stream + int64_t{row} * model.hidden, layer.attention_norm, model.hidden, out);
         });
-        multiply(walk, layer.qkv, in, at->rows, projected, false, MATRICES);
+        multiply(walk, layer.qkv, in, at->rows, {projected, qkv_width(), false}, MATRICES);
         each_of_mine(walk.member, at->rows * model.kv_heads, [&](int32_t i) {
             turn_and_store(layer, number, i / model.kv_heads, i % model.kv_heads);
         });
@@ -320,9 +321,9 @@ struct SpEngine {
         const Rows in = prepare(walk, layer.up, at->rows, [&](int32_t row, float* out) {
             normalise(stream + int64_t{row} * model.hidden, layer.mlp_norm, model.hidden, out);
         });
-        multiply(walk, layer.up, in, at->rows, inner, false, MATRICES);
+        multiply(walk, layer.up, in, at->rows, {inner, inner_stride(), false}, MATRICES);
         const Rows wide = prepare(walk, layer.down, at->rows, [&](int32_t row, float* out) {
-            const float* gate = inner + int64_t{row} * up_width();
+            const float* gate = inner + row * inner_stride();
             const float* up = model.gated ? gate + model.intermediate : nullptr;
             kernels.activate(gate, up, model.intermediate, model.activation, out);
         });
@@ -421,14 +422,15 @@ struct SpEngine {
 
     void choose(Walk& walk) {
         if (!at->draws) return;
-        float* scores = at->logits ? at->logits : static_cast<float*>(logits);
+        const Out scores = {at->logits ? at->logits : static_cast<float*>(logits),
+                            at->logits ? model.vocab : logits_stride(), false};
         const Rows in = prepare(walk, model.head, at->draws, [&](int32_t i, float* out) {
             const float* row = stream + int64_t{at->draw[i].row} * model.hidden;
             normalise(row, model.norm, model.hidden, out);
         });
-        multiply(walk, model.head, in, at->draws, scores, false, HEAD);
+        multiply(walk, model.head, in, at->draws, scores, HEAD);
         each_of_mine(walk.member, at->draws, [&](int32_t i) {
-            float* row = scores + int64_t{i} * model.vocab;
+            float* row = scores.values + i * scores.stride;
             if (model.final_softcap != 0.0f) kernels.cap(row, model.vocab, model.final_softcap);
             choosers[walk.member].choose(row, at->draw[i]);
         });
@@ -449,8 +451,8 @@ struct SpEngine {
     const Memory<float> branch;     // [rows, hidden]: what is normed before it joins the stream
     const Memory<float> projected;  // [rows, (heads + 2 kv_heads) * head_dim]
     const Memory<float> attended;   // [rows, heads * head_dim]
-    const Memory<float> inner;      // [rows, up_width]
-    const Memory<float> logits;     // [draws, vocab]
+    const Memory<float> inner;      // [rows, inner_stride]
+    const Memory<float> logits;     // [draws, logits_stride]
     const Memory<float> cosines, sines;  // [rope_tables, rows, head_dim / 2]
     const Memory<float> scratch;    // [threads, widest]
     const RowMemory shared;

@@ -10,6 +10,8 @@ namespace {
 
 // --- Matrices -----------------------------------------------------------------------------------
 
+constexpr int AHEAD = 4096;
+
 // Bytes of a tile: 16 rows of a matrix, each group of which lies together.
 SP_INLINE int64_t tile_bytes(const SpMatrix& matrix) {
     const int64_t numbers = static_cast<int64_t>(TILE) * matrix.cols;
@@ -23,6 +25,13 @@ SP_INLINE int64_t tile_bytes(const SpMatrix& matrix) {
         default:
             return numbers * 2;
     }
+}
+
+// Weights come from main memory once a step, faster than the processor guesses what comes next.
+template <int LINES>
+SP_INLINE void fetch_ahead(const uint8_t* group) {
+    for (int line = 0; line < LINES; line++)
+        __builtin_prefetch(group + AHEAD + line * 64);
 }
 
 // The sums of a tile for some rows: 4-bit weights, which stand for scale * weight + offset.
@@ -40,7 +49,7 @@ SP_INLINE void multiply_q4(const uint8_t* tile, const Rows& in, int64_t row, Flo
         }
         const uint16_t* halves = reinterpret_cast<const uint16_t*>(tile + 4 * 64);
         const Floats scale = load_half(halves), offset = load_half(halves + TILE);
-        if (ROWS <= 2) __builtin_prefetch(tile + 1024), __builtin_prefetch(tile + 1088);
+        fetch_ahead<5>(tile);
         for (int i = 0; i < ROWS; i++) {
             const int64_t at = first + i * groups + group;
             Ints a = no_ints(), b = no_ints();
@@ -66,6 +75,7 @@ SP_INLINE void multiply_q8(const uint8_t* tile, const Rows& in, int64_t row, Flo
         Ints lines[8];
         for (int line = 0; line < 8; line++) lines[line] = load_bytes(tile + line * 64);
         const Floats scale = load_half(scales + group * TILE);
+        fetch_ahead<8>(tile);
         for (int i = 0; i < ROWS; i++) {
             const int64_t at = first + i * groups + group;
             Ints a = no_ints(), b = no_ints();
@@ -121,7 +131,7 @@ SP_INLINE void finish(const SpMatrix& matrix, int64_t column, Floats sums, float
 
 template <int FORMAT, int ROWS>
 SP_INLINE void multiply_tile(const SpMatrix& matrix, const uint8_t* tile, const Rows& in,
-                             int64_t row, int64_t column, float* y, bool add_to) {
+                             int64_t row, int64_t column, const Out& out) {
     Floats sums[ROWS];
     for (int i = 0; i < ROWS; i++) sums[i] = none();
     if (FORMAT == SP_PACKED_Q4) multiply_q4<ROWS>(tile, in, row, sums);
@@ -130,14 +140,14 @@ SP_INLINE void multiply_tile(const SpMatrix& matrix, const uint8_t* tile, const 
     if (FORMAT == SP_PACKED_F16) multiply_plain<ROWS, Half>(tile, in, row, sums);
     if (FORMAT == SP_PACKED_BF16) multiply_plain<ROWS, Brain>(tile, in, row, sums);
     for (int i = 0; i < ROWS; i++)
-        finish(matrix, column, sums[i], y + (row + i) * matrix.rows + column, add_to);
+        finish(matrix, column, sums[i], out.values + (row + i) * out.stride + column, out.add);
 }
 
 // As many rows at once as there are registers for their sums; then what is left.
 constexpr int ROWS_AT_ONCE = SP_ISA >= 2 ? 8 : SP_ISA == 1 ? 2 : 1;
 
 template <int FORMAT>
-void multiply_tiles(const SpMatrix& matrix, const Rows& in, int32_t rows, float* y, bool add_to,
+void multiply_tiles(const SpMatrix& matrix, const Rows& in, int32_t rows, const Out& out,
                     int32_t first, int32_t last) {
     const int64_t bytes = tile_bytes(matrix);
     for (int64_t at = first; at < last; at++) {
@@ -145,10 +155,10 @@ void multiply_tiles(const SpMatrix& matrix, const Rows& in, int32_t rows, float*
         const int64_t column = at * TILE;
         int64_t row = 0;
         for (; row + ROWS_AT_ONCE <= rows; row += ROWS_AT_ONCE)
-            multiply_tile<FORMAT, ROWS_AT_ONCE>(matrix, tile, in, row, column, y, add_to);
+            multiply_tile<FORMAT, ROWS_AT_ONCE>(matrix, tile, in, row, column, out);
 #define SP_REST(n) \
     case n:        \
-        multiply_tile<FORMAT, n>(matrix, tile, in, row, column, y, add_to); \
+        multiply_tile<FORMAT, n>(matrix, tile, in, row, column, out); \
         break;
         switch (rows - row) {
             SP_REST(1)
@@ -167,19 +177,19 @@ void multiply_tiles(const SpMatrix& matrix, const Rows& in, int32_t rows, float*
     }
 }
 
-void multiply(const SpMatrix& matrix, const Rows& in, int32_t rows, float* y, bool add_to,
+void multiply(const SpMatrix& matrix, const Rows& in, int32_t rows, const Out& out,
               int32_t first, int32_t last) {
     switch (matrix.format) {
         case SP_PACKED_Q4:
-            return multiply_tiles<SP_PACKED_Q4>(matrix, in, rows, y, add_to, first, last);
+            return multiply_tiles<SP_PACKED_Q4>(matrix, in, rows, out, first, last);
         case SP_PACKED_Q8:
-            return multiply_tiles<SP_PACKED_Q8>(matrix, in, rows, y, add_to, first, last);
+            return multiply_tiles<SP_PACKED_Q8>(matrix, in, rows, out, first, last);
         case SP_PACKED_F32:
-            return multiply_tiles<SP_PACKED_F32>(matrix, in, rows, y, add_to, first, last);
+            return multiply_tiles<SP_PACKED_F32>(matrix, in, rows, out, first, last);
         case SP_PACKED_F16:
-            return multiply_tiles<SP_PACKED_F16>(matrix, in, rows, y, add_to, first, last);
+            return multiply_tiles<SP_PACKED_F16>(matrix, in, rows, out, first, last);
         default:
-            return multiply_tiles<SP_PACKED_BF16>(matrix, in, rows, y, add_to, first, last);
+            return multiply_tiles<SP_PACKED_BF16>(matrix, in, rows, out, first, last);
     }
 }
 
@@ -302,26 +312,64 @@ SP_INLINE int32_t first_visible(const Attention& a, int32_t position) {
     return a.window && position >= a.window ? position - a.window + 1 : 0;
 }
 
-// Scores of one chunk of positions, [queries][KEY_CHUNK], those that a query does not see masked.
+// Lines come from main memory, each from somewhere else.
+SP_INLINE void fetch_line(const uint16_t* line, int32_t head_dim) {
+    const char* at = reinterpret_cast<const char*>(line);
+    for (int32_t byte = 0; byte < head_dim * KEY_LINE * 2; byte += 64)
+        __builtin_prefetch(at + byte);
+}
+
+// Scores of some lines. They do not depend on each other, and so keep the processor busy.
+template <int QUERIES, int LINES>
+SP_INLINE void score_lines(const Attention& a, const uint32_t (*pairs)[MAX_HEAD_DIM / 2],
+                           int32_t line, float (*scores)[KEY_CHUNK], int32_t at) {
+    const uint16_t* keys[LINES];
+    Floats sums[LINES][QUERIES];
+    for (int l = 0; l < LINES; l++) {
+        keys[l] = line_at(a, line + l).keys;
+        for (int q = 0; q < QUERIES; q++) sums[l][q] = none();
+    }
+    for (int32_t i = 0; i < a.head_dim / 2; i++)
+        for (int l = 0; l < LINES; l++)
+            for (int q = 0; q < QUERIES; q++)
+                sums[l][q] =
+                    add_pair_products(sums[l][q], keys[l] + i * 2 * KEY_LINE, pairs[q][i]);
+    for (int l = 0; l < LINES; l++)
+        for (int q = 0; q < QUERIES; q++) {
+            const Floats found =
+                a.softcap != 0.0f ? capped(sums[l][q], a.softcap) : sums[l][q];
+            store(scores[q] + at + l * KEY_LINE, found);
+        }
+}
+
+SP_INLINE void mask(float* scores, int32_t count, int32_t from, int32_t to) {
+    for (int32_t key = 0; key < from; key++) scores[key] = MASKED;
+    for (int32_t key = to > 0 ? to : 0; key < count; key++) scores[key] = MASKED;
+}
+
+// Scores of `count` positions from `begin`, [queries][KEY_CHUNK], those that a query does not see
+// masked.
 template <int QUERIES>
 SP_INLINE void score(const Attention& a, const uint32_t (*pairs)[MAX_HEAD_DIM / 2], int32_t begin,
-                     int32_t end, float (*scores)[KEY_CHUNK]) {
-    for (int32_t at = begin; at < end; at += KEY_LINE) {
-        const uint16_t* keys = line_at(a, at / KEY_LINE).keys;
-        Floats sums[QUERIES];
-        for (int q = 0; q < QUERIES; q++) sums[q] = none();
-        for (int32_t i = 0; i < a.head_dim / 2; i++)
-            for (int q = 0; q < QUERIES; q++)
-                sums[q] = add_pair_products(sums[q], keys + i * 2 * KEY_LINE, pairs[q][i]);
-        for (int q = 0; q < QUERIES; q++) {
-            if (a.softcap != 0.0f) sums[q] = capped(sums[q], a.softcap);
-            float* row = scores[q] + (at - begin);
-            store(row, sums[q]);
-            const int32_t from = first_visible(a, a.position[q]) - at, to = a.position[q] + 1 - at;
-            if (from <= 0 && to >= KEY_LINE) continue;
-            for (int32_t key = 0; key < KEY_LINE; key++)
-                if (key < from || key >= to) row[key] = MASKED;
+                     int32_t count, float (*scores)[KEY_CHUNK]) {
+    constexpr int LINES = QUERIES == 1 ? 4 : 2;
+    const int32_t first = begin / KEY_LINE, lines = count / KEY_LINE;
+    int32_t line = 0;
+    for (; line + LINES <= lines; line += LINES) {
+        for (int l = 0; l < LINES; l++) {
+            if (line + LINES + l < lines)
+                fetch_line(line_at(a, first + line + LINES + l).keys, a.head_dim);
+            fetch_line(line_at(a, first + line + l).values, a.head_dim);
         }
+        score_lines<QUERIES, LINES>(a, pairs, first + line, scores, line * KEY_LINE);
+    }
+    for (; line < lines; line++) {
+        fetch_line(line_at(a, first + line).values, a.head_dim);
+        score_lines<QUERIES, 1>(a, pairs, first + line, scores, line * KEY_LINE);
+    }
+    for (int q = 0; q < QUERIES; q++) {
+        const int32_t from = first_visible(a, a.position[q]) - begin;
+        mask(scores[q], count, from < count ? from : count, a.position[q] + 1 - begin);
     }
 }
 
@@ -352,32 +400,44 @@ SP_INLINE float most_of(const float* scores, int32_t count) {
     return maximum_of(most);
 }
 
-// Adds the weighted values of one chunk to what the queries have so far, which shrinks by `keep`.
+template <int QUERIES, int WIDE>
+SP_INLINE void add_columns(const Attention& a, const uint32_t (*weights)[KEY_CHUNK / 2],
+                           const float* keep, int32_t begin, int32_t count, int32_t column,
+                           int32_t row) {
+    Floats even[QUERIES][WIDE], odd[QUERIES][WIDE];
+    for (int q = 0; q < QUERIES; q++)
+        for (int w = 0; w < WIDE; w++) {
+            even[q][w] = mul(load(a.out[q] + column + w * LANES), splat(keep[q]));
+            odd[q][w] = none();
+        }
+    for (int32_t at = 0; at < count; at += KEY_LINE) {
+        const uint16_t* values = line_at(a, (begin + at) / KEY_LINE).values + column * 2;
+        for (int pair = 0; pair < KEY_LINE / 2; pair += 2, values += 2 * row)
+            for (int w = 0; w < WIDE; w++)
+                for (int q = 0; q < QUERIES; q++) {
+                    const uint32_t* weight = weights[q] + at / 2 + pair;
+                    const uint16_t* place = values + w * 2 * LANES;
+                    even[q][w] = add_pair_products(even[q][w], place, weight[0]);
+                    odd[q][w] = add_pair_products(odd[q][w], place + row, weight[1]);
+                }
+    }
+    for (int q = 0; q < QUERIES; q++)
+        for (int w = 0; w < WIDE; w++)
+            store(a.out[q] + column + w * LANES, add(even[q][w], odd[q][w]));
+}
+
+// Adds the weighted values of `count` positions to what the queries have so far, which shrinks by
+// `keep`. Even and odd pairs have sums of their own, so that none waits for the other.
 template <int QUERIES>
 SP_INLINE void add_values(const Attention& a, const uint32_t (*weights)[KEY_CHUNK / 2],
-                          const float* keep, int32_t begin, int32_t end) {
-    constexpr int WIDE = QUERIES <= 4 ? 4 : 2;  // accumulators that fit into registers
-    for (int32_t column = 0; column < a.head_dim; column += WIDE * LANES) {
-        const int32_t wide = (a.head_dim - column) / LANES;
-        Floats sums[QUERIES][WIDE];
-        for (int q = 0; q < QUERIES; q++)
-            for (int w = 0; w < WIDE; w++)
-                sums[q][w] =
-                    w < wide ? mul(load(a.out[q] + column + w * LANES), splat(keep[q])) : none();
-        for (int32_t at = begin; at < end; at += KEY_LINE) {
-            const uint16_t* values = line_at(a, at / KEY_LINE).values + column * 2;
-            for (int pair = 0; pair < KEY_LINE / 2; pair++, values += a.head_dim * 2)
-                for (int w = 0; w < WIDE; w++) {
-                    if (w >= wide) break;
-                    for (int q = 0; q < QUERIES; q++)
-                        sums[q][w] = add_pair_products(sums[q][w], values + w * 2 * LANES,
-                                                       weights[q][(at - begin) / 2 + pair]);
-                }
-        }
-        for (int q = 0; q < QUERIES; q++)
-            for (int w = 0; w < WIDE; w++)
-                if (w < wide) store(a.out[q] + column + w * LANES, sums[q][w]);
-    }
+                          const float* keep, int32_t begin, int32_t count) {
+    constexpr int WIDE = QUERIES <= 3 ? 4 : 2;  // as many sums as there are registers for
+    const int32_t row = a.head_dim * 2;
+    int32_t column = 0;
+    for (; column + WIDE * LANES <= a.head_dim; column += WIDE * LANES)
+        add_columns<QUERIES, WIDE>(a, weights, keep, begin, count, column, row);
+    for (; column < a.head_dim; column += LANES)
+        add_columns<QUERIES, 1>(a, weights, keep, begin, count, column, row);
 }
 
 SP_INLINE void pair_up(const Attention& a, int q, uint32_t* pairs) {
@@ -408,7 +468,7 @@ void attend_together(const Attention& a) {
     for (int32_t chunk = begin / KEY_CHUNK * KEY_CHUNK; chunk < end; chunk += KEY_CHUNK) {
         const int32_t stop = chunk + KEY_CHUNK < end ? chunk + KEY_CHUNK : end;
         const int32_t count = (stop - chunk + KEY_LINE - 1) / KEY_LINE * KEY_LINE;
-        score<QUERIES>(a, pairs, chunk, chunk + count, scores);
+        score<QUERIES>(a, pairs, chunk, count, scores);
         for (int q = 0; q < QUERIES; q++) {
             const float now = most_of(scores[q], count), top = now > most[q] ? now : most[q];
             keep[q] = total[q] > 0.0f ? exponential_of(most[q] - top) : 0.0f;
@@ -417,7 +477,7 @@ void attend_together(const Attention& a) {
             total[q] = total[q] * keep[q] + sum;
             most[q] = top;
         }
-        add_values<QUERIES>(a, weights, keep, chunk, chunk + count);
+        add_values<QUERIES>(a, weights, keep, chunk, count);
     }
     for (int q = 0; q < QUERIES; q++) {
         const Floats share = splat(1.0f / total[q]);
@@ -446,10 +506,6 @@ void attend(const Attention& attention) {
             return attend_together<5>(attention);
         case 6:
             return attend_together<6>(attention);
-        case 7:
-            return attend_together<7>(attention);
-        case 8:
-            return attend_together<8>(attention);
 #endif
         default:
             return;

@@ -11,7 +11,7 @@ constexpr int GROUP = 32;       // numbers that share a scale, along a row
 constexpr int TILE = 16;        // outputs that are computed side by side
 constexpr int KEY_LINE = 16;    // positions whose keys lie side by side in the cache
 constexpr int KEY_CHUNK = 256;  // positions that attention weighs at once
-constexpr int MAX_QUERIES = 8;  // queries that read a key together
+constexpr int MAX_QUERIES = 6;  // queries that read a key together
 
 // Rows on their way into a matrix: as numbers, and as 8-bit ones with a scale for each group.
 struct Rows {
@@ -21,6 +21,13 @@ struct Rows {
     const float* offsets;  // scale times the sum of the group's quants
     const int32_t* sums;   // of the group's quants
     int32_t width;
+};
+
+// Where a product goes: over what is there, or onto it.
+struct Out {
+    float* values;
+    int64_t stride;  // of rows
+    bool add;
 };
 
 // Queries of one sequence that share a key head.
@@ -45,8 +52,8 @@ struct Kernels {
     const char* name;
     int32_t queries;  // that `attend` takes at once, at most MAX_QUERIES
 
-    // y = W x (+ bias) (+ y) for the tiles first..last of W's rows. y has W.rows columns.
-    void (*multiply)(const SpMatrix& matrix, const Rows& in, int32_t rows, float* y, bool add,
+    // W x + bias for the tiles first..last of W's rows.
+    void (*multiply)(const SpMatrix& matrix, const Rows& in, int32_t rows, const Out& out,
                      int32_t first_tile, int32_t last_tile);
 
     // One row in 8 bits. Its scales are NaN where its numbers are.
