@@ -257,7 +257,7 @@ def test_the_part_that_writes_is_found_in_a_model_that_sees(tmp_path: Path) -> N
 
 def logits(path: Path) -> torch.Tensor:
     runner = TorchRunner.load(path, num_blocks=1, block_size=16, device="cpu")
-    return runner.forward(StepBatch([1, 2], [0, 1], [0, 1], [2], [2], [[0]]))
+    return runner.forward(StepBatch([1, 2], [2], [2], [[0]]), counts=[1])
 
 
 def test_the_generation_settings_may_name_more_ends() -> None:
