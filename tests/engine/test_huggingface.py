@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tokenizers
 import torch
@@ -85,12 +86,14 @@ def test_weights_in_several_files_are_one_model(folder: Path, copy: Path) -> Non
     names = [name for name in whole_names(folder) if "embed" in name]
     parts = {"a.safetensors": names, "b.safetensors": whole_names(folder) - set(names)}
     for file, tensors in parts.items():
-        save_file({name: whole.tensor(name) for name in tensors}, copy / file)
+        numbers = {name: torch.tensor(whole.tensor(name).numbers()) for name in tensors}
+        save_file(numbers, copy / file)
     weight_map = {name: file for file, tensors in parts.items() for name in tensors}
     (copy / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     (copy / "model.safetensors").unlink()
     sharded = open_checkpoint(copy)
-    assert all(torch.equal(sharded.tensor(n), whole.tensor(n)) for n in whole_names(folder))
+    for name in whole_names(folder):
+        assert np.array_equal(sharded.tensor(name).numbers(), whole.tensor(name).numbers())
 
 
 def whole_names(folder: Path) -> set[str]:

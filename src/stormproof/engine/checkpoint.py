@@ -11,9 +11,8 @@ from stormproof.engine.loading import Unusable, loading
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
-
     from stormproof.engine.architecture import ModelConfig
+    from stormproof.engine.stored_tensor import StoredTensor
     from stormproof.engine.tokenizer import Tokenizer
 
 
@@ -33,8 +32,8 @@ class Checkpoint(Protocol):
         """The architecture."""
         ...
 
-    def tensor(self, name: str) -> torch.Tensor:
-        """One tensor in main memory, quantised ones as float32.
+    def tensor(self, name: str) -> StoredTensor:
+        """One tensor, which stays on disk until it is read.
 
         Raises:
             ModelLoadError: There is no such tensor, or it is damaged.
@@ -48,6 +47,19 @@ class Checkpoint(Protocol):
             ModelLoadError: It is missing, damaged or of an unsupported kind.
         """
         ...
+
+
+def tensor_of_shape(checkpoint: Checkpoint, name: str, *shape: int) -> StoredTensor:
+    """A checkpoint's tensor, if it has the shape that the architecture says.
+
+    Raises:
+        ModelLoadError: There is no such tensor, or it is damaged.
+        Unusable: It has another shape.
+    """
+    tensor = checkpoint.tensor(name)
+    if tensor.shape != shape:
+        raise Unusable(f"tensor {name} has the shape {tensor.shape}, not {shape}")
+    return tensor
 
 
 def open_checkpoint(path: Path) -> Checkpoint:

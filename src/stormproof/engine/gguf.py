@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 
 from stormproof.engine import architecture, rope
 from stormproof.engine.architecture import Activation, Family, LayerKind, ModelConfig
@@ -19,8 +18,7 @@ from stormproof.engine.untrusted import Untrusted
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy.typing as npt
-
+    from stormproof.engine.stored_tensor import StoredTensor
     from stormproof.engine.tokenizer import Tokenizer
 
 _NAMES: Final = {
@@ -74,32 +72,30 @@ class GGUFCheckpoint:
         """The architecture."""
         return self._config
 
-    def tensor(self, name: str) -> torch.Tensor:
-        """One tensor as float32, see `Checkpoint`."""
+    def tensor(self, name: str) -> StoredTensor:
+        """One tensor, see `Checkpoint`."""
         with loading(self._name):
-            numbers = self._read(name)
+            tensor = self._stored(name)
             heads = self._interleaved_heads(name)
-            if heads:
-                numbers = _uninterleave(numbers, heads)
-            return torch.from_numpy(np.require(numbers, requirements=["C", "W"]))
+            return _uninterleaved(tensor, heads) if heads else tensor
 
     def tokenizer(self) -> Tokenizer:
         """The tokenizer, see `Checkpoint`."""
         with loading(self._name):
             return build_tokenizer(self._file.metadata)
 
-    def _read(self, name: str) -> npt.NDArray[np.float32]:
+    def _stored(self, name: str) -> StoredTensor:
         found = _LAYER_TENSOR.fullmatch(name)
         if found is None:
             part, _, suffix = name.rpartition(".")
-            return self._file.read(f"{_NAMES[part]}.{suffix}")
+            return self._file.tensor(f"{_NAMES[part]}.{suffix}")
         layer, part, suffix = found.groups()
         projection = part.removeprefix("self_attn.")
         if projection in _FUSED and self._config.family is Family.GPT2:
-            whole = self._file.read(f"blk.{layer}.attn_qkv.{suffix}")
-            return np.split(whole, len(_FUSED))[_FUSED.index(projection)]
+            whole = self._file.tensor(f"blk.{layer}.attn_qkv.{suffix}")
+            return whole.part(_FUSED.index(projection), of=len(_FUSED))
         names = _LAYER_NAMES | _FOUR_NORMS if self._config.post_norms else _LAYER_NAMES
-        return self._file.read(f"blk.{layer}.{names[part]}.{suffix}")
+        return self._file.tensor(f"blk.{layer}.{names[part]}.{suffix}")
 
     def _interleaved_heads(self, name: str) -> int:
         """Heads of a projection whose RoPE pairs lie side by side: only Llama's do in GGUF."""
@@ -110,9 +106,9 @@ class GGUFCheckpoint:
         return self._config.kv_heads if ".k_proj." in name else 0
 
 
-def _uninterleave(numbers: npt.NDArray[np.float32], heads: int) -> npt.NDArray[np.float32]:
-    pairs = numbers.reshape(heads, -1, 2, *numbers.shape[1:])
-    return pairs.swapaxes(1, 2).reshape(numbers.shape)
+def _uninterleaved(tensor: StoredTensor, heads: int) -> StoredTensor:
+    pairs = np.arange(tensor.shape[0]).reshape(heads, -1, 2)
+    return tensor.reordered(pairs.swapaxes(1, 2).ravel())
 
 
 def _config(file: GGUFFile) -> ModelConfig:
@@ -228,7 +224,7 @@ def _rope_table(file: GGUFFile, values: Untrusted, head_dim: int) -> tuple[float
     # Llama 3's scaling comes as one divisor for each pair.
     if "rope_freqs.weight" not in file.tensors:
         return turns
-    divisors = file.read("rope_freqs.weight").ravel().tolist()
+    divisors = file.tensor("rope_freqs.weight").numbers().ravel().tolist()
     if len(divisors) != len(turns) or not all(0 < d <= rope.MAX_FACTOR for d in divisors):
         raise Unusable("its RoPE divisors do not fit its heads")
     return tuple(turn / divisor for turn, divisor in zip(turns, divisors, strict=True))

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import math
 import mmap
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
-from gguf.quants import dequantize
 
 from stormproof.engine.loading import Unusable
+from stormproof.engine.stored_tensor import StoredTensor
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import numpy.typing as npt
 
 MAX_DIMENSIONS: Final = 4
 _SUPPORTED_VERSIONS: Final = (2, 3)
@@ -32,23 +29,6 @@ _SCALARS: Final = {
     0: "u1", 1: "i1", 2: "<u2", 3: "<i2", 4: "<u4", 5: "<i4", 6: "<f4", 10: "<u8", 11: "<i8",
     12: "<f8", _BOOL: "u1",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """Where a tensor lies in the file.
-
-    Attributes:
-        shape: Rows first, as numpy and torch have it; the file has it the other way round.
-        encoding: How its numbers are stored.
-        start: First byte, from the beginning of the file.
-        size: Bytes.
-    """
-
-    shape: tuple[int, ...]
-    encoding: GGMLQuantizationType
-    start: int
-    size: int
 
 
 class GGUFFile:
@@ -76,22 +56,15 @@ class GGUFFile:
         data_start = self._data_start(cursor.position)
         self.tensors = {name: self._locate(data_start, *place) for name, place in listed.items()}
 
-    def read(self, name: str) -> npt.NDArray[np.float32]:
-        """The tensor called ``name``, dequantised.
+    def tensor(self, name: str) -> StoredTensor:
+        """The tensor called ``name``.
 
         Raises:
-            Unusable: There is none, or its encoding is not supported.
+            Unusable: There is none.
         """
         if name not in self.tensors:
             raise Unusable(f"tensor {name} is missing")
-        stored = self.tensors[name]
-        raw = np.frombuffer(self._data, np.uint8, stored.size, stored.start)
-        rows = raw.reshape(*stored.shape[:-1], -1)
-        try:
-            numbers = dequantize(rows, stored.encoding)
-        except NotImplementedError:
-            raise Unusable(f"encoding {stored.encoding.name} is not supported") from None
-        return np.asarray(numbers, np.float32).reshape(stored.shape)
+        return self.tensors[name]
 
     def _data_start(self, header_end: int) -> int:
         alignment = self.metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
@@ -108,7 +81,9 @@ class GGUFFile:
         start = data_start + at
         if start + size > len(self._data):
             raise Unusable("the file ends before its last tensor does; it was cut short")
-        return StoredTensor(shape, encoding, start, size)
+        return StoredTensor(
+            encoding, shape, lambda: np.frombuffer(self._data, np.uint8, size, start)
+        )
 
 
 def _read_preamble(cursor: _Cursor) -> tuple[int, int]:

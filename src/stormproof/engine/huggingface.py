@@ -6,18 +6,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from safetensors import safe_open
-
 from stormproof.engine.huggingface_config import parse_config
 from stormproof.engine.huggingface_tensors import stored
 from stormproof.engine.loading import Unusable, loading
+from stormproof.engine.safetensors_file import SafetensorsFile
 from stormproof.engine.tokenizer import Tokenizer
 from stormproof.engine.untrusted import Untrusted
 
 if TYPE_CHECKING:
-    import torch
-
     from stormproof.engine.architecture import ModelConfig
+    from stormproof.engine.stored_tensor import StoredTensor
 
 MAX_JSON_BYTES: Final = 64 * 1024 * 1024
 MAX_TOKENIZER_BYTES: Final = 256 * 1024 * 1024
@@ -41,9 +39,7 @@ class HuggingFaceCheckpoint:
         self._config = parse_config(_read_json(folder / "config.json"), generation)
         self._files = {name: _open_weights(folder / name) for name in _weight_files(folder)}
         self._file_of = {
-            tensor: opened
-            for opened in self._files.values()
-            for tensor in opened.keys()  # noqa: SIM118
+            tensor: opened for opened in self._files.values() for tensor in opened.names
         }
 
     @property
@@ -51,13 +47,13 @@ class HuggingFaceCheckpoint:
         """The architecture."""
         return self._config
 
-    def tensor(self, name: str) -> torch.Tensor:
-        """One tensor in the numbers that it is stored in, see `Checkpoint`."""
+    def tensor(self, name: str) -> StoredTensor:
+        """One tensor, see `Checkpoint`."""
         with loading(self._folder.name):
             place = stored(name, self._config.family)
             for written in place.names:
                 if written in self._file_of:
-                    return place.restore(self._file_of[written].get_tensor(written))
+                    return place.restore(self._file_of[written].tensor(written))
             raise Unusable(f"tensor {place.names[0]} is missing")
 
     def tokenizer(self) -> Tokenizer:
@@ -83,10 +79,10 @@ def _weight_files(folder: Path) -> list[str]:
     return sorted(names)
 
 
-def _open_weights(path: Path) -> Any:
+def _open_weights(path: Path) -> SafetensorsFile:
     if not path.is_file():
         raise Unusable(f"{path.name} is missing")
-    return safe_open(path, framework="pt", device="cpu")
+    return SafetensorsFile(path)
 
 
 def _chat_template(folder: Path, settings: dict[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from stormproof.engine.architecture import Family
 
 if TYPE_CHECKING:
-    import torch
+    from stormproof.engine.stored_tensor import StoredTensor
 
 _GPT2_NAMES: Final = {
     "model.embed_tokens": "wte",
@@ -46,13 +46,13 @@ class Stored:
     third: int | None = None
     less_one: bool = False
 
-    def restore(self, tensor: torch.Tensor) -> torch.Tensor:
+    def restore(self, tensor: StoredTensor) -> StoredTensor:
         """The tensor as it is meant."""
         if self.transposed:
-            tensor = tensor.T
+            tensor = tensor.transposed()
         if self.third is not None:
-            tensor = tensor.chunk(3)[self.third]
-        return tensor.float() + 1 if self.less_one else tensor
+            tensor = tensor.part(self.third, of=3)
+        return tensor.plus_one() if self.less_one else tensor
 
 
 def stored(name: str, family: Family) -> Stored:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
-from stormproof.engine.loading import Unusable
+from stormproof.engine.checkpoint import tensor_of_shape
 from stormproof.engine.transformer import Layer, Linear, Norm, Transformer
 
 if TYPE_CHECKING:
@@ -119,9 +120,8 @@ class _Loader:
         return self._norm(name, self._config.head_dim) if self._config.qk_norm else None
 
     def _tensor(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> torch.Tensor:
-        tensor = self._checkpoint.tensor(name)
-        if tuple(tensor.shape) != shape:
-            raise Unusable(f"tensor {name} has the shape {tuple(tensor.shape)}, not {shape}")
+        numbers = tensor_of_shape(self._checkpoint, name, *shape).numbers()
+        tensor = torch.from_numpy(np.require(numbers, requirements=["C", "W"]))
         return tensor.to(self._device, dtype or self._dtype)
 
 
