@@ -220,7 +220,7 @@ def replace(writer: gguf.GGUFWriter, key: str, value: Any, kind: gguf.GGUFValueT
         (number("llama.attention.head_count", 0), "head_count must be an integer from 1"),
         (number("tokenizer.ggml.eos_token_id", 1000), "outside its vocabulary"),
         (number("general.alignment", 0), "alignment"),
-        (text("tokenizer.ggml.model", "llama"), "not a byte-level BPE"),
+        (text("tokenizer.ggml.model", "t5"), "neither a byte-level BPE nor SentencePiece"),
         (text("tokenizer.ggml.pre", "chameleon"), "a way that is not known: 'chameleon'"),
         (text("tokenizer.ggml.tokens", "none"), "missing, or not a list of texts"),
     ],

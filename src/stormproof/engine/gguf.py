@@ -136,7 +136,7 @@ def _config(file: GGUFFile) -> ModelConfig:
         intermediate_size=values.integer("feed_forward_length", high=architecture.MAX_INTERMEDIATE),
         max_context=values.integer("context_length", high=architecture.MAX_CONTEXT),
         norm_eps=values.number(f"attention.layer_norm{rms}_epsilon", high=0.1),
-        attention_scale=_attention_scale(family, layers, head_dim, hidden // heads),
+        attention_scale=attention_scale(family, layers, head_dim, hidden // heads),
         attention_softcap=_softcap(values, "attn_logit_softcapping"),
         final_softcap=_softcap(values, "final_logit_softcapping"),
         rope_tables=() if is_gpt2 else _rope_tables(file, values, family, head_dim),
@@ -176,9 +176,18 @@ def _vocab_size(file: GGUFFile) -> int:
     return embedding.shape[0]
 
 
-def _attention_scale(family: Family, layers: int, head_dim: int, share: int) -> float:
-    # The files do not say: llama.cpp knows the two large models, which scale by each head's share
-    # of the residual stream, by how many layers they have.
+def attention_scale(family: Family, layers: int, head_dim: int, share: int) -> float:
+    """The factor of query times key, which the files do not state.
+
+    Of Gemma 2 and 3 the largest model scales by a head's share of the residual stream; like
+    llama.cpp, we know it by how many layers it has.
+
+    Args:
+        family: The architecture.
+        layers: How many it has.
+        head_dim: Width of a head.
+        share: Width of the residual stream, divided by the heads.
+    """
     large = (family, layers) in ((Family.GEMMA2, 46), (Family.GEMMA3, 62))
     return 1 / math.sqrt(share if large else head_dim)
 

@@ -1,6 +1,6 @@
 """Builds a tokenizer from the metadata of a GGUF file.
 
-The file holds the vocabulary and the merges of a byte-level BPE, but of how text is cut into words
+Of a byte-level BPE the file holds the vocabulary and the merges, but of how text is cut into words
 before merging only a name (``tokenizer.ggml.pre``). The patterns behind the names are those of the
 models' own tokenizers.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, processors
 
+from stormproof.engine.gguf_sentencepiece import sentencepiece_bpe
 from stormproof.engine.loading import Unusable
 from stormproof.engine.tokenizer import Tokenizer
 from stormproof.engine.untrusted import Untrusted
@@ -50,15 +51,22 @@ def build_tokenizer(metadata: Mapping[str, Any]) -> Tokenizer:
         Unusable: It is incomplete, damaged or of an unsupported kind.
     """
     settings = Untrusted(metadata)
-    if settings.text("tokenizer.ggml.model") != "gpt2":
-        raise Unusable("its tokenizer is not a byte-level BPE, the only kind supported in GGUF")
     tokens = _texts(metadata, "tokenizer.ggml.tokens")
     splitter = settings.text("tokenizer.ggml.pre", "gpt-2")
-    backend = _byte_level_bpe(tokens, _texts(metadata, "tokenizer.ggml.merges"), splitter)
+    begins = splitter in _LLAMA3_NAMES
+    match settings.text("tokenizer.ggml.model"):
+        case "gpt2":
+            merges = _texts(metadata, "tokenizer.ggml.merges")
+            backend = _byte_level_bpe(tokens, merges, splitter)
+        case "llama":
+            backend = sentencepiece_bpe(metadata, tokens)
+            begins = True
+        case _:
+            raise Unusable("its tokenizer is neither a byte-level BPE nor SentencePiece's")
     backend.add_special_tokens(_added(metadata, tokens, _Kind.CONTROL))
     backend.add_tokens(_added(metadata, tokens, _Kind.USER_DEFINED))
     names = _special_names(settings, tokens)
-    adds_bos = settings.flag("tokenizer.ggml.add_bos_token", default=splitter in _LLAMA3_NAMES)
+    adds_bos = settings.flag("tokenizer.ggml.add_bos_token", default=begins)
     if adds_bos and "bos_token" in names:
         backend.post_processor = _begin_with(names["bos_token"], backend)
     return Tokenizer(
