@@ -149,8 +149,8 @@ def converted(name: str, numbers: Any, config: PretrainedConfig) -> Any:
 
 def logits(path: Path) -> torch.Tensor:
     runner = TorchRunner.load(path, num_blocks=4, block_size=16, device="cpu")
-    count = list(range(TOKENS))
-    return runner.forward(StepBatch(count, count, count, [TOKENS], [TOKENS], [[0, 1, 2, 3]]))
+    batch = StepBatch(list(range(TOKENS)), [TOKENS], [TOKENS], [[0, 1, 2, 3]])
+    return runner.forward(batch, [TOKENS])
 
 
 def test_a_file_computes_what_its_folder_computes(tmp_path: Path, family: str) -> None:
