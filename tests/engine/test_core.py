@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -178,6 +179,72 @@ def test_a_seeded_answer_can_be_continued_from_any_of_its_tokens() -> None:
     core.add(prompt, SamplingParams(seed=4, max_tokens=7))
     [rest] = drain(core).values()
     assert rest.token_ids == whole.token_ids[5:]
+
+
+@pytest.mark.parametrize("script", [babble, noisy, says("né🦜! and\nUser: on".encode())])
+@pytest.mark.parametrize("delivered", range(12))
+def test_an_answer_goes_on_where_another_engine_left_it(script: Script, delivered: int) -> None:
+    """Text in the middle of a character or of what may be a stop text included."""
+    params = SamplingParams(
+        seed=4, max_tokens=24, stop=("\nUser:",), frequency_penalty=0.5, ignore_eos=True
+    )
+    core = make_core(script)
+    core.add(list(b"?"), params)
+    pieces = [piece for _ in range(24) for _, piece in core.step()]
+    if delivered >= len(pieces):
+        return
+    tokens = [token for piece in pieces[:delivered] for token in piece.token_ids]
+    again = make_core(script)
+    again.add(list(b"?"), params, generated=tokens)
+    assert [piece for _ in range(24) for _, piece in again.step()] == pieces[delivered:]
+
+
+def test_an_answer_that_was_complete_cannot_go_on() -> None:
+    core = make_core()
+    with pytest.raises(InvalidRequest) as caught:
+        core.add([1], GREEDY, generated=[97] * 8)
+    assert caught.value.param == "generated"
+    with pytest.raises(InvalidRequest):
+        core.add([1], GREEDY, generated=[257])
+    assert not core.has_work
+
+
+def test_what_another_engine_accepted_is_not_refused_for_a_full_queue() -> None:
+    core = make_core(max_waiting=1)
+    core.add([1], GREEDY)
+    core.add([1], GREEDY, admitted=True)
+    with pytest.raises(CapacityExceeded):
+        core.add([1], GREEDY)
+    assert len(drain(core)) == 2
+
+
+def test_what_may_bring_the_engine_down_is_read_in_steps_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two of five requests are under suspicion, one of them for part of its answer."""
+    core = make_core(max_sequences=5, max_step_tokens=8, num_blocks=40)
+    steps: list[StepBatch] = []
+    step = core._runner.step
+
+    def recorded(batch: StepBatch, draws: Sequence[Sequence[Draw]]) -> Sequence[Any]:
+        steps.append(replace(batch))
+        return step(batch, draws)
+
+    monkeypatch.setattr(core._runner, "step", recorded)
+    prompts = [[number] * 10 for number in range(5)]
+    until = [0, 10, 0, 13, 0]
+    ids = [
+        core.add(prompt, GREEDY, alone_until=alone_until)
+        for prompt, alone_until in zip(prompts, until, strict=True)
+    ]
+    answers = drain(core)
+    for prompt, seq_id in zip(prompts, ids, strict=True):
+        assert answers[seq_id] == ask(make_core(), bytes(prompt))
+    alone = [one for one in steps if len(one.query_lengths) == 1]
+    assert sum({1, 3} & set(one.token_ids) != set() for one in steps) >= 4
+    assert all(one in alone for one in steps if {1, 3} & set(one.token_ids))
+    assert {11, 12, 13} <= {one.context_lengths[0] for one in alone}
+    assert max(len(one.query_lengths) for one in steps) > 2
 
 
 def test_a_request_without_a_seed_gets_one_of_its_own() -> None:

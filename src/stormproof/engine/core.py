@@ -99,27 +99,45 @@ class EngineCore:
                 reason=f"tokens must be below {vocab} and not negative", param=param
             )
 
-    def add(self, prompt: Sequence[int], params: SamplingParams) -> int:
+    def add(
+        self,
+        prompt: Sequence[int],
+        params: SamplingParams,
+        *,
+        generated: Sequence[int] = (),
+        admitted: bool = False,
+        alone_until: int = 0,
+    ) -> int:
         """Accept a request.
 
         Args:
             prompt: Token ids.
             params: How to answer it.
+            generated: What another engine has answered already; only what follows is reported, and
+                is what that engine would have reported.
+            admitted: Whether another engine has accepted it, so that no queue is too full for it.
+            alone_until: How many of its tokens are read in steps of their own, because they may
+                bring the engine down.
 
         Returns:
             The number under which ``step`` reports its output.
 
         Raises:
             ContextTooLong: Prompt and answer can never fit.
-            InvalidRequest: The prompt is empty, or names a token that does not exist.
+            InvalidRequest: The prompt is empty, names a token that does not exist, or has been
+                answered completely.
             CapacityExceeded: The queue is full for now.
         """
         self.check(prompt, params)
+        self._check_tokens(generated, "generated")
         seed = self._entropy(_SEED_BITS) if params.seed is None else params.seed
-        sequence = TokenSequence(next(self._ids), list(prompt), params, seed)
-        self._scheduler.add(sequence)
-        detokenizer = Detokenizer(self.tokenizer)
-        self._answers[sequence.seq_id] = Answer(sequence, detokenizer, self._eos_ids)
+        sequence = TokenSequence(
+            next(self._ids), list(prompt), params, seed, alone_until=alone_until
+        )
+        answer = Answer(sequence, Detokenizer(self.tokenizer), self._eos_ids)
+        _repeat(answer, generated)
+        self._scheduler.add(sequence, admitted=admitted)
+        self._answers[sequence.seq_id] = answer
         self._prompt_tokens += len(prompt)
         return sequence.seq_id
 
@@ -223,6 +241,13 @@ class EngineCore:
             prefix_query_tokens=self._scheduler.prefix_query_tokens,
             prefix_hit_tokens=self._scheduler.prefix_hit_tokens,
         )
+
+
+def _repeat(answer: Answer, generated: Sequence[int]) -> None:
+    """Bring an answer to where it was when these tokens had been generated."""
+    for token in generated:
+        if answer.take(Sampled(token)).finish_reason:
+            raise InvalidRequest(reason="the answer is complete", param="generated")
 
 
 def _draw(sequence: TokenSequence) -> Draw:

@@ -102,15 +102,20 @@ class Scheduler:
         if prompt_tokens + max_tokens > limit:
             raise ContextTooLong(prompt_tokens=prompt_tokens, max_tokens=max_tokens, limit=limit)
 
-    def add(self, sequence: Sequence) -> None:
+    def add(self, sequence: Sequence, *, admitted: bool = False) -> None:
         """Put a new sequence at the end of the queue.
+
+        Args:
+            sequence: What waits from now on.
+            admitted: Whether it was accepted elsewhere, so that no queue is too full for it.
 
         Raises:
             ContextTooLong: It could never finish.
             CapacityExceeded: The queue is full; ``retry_after`` is how long it takes to empty.
         """
         self.check_fits(sequence.prompt_length, sequence.params.max_tokens)
-        self._check_queue(sequence.prompt_length)
+        if not admitted:
+            self._check_queue(sequence.prompt_length)
         self.waiting.append(sequence)
 
     def _check_queue(self, tokens: int) -> None:
@@ -127,22 +132,24 @@ class Scheduler:
     def schedule(self) -> list[Chunk]:
         """Decide on the next step; empty only if there is nothing to do.
 
-        Sequences start only while the budget lasts, so at most the newest one is still reading its
-        prompt: all before it need one token each, and there is a token for everybody.
+        What runs gets a token each, and the first of them what more the budget has. Others start
+        only with what is left then.
         """
         self._extend_running()
-        budget = self._limits.step_tokens
+        spare = self._limits.step_tokens - len(self.running)
         chunks: list[Chunk] = []
-        for sequence in self._taking_part():
-            chunks.append(Chunk(sequence, min(sequence.pending, budget)))
-            budget -= chunks[-1].length
-            if not budget:
+        for sequence in self.running:
+            chunks.append(Chunk(sequence, min(sequence.pending, 1 + spare)))
+            spare -= chunks[-1].length - 1
+        for sequence in self._starting() if spare else ():
+            chunks.append(Chunk(sequence, min(sequence.pending, spare)))
+            spare -= chunks[-1].length
+            if not spare:
                 break
-        return chunks
+        return [chunk for chunk in chunks if chunk.sequence.alone][:1] or chunks
 
-    def _taking_part(self) -> Iterator[Sequence]:
-        """Yield what runs, then start what waits for as long as more is asked for."""
-        yield from tuple(self.running)
+    def _starting(self) -> Iterator[Sequence]:
+        """Start what waits for as long as more is asked for."""
         while self.waiting and len(self.running) < self._limits.sequences:
             sequence = self.waiting[0]
             known = self._known_blocks(sequence)

@@ -52,6 +52,7 @@ class Sequence:
         tokens: The prompt and what was generated so far.
         params: How its tokens are chosen.
         seed: Seed of its random numbers, as unsigned 64-bit integer.
+        alone_until: How many of the tokens are read in steps of their own.
         prompt_length: How many of the tokens are the prompt.
         computed: How many of the tokens have their keys and values in the cache.
         blocks: The cache blocks it owns; token ``p`` lives in ``blocks[p // block_size]``.
@@ -63,6 +64,7 @@ class Sequence:
     tokens: list[int]
     params: SamplingParams
     seed: int = 0
+    alone_until: int = 0
     prompt_length: int = field(init=False)
     computed: int = 0
     blocks: list[int] = field(default_factory=list)
@@ -76,6 +78,11 @@ class Sequence:
     def pending(self) -> int:
         """How many tokens the model has still to read before the next one can be chosen."""
         return len(self.tokens) - self.computed
+
+    @property
+    def alone(self) -> bool:
+        """Whether its next tokens are read in a step of their own."""
+        return self.computed < self.alone_until
 
     @property
     def generated(self) -> list[int]:
