@@ -9,6 +9,7 @@ from stormproof.engine.async_llm import AsyncLLM
 from stormproof.engine.batch import ModelRunner, StepBatch
 from stormproof.engine.core import EngineCore
 from stormproof.engine.draw import Draw, Sampled, TokenLogprobs
+from stormproof.engine.grammar import Grammar, GrammarKind
 from stormproof.engine.llm import LLM
 from stormproof.engine.output import Output
 from stormproof.engine.sampling import SamplingParams
@@ -25,6 +26,8 @@ __all__ = [
     "EngineCore",
     "EngineStats",
     "FinishReason",
+    "Grammar",
+    "GrammarKind",
     "ModelConfig",
     "ModelRunner",
     "Output",

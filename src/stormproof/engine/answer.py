@@ -2,6 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 
+from stormproof.engine.constraint import Matcher
 from stormproof.engine.detokenizer import Detokenizer
 from stormproof.engine.draw import Sampled
 from stormproof.engine.output import Output
@@ -17,12 +18,18 @@ class Answer:
         sequence: Where the tokens are kept.
         detokenizer: Turns them into text; used by this answer alone.
         eos_ids: Tokens with which the model says that it is done; they have no text.
+        matcher: Follows it through its grammar, if it has one; used by this answer alone.
     """
 
     def __init__(
-        self, sequence: Sequence, detokenizer: Detokenizer, eos_ids: AbstractSet[int]
+        self,
+        sequence: Sequence,
+        detokenizer: Detokenizer,
+        eos_ids: AbstractSet[int],
+        matcher: Matcher | None = None,
     ) -> None:
         self.sequence = sequence
+        self.matcher = matcher
         self._detokenizer = detokenizer
         self._eos_ids = frozenset() if sequence.params.ignore_eos else eos_ids
         self._stop = StopFilter(sequence.params.stop)
@@ -52,9 +59,13 @@ class Answer:
     def _read(self, token: int) -> tuple[str, FinishReason | None]:
         if token in self._eos_ids:
             return self._rest(), FinishReason.STOP
+        if self.matcher:
+            self.matcher.advance(token)
         text = self._stop.push(self._detokenizer.push(token))
         if self._stop.stopped:
             return text, FinishReason.STOP
+        if self.matcher and self.matcher.finished:
+            return text + self._rest(), FinishReason.STOP
         if self.sequence.generated_length >= self.sequence.params.max_tokens:
             return text + self._rest(), FinishReason.LENGTH
         return text, None

@@ -9,6 +9,7 @@ from typing import Final
 from stormproof.engine.answer import Answer
 from stormproof.engine.batch import ModelRunner
 from stormproof.engine.blocks import BlockAllocator
+from stormproof.engine.constraint import Grammars
 from stormproof.engine.detokenizer import Detokenizer
 from stormproof.engine.draw import Draw, Sampled
 from stormproof.engine.output import Output
@@ -63,6 +64,9 @@ class EngineCore:
             rate=self._rate,
         )
         self._eos_ids = frozenset(tokenizer.eos_ids) | runner.config.eos_ids
+        self._grammars = Grammars(
+            tokenizer, eos_ids=self._eos_ids, vocab_size=runner.config.vocab_size
+        )
         self._clock = clock
         self._entropy = entropy
         self._ids = itertools.count()
@@ -125,7 +129,7 @@ class EngineCore:
         Raises:
             ContextTooLong: Prompt and answer can never fit.
             InvalidRequest: The prompt is empty, names a token that does not exist, or has been
-                answered completely.
+                answered completely; or the grammar cannot be used.
             CapacityExceeded: The queue is full for now.
         """
         self.check(prompt, params)
@@ -134,7 +138,8 @@ class EngineCore:
         sequence = TokenSequence(
             next(self._ids), list(prompt), params, seed, alone_until=alone_until
         )
-        answer = Answer(sequence, Detokenizer(self.tokenizer), self._eos_ids)
+        matcher = self._grammars.matcher(params.grammar) if params.grammar else None
+        answer = Answer(sequence, Detokenizer(self.tokenizer), self._eos_ids, matcher)
         _repeat(answer, generated)
         self._scheduler.add(sequence, admitted=admitted)
         self._answers[sequence.seq_id] = answer
@@ -191,7 +196,10 @@ class EngineCore:
 
     def _run(self, chunks: list[Chunk]) -> list[Sequence[Sampled | StormproofError]]:
         """Read chunks and choose a token for each that reaches the end of its sequence."""
-        draws = [[_draw(chunk.sequence)] if chunk.is_last else [] for chunk in chunks]
+        draws = [
+            [_draw(self._answers[chunk.sequence.seq_id])] if chunk.is_last else []
+            for chunk in chunks
+        ]
         return list(self._runner.step(step_batch(chunks), draws))
 
     def _apply(
@@ -250,10 +258,12 @@ def _repeat(answer: Answer, generated: Sequence[int]) -> None:
             raise InvalidRequest(reason="the answer is complete", param="generated")
 
 
-def _draw(sequence: TokenSequence) -> Draw:
+def _draw(answer: Answer) -> Draw:
+    sequence = answer.sequence
     return Draw(
         params=sequence.params,
         seed=sequence.seed,
         position=len(sequence.tokens),
         generated=sequence.generated if sequence.params.penalises else (),
+        allowed=answer.matcher.allowed() if answer.matcher else None,
     )

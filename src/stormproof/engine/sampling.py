@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from stormproof.engine.grammar import Grammar
 from stormproof.errors import FieldProblem, ValidationErrors
 
 MAX_STOP_STRINGS: Final = 16
@@ -50,6 +51,8 @@ class SamplingParams:
         ignore_eos: Whether to go on when the model says that it is done.
         logprobs: How many most probable alternatives to report for each token, beside the log
             probability of the token itself; None reports nothing.
+        grammar: What the answer must match as a whole; None for anything. Once it does and cannot
+            go on, it ends.
 
     Raises:
         ValidationErrors: Values are out of range; all of them are named.
@@ -67,6 +70,7 @@ class SamplingParams:
     max_tokens: int = 256
     ignore_eos: bool = False
     logprobs: int | None = None
+    grammar: Grammar | None = None
 
     def __post_init__(self) -> None:
         problems = [*_number_problems(self), *_stop_problems(self.stop), *_bias_problems(self)]
