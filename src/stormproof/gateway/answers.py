@@ -2,10 +2,13 @@
 
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from stormproof.engine import Output, TokenLogprobs
+from stormproof.gateway import sse
 
 Json = dict[str, Any]
 TokenBytes = Callable[[int], bytes]
@@ -17,17 +20,17 @@ class AnswerFormat(Protocol):
     def whole(self, outputs: Sequence[Output], usage: Json) -> Json:
         """Return the body of an answer that is not streamed."""
 
-    def opening(self, count: int) -> list[Json]:
+    def opening(self, count: int) -> bytes:
         """Return what a stream of ``count`` choices starts with."""
 
-    def chunks(self, index: int, output: Output) -> list[Json]:
+    def piece(self, index: int, output: Output) -> bytes:
         """Return what a stream says for one piece of one choice."""
 
-    def usage_chunk(self, usage: Json) -> Json:
+    def usage(self, usage: Json) -> bytes:
         """Return what a stream says at its end when token counts were asked for."""
 
 
-class _Envelope:
+class _Envelope(ABC):
     """What every object of one answer has in common."""
 
     prefix: ClassVar[str]
@@ -42,10 +45,26 @@ class _Envelope:
         }
         self._token_bytes = token_bytes
         self._with_usage = with_usage
+        self._text_events: dict[int, sse.TextEvent] = {}
 
-    def usage_chunk(self, usage: Json) -> Json:
-        """Return the closing chunk that has no choices and counts tokens."""
-        return {"object": self.chunk_object, **self._head, "choices": [], "usage": usage}
+    def piece(self, index: int, output: Output) -> bytes:
+        """Return the events for one piece; half a character has nothing to say yet."""
+        if not output.text or output.logprobs or output.finish_reason:
+            return sse.data(*self._chunks(index, output))
+        if index not in self._text_events:
+            self._text_events[index] = sse.TextEvent(partial(self._text_chunk, index))
+        return self._text_events[index](output.text)
+
+    def usage(self, usage: Json) -> bytes:
+        """Return the closing event that has no choices and counts tokens."""
+        chunk = {"object": self.chunk_object, **self._head, "choices": [], "usage": usage}
+        return sse.data(chunk)
+
+    @abstractmethod
+    def _chunks(self, index: int, output: Output) -> list[Json]: ...
+
+    @abstractmethod
+    def _text_chunk(self, index: int, text: str) -> Json: ...
 
     def _whole(self, choices: list[Json], usage: Json) -> Json:
         return {"object": self.whole_object, **self._head, "choices": choices, "usage": usage}
@@ -75,20 +94,24 @@ class ChatFormat(_Envelope):
         ]
         return self._whole(choices, usage)
 
-    def opening(self, count: int) -> list[Json]:
-        """Return the chunks that say who speaks."""
-        return [self._delta(i, {"role": "assistant", "content": ""}) for i in range(count)]
+    def opening(self, count: int) -> bytes:
+        """Return the events that say who speaks."""
+        first = {"role": "assistant", "content": ""}
+        return sse.data(*(self._delta(index, first) for index in range(count)))
 
-    def chunks(self, index: int, output: Output) -> list[Json]:
-        """Return the chunk with the text, and the one that ends the choice."""
+    def _chunks(self, index: int, output: Output) -> list[Json]:
+        """Make the chunk with the text, and the one that ends the choice."""
         found = []
         if output.text or output.logprobs:
-            delta = self._delta(index, {"content": output.text})
+            delta = self._text_chunk(index, output.text)
             delta["choices"][0]["logprobs"] = self._logprobs(output)
             found.append(delta)
         if output.finish_reason:
             found.append(self._delta(index, {}, output.finish_reason))
         return found
+
+    def _text_chunk(self, index: int, text: str) -> Json:
+        return self._delta(index, {"content": text})
 
     def _delta(self, index: int, delta: Json, finish_reason: str | None = None) -> Json:
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
@@ -124,19 +147,20 @@ class TextFormat(_Envelope):
         """Return the body of an answer that is not streamed."""
         return self._whole([self._choice(*pair) for pair in enumerate(outputs)], usage)
 
-    def opening(self, count: int) -> list[Json]:  # noqa: ARG002 - part of the protocol
-        """Return nothing: the first chunk already has text."""
-        return []
+    def opening(self, count: int) -> bytes:  # noqa: ARG002 - part of the protocol
+        """Return nothing: the first event already has text."""
+        return b""
 
-    def chunks(self, index: int, output: Output) -> list[Json]:
-        """Return the chunk for one piece; half a character has nothing to say yet."""
+    def _chunks(self, index: int, output: Output) -> list[Json]:
         silent = not (output.text or output.logprobs or output.finish_reason)
         return [] if silent else [self._chunk(self._choice(index, output))]
 
+    def _text_chunk(self, index: int, text: str) -> Json:
+        return self._chunk(_text_choice(index, text))
+
     def _choice(self, index: int, output: Output) -> Json:
         return {
-            "index": index,
-            "text": output.text,
+            **_text_choice(index, output.text),
             "logprobs": self._logprobs(index, output),
             "finish_reason": output.finish_reason,
         }
@@ -161,3 +185,7 @@ class TextFormat(_Envelope):
 
     def _text(self, token_id: int) -> str:
         return self._token_bytes(token_id).decode("utf-8", "replace")
+
+
+def _text_choice(index: int, text: str) -> Json:
+    return {"index": index, "text": text, "logprobs": None, "finish_reason": None}

@@ -49,43 +49,41 @@ async def deliver_stream(request: Request, job: Job, pieces: Pieces) -> Response
     first = await _unless_gone(request, anext(pieces))
     if first is None:
         return Response(status_code=_CLIENT_GONE)
-    return _EventStream(_events(request, job, first, pieces), pieces)
+    return _EventStream(request, job, first, pieces)
 
 
 class _EventStream(StreamingResponse):
     """Server-sent events made from pieces, which it closes even if it never came to send one."""
 
-    def __init__(self, events: AsyncIterator[bytes], pieces: Pieces) -> None:
+    def __init__(
+        self, request: Request, job: Job, first: tuple[int, Output], pieces: Pieces
+    ) -> None:
+        events = _events(request, job, first, pieces)
         super().__init__(events, media_type="text/event-stream", headers=sse.HEADERS)
+        self._request = request
         self._pieces = pieces
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send them until they end, or the client leaves."""
         async with aclosing(self._pieces):
-            await super().__call__(scope, receive, send)
+            await _unless_gone(self._request, self.stream_response(send))
 
 
 async def _events(
     request: Request, job: Job, first: tuple[int, Output], pieces: Pieces
 ) -> AsyncIterator[bytes]:
-    last: dict[int, Output] = {}
+    last = dict([first])
     try:
-        for chunk in job.format.opening(len(job.choices)):
-            yield sse.data(chunk)
-        async for index, piece in _chain(first, pieces):
+        yield job.format.opening(len(job.choices)) + job.format.piece(*first)
+        async for index, piece in pieces:
             last[index] = piece
-            if chunks := job.format.chunks(index, piece):
-                yield b"".join(map(sse.data, chunks))
+            if events := job.format.piece(index, piece):
+                yield events
         if job.include_usage:
-            yield sse.data(job.format.usage_chunk(_usage(job.choices, list(last.values()))))
+            yield job.format.usage(_usage(job.choices, list(last.values())))
         yield sse.DONE
     except Exception as error:  # noqa: BLE001 - the stream has begun: it must say how it ends
         yield sse.failure(seen_by_client(request, error))
-
-
-async def _chain(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
-    yield first
-    async for item in rest:
-        yield item
 
 
 def _usage(choices: Sequence[Choice], outputs: Sequence[Output]) -> dict[str, int]:
