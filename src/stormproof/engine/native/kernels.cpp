@@ -10,8 +10,6 @@ namespace {
 
 // --- Matrices -----------------------------------------------------------------------------------
 
-constexpr int AHEAD = 4096;
-
 // Bytes of a tile: 16 rows of a matrix, each group of which lies together.
 SP_INLINE int64_t tile_bytes(const SpMatrix& matrix) {
     const int64_t numbers = static_cast<int64_t>(TILE) * matrix.cols;
@@ -27,11 +25,12 @@ SP_INLINE int64_t tile_bytes(const SpMatrix& matrix) {
     }
 }
 
-// Weights come from main memory once a step, faster than the processor guesses what comes next.
+// Weights come from main memory once a step. The next tile is asked for, group by group, while the
+// first rows are multiplied with this one.
 template <int LINES>
-SP_INLINE void fetch_ahead(const uint8_t* group) {
+SP_INLINE void fetch_next(const uint8_t* group, int64_t tile_bytes) {
     for (int line = 0; line < LINES; line++)
-        __builtin_prefetch(group + AHEAD + line * 64);
+        __builtin_prefetch(group + tile_bytes + line * 64);
 }
 
 // The sums of a tile for some rows: 4-bit weights, which stand for scale * weight + offset.
@@ -49,7 +48,7 @@ SP_INLINE void multiply_q4(const uint8_t* tile, const Rows& in, int64_t row, Flo
         }
         const uint16_t* halves = reinterpret_cast<const uint16_t*>(tile + 4 * 64);
         const Floats scale = load_half(halves), offset = load_half(halves + TILE);
-        fetch_ahead<5>(tile);
+        if (row == 0) fetch_next<5>(tile, groups * 5 * 64);
         for (int i = 0; i < ROWS; i++) {
             const int64_t at = first + i * groups + group;
             Ints a = no_ints(), b = no_ints();
@@ -75,7 +74,7 @@ SP_INLINE void multiply_q8(const uint8_t* tile, const Rows& in, int64_t row, Flo
         Ints lines[8];
         for (int line = 0; line < 8; line++) lines[line] = load_bytes(tile + line * 64);
         const Floats scale = load_half(scales + group * TILE);
-        fetch_ahead<8>(tile);
+        if (row == 0) fetch_next<8>(tile, groups * (TILE * GROUP + TILE * 2));
         for (int i = 0; i < ROWS; i++) {
             const int64_t at = first + i * groups + group;
             Ints a = no_ints(), b = no_ints();
