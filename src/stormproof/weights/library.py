@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stormproof.errors import ModelLoadError, ModelNotFound
-from stormproof.weights.catalog import CATALOG, CatalogModel
+from stormproof.weights.catalog import CATALOG, CatalogFile, CatalogModel
 from stormproof.weights.disk import sha256_of, storing
 from stormproof.weights.home import models_folder
 from stormproof.weights.local import checked_model
@@ -81,7 +81,7 @@ class ModelLibrary:
         folder = self._folder(source)
         with only_one(folder, progress):
             installed = self._installed(source)
-            if installed is None or not _undamaged(installed, progress):
+            if installed is None or not _undamaged(installed, source, progress):
                 installed = self._fetch(source, folder, progress)
         return installed.path
 
@@ -133,5 +133,11 @@ class ModelLibrary:
         raise ModelNotFound(model=name, available=[model.name for model in self.installed()])
 
 
-def _undamaged(model: InstalledModel, report: Report) -> bool:
-    return model.sha256 is None or sha256_of(model.path, report) == model.sha256
+def _undamaged(model: InstalledModel, source: CatalogModel | HubModel, report: Report) -> bool:
+    if isinstance(source, HubModel):
+        return True
+    return all(_is_whole(model.folder / file.path, file, report) for file in source.files)
+
+
+def _is_whole(path: Path, file: CatalogFile, report: Report) -> bool:
+    return path.is_file() and sha256_of(path, report) == file.sha256

