@@ -71,6 +71,7 @@ class EngineCore:
         self._entropy = entropy
         self._ids = itertools.count()
         self._answers: dict[int, Answer] = {}
+        self._step_seconds = 0.0
         self._steps = self._prompt_tokens = self._generated_tokens = self._finished = 0
 
     @property
@@ -168,6 +169,7 @@ class EngineCore:
         except Exception as error:  # noqa: BLE001 - the loop must outlive any bug below it
             outputs = self._fail_all(error)
         seconds = self._clock() - started
+        self._step_seconds += seconds
         self._rate.record(finished=self._finished - finished, seconds=seconds)
         return outputs
 
@@ -239,9 +241,11 @@ class EngineCore:
         return EngineStats(
             running=len(self._scheduler.running),
             waiting=len(self._scheduler.waiting),
+            waiting_tokens=sum(len(sequence.tokens) for sequence in self._scheduler.waiting),
             free_blocks=self._blocks.free,
             total_blocks=self._blocks.total,
             steps=self._steps,
+            step_seconds=self._step_seconds,
             prompt_tokens=self._prompt_tokens,
             generated_tokens=self._generated_tokens,
             finished=self._finished,

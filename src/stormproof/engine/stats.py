@@ -10,9 +10,11 @@ class EngineStats:
     Attributes:
         running: Sequences that take part in steps.
         waiting: Sequences in the queue, new and preempted.
+        waiting_tokens: Tokens that those have.
         free_blocks: Cache blocks that nobody owns; some still hold what will be asked for again.
         total_blocks: Cache blocks there are.
         steps: Steps since the start.
+        step_seconds: Time that they took together.
         prompt_tokens: Prompt tokens of all accepted requests.
         generated_tokens: Tokens generated since the start.
         finished: Requests that ended, for whatever reason.
@@ -23,9 +25,11 @@ class EngineStats:
 
     running: int = 0
     waiting: int = 0
+    waiting_tokens: int = 0
     free_blocks: int = 0
     total_blocks: int = 0
     steps: int = 0
+    step_seconds: float = 0.0
     prompt_tokens: int = 0
     generated_tokens: int = 0
     finished: int = 0

@@ -56,14 +56,17 @@ def create_app(
         static_url=DOCS_ASSETS,
         dependencies=[Depends(_name_operation)],
     )
-    app.include_router(Routes(engine, settings, model_name=model_name).router())
+    server_metrics = ServerMetrics(metrics.registry, engine.stats)
+    times = server_metrics.token_times
+    routes = Routes(engine, settings, model_name=model_name, times=times)
+    app.include_router(routes.router())
     _add_probes(app, lifecycle, metrics.registry)
     wire_errors.install(app)
     return Edge(
         app,
         keyring=keyring,
         lifecycle=lifecycle,
-        metrics=ServerMetrics(metrics.registry, engine.stats),
+        metrics=server_metrics,
         signals=metrics,
         max_body_bytes=settings.max_body_bytes,
     )

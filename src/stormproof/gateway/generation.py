@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from stormproof.engine import Output, SamplingParams
+from stormproof.gateway.token_times import TokenTimes
 
 T = TypeVar("T")
 
@@ -28,8 +29,8 @@ class Choice:
     params: SamplingParams
 
 
-async def generate(
-    engine: Engine, choices: Sequence[Choice], request_id: str
+def generate(
+    engine: Engine, choices: Sequence[Choice], request_id: str, times: TokenTimes
 ) -> AsyncGenerator[tuple[int, Output], None]:
     """Yield the pieces of all answers as they come, each with the index of its choice.
 
@@ -39,21 +40,16 @@ async def generate(
         engine: What answers.
         choices: The answers to make; they are computed at the same time.
         request_id: Written on every error.
+        times: Told when pieces come.
 
     Raises:
         StormproofError: Whatever went wrong.
     """
     streams = [
-        engine.stream(choice.prompt, choice.params, request_id=request_id) for choice in choices
+        times.watch(index, engine.stream(choice.prompt, choice.params, request_id=request_id))
+        for index, choice in enumerate(choices)
     ]
-    if len(streams) == 1:
-        async with aclosing(streams[0]) as stream:
-            async for output in stream:
-                yield 0, output
-        return
-    async with aclosing(_merge(streams)) as merged:
-        async for pair in merged:
-            yield pair
+    return streams[0] if len(streams) == 1 else _merge(streams)
 
 
 async def collect(pieces: AsyncIterator[tuple[int, Output]], count: int) -> list[Output]:
@@ -65,27 +61,25 @@ async def collect(pieces: AsyncIterator[tuple[int, Output]], count: int) -> list
     return [answer for answer in whole if answer]
 
 
-async def _merge(
-    streams: Sequence[AsyncGenerator[T, None]],
-) -> AsyncGenerator[tuple[int, T], None]:
+async def _merge(streams: Sequence[AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
     """Yield from all streams at once, in the order things arrive."""
-    queue: asyncio.Queue[tuple[int, T] | BaseException | None] = asyncio.Queue(len(streams))
+    queue: asyncio.Queue[T | Exception | None] = asyncio.Queue(len(streams))
 
-    async def pump(index: int, stream: AsyncGenerator[T, None]) -> None:
+    async def pump(stream: AsyncGenerator[T, None]) -> None:
         try:
             async with aclosing(stream):
                 async for item in stream:
-                    await queue.put((index, item))
+                    await queue.put(item)
             await queue.put(None)
         except Exception as error:  # noqa: BLE001 - raised again where the items are read
             await queue.put(error)
 
-    tasks = [asyncio.create_task(pump(*pair)) for pair in enumerate(streams)]
+    tasks = [asyncio.create_task(pump(stream)) for stream in streams]
     try:
         running = len(tasks)
         while running:
             item = await queue.get()
-            if isinstance(item, BaseException):
+            if isinstance(item, Exception):
                 raise item
             if item is None:
                 running -= 1

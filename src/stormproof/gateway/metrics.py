@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from stormproof.engine import EngineStats
+from stormproof.gateway.token_times import TokenTimes
 
 
 class ServerMetrics:
@@ -19,6 +20,8 @@ class ServerMetrics:
 
     def __init__(self, registry: CollectorRegistry, stats: Callable[[], EngineStats]) -> None:
         registry.register(_EngineCollector(stats))
+        self.token_times = TokenTimes()
+        registry.register(self.token_times)
         self._requests = Counter(
             "stormproof_http_requests",
             "Requests answered.",
@@ -51,9 +54,11 @@ class _EngineCollector(Collector):
         stats = self._stats()
         yield _gauge("running_requests", "Requests that take part in steps.", stats.running)
         yield _gauge("waiting_requests", "Requests in the queue.", stats.waiting)
+        yield _gauge("waiting_tokens", "Tokens of requests in the queue.", stats.waiting_tokens)
         yield _gauge("kv_blocks_free", "Cache blocks that nobody owns.", stats.free_blocks)
         yield _gauge("kv_blocks", "Cache blocks there are.", stats.total_blocks)
         yield _counter("steps", "Steps since the start.", stats.steps)
+        yield _counter("step_seconds", "Seconds that they took together.", stats.step_seconds)
         yield _counter("prompt_tokens", "Prompt tokens accepted.", stats.prompt_tokens)
         yield _counter("generated_tokens", "Tokens generated.", stats.generated_tokens)
         yield _counter("finished_requests", "Requests that ended.", stats.finished)

@@ -14,6 +14,7 @@ from stormproof.gateway.openapi import BEARER, ERRORS, EVENT_STREAM
 from stormproof.gateway.prompts import Prompts
 from stormproof.gateway.schema import ChatRequest, CompletionRequest
 from stormproof.gateway.settings import Settings
+from stormproof.gateway.token_times import TokenTimes
 from stormproof.recovery import Deadline, Pipeline
 
 
@@ -24,10 +25,14 @@ class Routes:
         engine: What answers.
         settings: Limits and defaults.
         model_name: The name under which clients know the model.
+        times: Told when tokens come.
     """
 
-    def __init__(self, engine: AsyncLLM, settings: Settings, *, model_name: str) -> None:
+    def __init__(
+        self, engine: AsyncLLM, settings: Settings, *, model_name: str, times: TokenTimes
+    ) -> None:
         self._engine = engine
+        self._times = times
         self._model_name = model_name
         self._prompts = Prompts(engine, settings)
         self._generate = Pipeline(
@@ -97,5 +102,7 @@ class Routes:
             answers(self._model_name, token_bytes, with_usage=body.include_usage),
             include_usage=body.include_usage,
         )
-        pieces = self._generate.stream(generate, self._engine, choices, request.state.request_id)
+        pieces = self._generate.stream(
+            generate, self._engine, choices, request.state.request_id, self._times
+        )
         return await (deliver_stream if body.stream else deliver_whole)(request, job, pieces)
