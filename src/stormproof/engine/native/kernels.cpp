@@ -25,66 +25,79 @@ SP_INLINE int64_t tile_bytes(const SpMatrix& matrix) {
     }
 }
 
-// Weights come from main memory once a step. The next tile is asked for, group by group, while the
-// first rows are multiplied with this one.
-template <int LINES>
-SP_INLINE void fetch_next(const uint8_t* group, int64_t tile_bytes) {
-    for (int line = 0; line < LINES; line++)
-        __builtin_prefetch(group + tile_bytes + line * 64);
+// Bytes of a group of a quantised tile, the scales of an 8-bit one apart.
+template <int FORMAT>
+constexpr int GROUP_BYTES = FORMAT == SP_PACKED_Q4 ? 5 * 64 : 8 * 64;
+
+// Four lines of a group: its first or its second half. A line has four numbers of each row; where
+// they have 4 bits, a byte's low half belongs to the first half, its high half to the second.
+template <int FORMAT>
+SP_INLINE Ints load_weights(const uint8_t* group, int half, int line) {
+    if (FORMAT == SP_PACKED_Q8) return load_bytes(group + (half * 4 + line) * 64);
+    const Ints bytes = load_bytes(group + line * 64);
+    return half ? high_nibbles(bytes) : low_nibbles(bytes);
 }
 
-// The sums of a tile for some rows: 4-bit weights, which stand for scale * weight + offset.
-// Of each line, a byte's low half belongs to the first half of the group, its high half to the other.
-template <int ROWS>
-SP_INLINE void multiply_q4(const uint8_t* tile, const Rows& in, int64_t row, Floats* sums) {
-    const int64_t groups = in.width / GROUP, first = row * groups;
-    const int8_t* x = in.quants + row * in.width;
-    for (int64_t group = 0; group < groups; group++, tile += 5 * 64, x += GROUP) {
-        Ints low[4], high[4];
-        for (int line = 0; line < 4; line++) {
-            const Ints bytes = load_bytes(tile + line * 64);
-            low[line] = low_nibbles(bytes);
-            high[line] = high_nibbles(bytes);
-        }
-        const uint16_t* halves = reinterpret_cast<const uint16_t*>(tile + 4 * 64);
-        const Floats scale = load_half(halves), offset = load_half(halves + TILE);
-        if (row == 0) fetch_next<5>(tile, groups * 5 * 64);
-        for (int i = 0; i < ROWS; i++) {
-            const int64_t at = first + i * groups + group;
-            Ints a = no_ints(), b = no_ints();
+// Integer sums of one group, for some rows and tiles.
+template <int FORMAT, int ROWS, int TILES>
+SP_INLINE void sum_group(const uint8_t* group, int64_t tile_bytes, const int8_t* x, int64_t width,
+                         Ints (*sums)[ROWS]) {
+    for (int tile = 0; tile < TILES; tile++)
+        for (int i = 0; i < ROWS; i++) sums[tile][i] = no_ints();
+    for (int half = 0; half < 2; half++) {
+        Ints weights[TILES][4];
+        for (int tile = 0; tile < TILES; tile++)
+            for (int line = 0; line < 4; line++)
+                weights[tile][line] = load_weights<FORMAT>(group + tile * tile_bytes, half, line);
+        for (int i = 0; i < ROWS; i++)
             for (int line = 0; line < 4; line++) {
-                add_products(a, low[line], x + i * in.width + line * 4);
-                add_products(b, high[line], x + i * in.width + GROUP / 2 + line * 4);
+                const Ints four = four_bytes(x + i * width + half * GROUP / 2 + line * 4);
+                for (int tile = 0; tile < TILES; tile++)
+                    if (FORMAT == SP_PACKED_Q4)
+                        add_products(sums[tile][i], weights[tile][line], four);
+                    else
+                        add_centred_products(sums[tile][i], weights[tile][line], four);
             }
-            const Floats products = mul(to_floats(add(a, b)), splat(in.scales[at]));
-            sums[i] = multiply_add(products, scale, sums[i]);
-            sums[i] = multiply_add(offset, splat(in.offsets[at]), sums[i]);
-        }
     }
 }
 
-// The same for 8-bit weights, which are stored plus 128 and have no offset. The scales of all groups
-// follow the weights.
-template <int ROWS>
-SP_INLINE void multiply_q8(const uint8_t* tile, const Rows& in, int64_t row, Floats* sums) {
+// Weights come from main memory once a step. The next tiles are asked for, group by group, while the
+// first rows are multiplied with these.
+template <int BYTES>
+SP_INLINE void fetch(const uint8_t* group) {
+    for (int byte = 0; byte < BYTES; byte += 64) __builtin_prefetch(group + byte);
+}
+
+// The sums of some tiles for some rows: weights of 4 bits stand for scale * weight + offset, those of
+// 8 bits, which are stored plus 128 and whose scales follow the tile's weights, for scale * weight.
+template <int FORMAT, int ROWS, int TILES>
+SP_INLINE void multiply_groups(const uint8_t* tiles, int64_t tile_bytes, const Rows& in,
+                               int64_t row, Floats (*sums)[ROWS]) {
     const int64_t groups = in.width / GROUP, first = row * groups;
-    const uint16_t* scales = reinterpret_cast<const uint16_t*>(tile + groups * TILE * GROUP);
     const int8_t* x = in.quants + row * in.width;
-    for (int64_t group = 0; group < groups; group++, tile += TILE * GROUP, x += GROUP) {
-        Ints lines[8];
-        for (int line = 0; line < 8; line++) lines[line] = load_bytes(tile + line * 64);
-        const Floats scale = load_half(scales + group * TILE);
-        if (row == 0) fetch_next<8>(tile, groups * (TILE * GROUP + TILE * 2));
-        for (int i = 0; i < ROWS; i++) {
-            const int64_t at = first + i * groups + group;
-            Ints a = no_ints(), b = no_ints();
-            for (int line = 0; line < 8; line += 2) {
-                add_centred_products(a, lines[line], x + i * in.width + line * 4);
-                add_centred_products(b, lines[line + 1], x + i * in.width + line * 4 + 4);
+    for (int64_t group = 0; group < groups; group++, x += GROUP) {
+        const uint8_t* at = tiles + group * GROUP_BYTES<FORMAT>;
+        if (row == 0)
+            for (int tile = 0; tile < TILES; tile++)
+                fetch<GROUP_BYTES<FORMAT>>(at + (TILES + tile) * tile_bytes);
+        Ints products[TILES][ROWS];
+        sum_group<FORMAT, ROWS, TILES>(at, tile_bytes, x, in.width, products);
+        for (int tile = 0; tile < TILES; tile++) {
+            const uint16_t* halves = reinterpret_cast<const uint16_t*>(
+                FORMAT == SP_PACKED_Q4
+                    ? at + tile * tile_bytes + 4 * 64
+                    : tiles + tile * tile_bytes + groups * TILE * GROUP + group * TILE * 2);
+            const Floats scale = load_half(halves);
+            for (int i = 0; i < ROWS; i++) {
+                const int64_t place = first + i * groups + group;
+                Ints sum = products[tile][i];
+                if (FORMAT == SP_PACKED_Q8) sum = centred(sum, in.sums[place]);
+                const Floats scaled = mul(to_floats(sum), splat(in.scales[place]));
+                sums[tile][i] = multiply_add(scaled, scale, sums[tile][i]);
+                if (FORMAT == SP_PACKED_Q4)
+                    sums[tile][i] = multiply_add(load_half(halves + TILE),
+                                                 splat(in.offsets[place]), sums[tile][i]);
             }
-            const Ints products = centred(add(a, b), in.sums[at]);
-            const Floats scaled = mul(to_floats(products), splat(in.scales[at]));
-            sums[i] = multiply_add(scaled, scale, sums[i]);
         }
     }
 }
@@ -100,15 +113,18 @@ SP_INLINE Floats load_number(const Half* p) { return load_half(&p->bits); }
 SP_INLINE Floats load_number(const Brain* p) { return load_brain(&p->bits); }
 
 // The same for weights that are numbers.
-template <int ROWS, class Number>
-SP_INLINE void multiply_plain(const uint8_t* tile, const Rows& in, int64_t row, Floats* sums) {
-    const Number* weights = reinterpret_cast<const Number*>(tile);
+template <class Number, int ROWS, int TILES>
+SP_INLINE void multiply_plain(const uint8_t* tiles, int64_t tile_bytes, const Rows& in,
+                              int64_t row, Floats (*sums)[ROWS]) {
     const float* x = in.values + row * in.width;
-    for (int64_t k = 0; k < in.width; k++) {
-        const Floats column = load_number(weights + k * TILE);
-        for (int i = 0; i < ROWS; i++)
-            sums[i] = multiply_add(column, splat(x[i * in.width + k]), sums[i]);
-    }
+    for (int64_t k = 0; k < in.width; k++)
+        for (int tile = 0; tile < TILES; tile++) {
+            const uint8_t* at = tiles + tile * tile_bytes;
+            const Floats column = load_number(reinterpret_cast<const Number*>(at) + k * TILE);
+            for (int i = 0; i < ROWS; i++)
+                sums[tile][i] =
+                    multiply_add(column, splat(x[i * in.width + k]), sums[tile][i]);
+        }
 }
 
 // Some columns of one row of the result; the last tile may reach beyond the matrix.
@@ -128,52 +144,65 @@ SP_INLINE void finish(const SpMatrix& matrix, int64_t column, Floats sums, float
     }
 }
 
-template <int FORMAT, int ROWS>
-SP_INLINE void multiply_tile(const SpMatrix& matrix, const uint8_t* tile, const Rows& in,
-                             int64_t row, int64_t column, const Out& out) {
-    Floats sums[ROWS];
-    for (int i = 0; i < ROWS; i++) sums[i] = none();
-    if (FORMAT == SP_PACKED_Q4) multiply_q4<ROWS>(tile, in, row, sums);
-    if (FORMAT == SP_PACKED_Q8) multiply_q8<ROWS>(tile, in, row, sums);
-    if (FORMAT == SP_PACKED_F32) multiply_plain<ROWS, float>(tile, in, row, sums);
-    if (FORMAT == SP_PACKED_F16) multiply_plain<ROWS, Half>(tile, in, row, sums);
-    if (FORMAT == SP_PACKED_BF16) multiply_plain<ROWS, Brain>(tile, in, row, sums);
-    for (int i = 0; i < ROWS; i++)
-        finish(matrix, column, sums[i], out.values + (row + i) * out.stride + column, out.add);
+template <int FORMAT, int ROWS, int TILES>
+void multiply_block(const SpMatrix& matrix, const Rows& in, int64_t row, int64_t first_tile,
+                    const Out& out) {
+    const int64_t bytes = tile_bytes(matrix);
+    const uint8_t* tiles = static_cast<const uint8_t*>(matrix.data) + first_tile * bytes;
+    Floats sums[TILES][ROWS];
+    for (int tile = 0; tile < TILES; tile++)
+        for (int i = 0; i < ROWS; i++) sums[tile][i] = none();
+    if constexpr (FORMAT == SP_PACKED_F32)
+        multiply_plain<float, ROWS, TILES>(tiles, bytes, in, row, sums);
+    else if constexpr (FORMAT == SP_PACKED_F16)
+        multiply_plain<Half, ROWS, TILES>(tiles, bytes, in, row, sums);
+    else if constexpr (FORMAT == SP_PACKED_BF16)
+        multiply_plain<Brain, ROWS, TILES>(tiles, bytes, in, row, sums);
+    else
+        multiply_groups<FORMAT, ROWS, TILES>(tiles, bytes, in, row, sums);
+    for (int tile = 0; tile < TILES; tile++) {
+        const int64_t column = (first_tile + tile) * TILE;
+        for (int i = 0; i < ROWS; i++)
+            finish(matrix, column, sums[tile][i],
+                   out.values + (row + i) * out.stride + column, out.add);
+    }
 }
 
-// As many rows at once as there are registers for their sums; then what is left.
-constexpr int ROWS_AT_ONCE = SP_ISA >= 2 ? 8 : SP_ISA == 1 ? 2 : 1;
+// As many rows and tiles at once as there are registers for their sums; then what is left.
+constexpr int ROWS_AT_ONCE = SP_ISA >= 2 ? 6 : SP_ISA == 1 ? 2 : 1;
+constexpr int TILES_AT_ONCE = SP_ISA >= 2 ? 2 : 1;
+
+template <int FORMAT, int TILES>
+void multiply_rows(const SpMatrix& matrix, const Rows& in, int32_t rows, int64_t tile,
+                   const Out& out) {
+    int64_t row = 0;
+    for (; row + ROWS_AT_ONCE <= rows; row += ROWS_AT_ONCE)
+        multiply_block<FORMAT, ROWS_AT_ONCE, TILES>(matrix, in, row, tile, out);
+    switch (rows - row) {
+        case 1:
+            return multiply_block<FORMAT, 1, TILES>(matrix, in, row, tile, out);
+#if SP_ISA >= 2
+        case 2:
+            return multiply_block<FORMAT, 2, TILES>(matrix, in, row, tile, out);
+        case 3:
+            return multiply_block<FORMAT, 3, TILES>(matrix, in, row, tile, out);
+        case 4:
+            return multiply_block<FORMAT, 4, TILES>(matrix, in, row, tile, out);
+        case 5:
+            return multiply_block<FORMAT, 5, TILES>(matrix, in, row, tile, out);
+#endif
+        default:
+            return;
+    }
+}
 
 template <int FORMAT>
 void multiply_tiles(const SpMatrix& matrix, const Rows& in, int32_t rows, const Out& out,
                     int32_t first, int32_t last) {
-    const int64_t bytes = tile_bytes(matrix);
-    for (int64_t at = first; at < last; at++) {
-        const uint8_t* tile = static_cast<const uint8_t*>(matrix.data) + at * bytes;
-        const int64_t column = at * TILE;
-        int64_t row = 0;
-        for (; row + ROWS_AT_ONCE <= rows; row += ROWS_AT_ONCE)
-            multiply_tile<FORMAT, ROWS_AT_ONCE>(matrix, tile, in, row, column, out);
-#define SP_REST(n) \
-    case n:        \
-        multiply_tile<FORMAT, n>(matrix, tile, in, row, column, out); \
-        break;
-        switch (rows - row) {
-            SP_REST(1)
-#if SP_ISA >= 2
-            SP_REST(2)
-            SP_REST(3)
-            SP_REST(4)
-            SP_REST(5)
-            SP_REST(6)
-            SP_REST(7)
-#endif
-            default:
-                break;
-        }
-#undef SP_REST
-    }
+    int64_t tile = first;
+    for (; tile + TILES_AT_ONCE <= last; tile += TILES_AT_ONCE)
+        multiply_rows<FORMAT, TILES_AT_ONCE>(matrix, in, rows, tile, out);
+    for (; tile < last; tile++) multiply_rows<FORMAT, 1>(matrix, in, rows, tile, out);
 }
 
 void multiply(const SpMatrix& matrix, const Rows& in, int32_t rows, const Out& out,

@@ -61,15 +61,19 @@ SP_INLINE Ints high_nibbles(Ints a) {
 }
 SP_INLINE Ints add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
 SP_INLINE Floats to_floats(Ints a) { return _mm512_cvtepi32_ps(a); }
-// Each lane adds the products of its four unsigned bytes with the same four signed ones. In
-// assembler, since compilers spill the accumulators of the intrinsic.
-SP_INLINE void add_products(Ints& sum, Ints weights, const int8_t* x) {
-    asm("vpdpbusd %2%{1to16%}, %1, %0"
-        : "+v"(sum)
-        : "v"(weights), "m"(*reinterpret_cast<const int32_t*>(x)));
+// The same four bytes in every lane.
+SP_INLINE Ints four_bytes(const int8_t* x) {
+    int32_t word;
+    memcpy(&word, x, 4);
+    return _mm512_set1_epi32(word);
 }
-SP_INLINE void add_centred_products(Ints& sum, Ints weights, const int8_t* x) {
-    add_products(sum, weights, x);
+// Each lane adds the products of its four unsigned bytes with its four signed ones. In
+// assembler, since compilers spill the accumulators of the intrinsic.
+SP_INLINE void add_products(Ints& sum, Ints weights, Ints four) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(weights), "v"(four));
+}
+SP_INLINE void add_centred_products(Ints& sum, Ints weights, Ints four) {
+    add_products(sum, weights, four);
 }
 // Bytes stand for themselves minus 128; what that comes to is taken off at the end.
 SP_INLINE Ints centred(Ints sum, int32_t sum_of_x) {
@@ -183,26 +187,24 @@ SP_INLINE Ints add(Ints a, Ints b) {
 SP_INLINE Floats to_floats(Ints a) {
     return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)};
 }
-SP_INLINE __m256i four_bytes(const int8_t* x) {
+SP_INLINE Ints four_bytes(const int8_t* x) {
     int32_t word;
     memcpy(&word, x, 4);
-    return _mm256_set1_epi32(word);
+    return {_mm256_set1_epi32(word), _mm256_set1_epi32(word)};
 }
 // Pairs of products are summed in 16 bits: weights are below 16, so none overflows.
 SP_INLINE __m256i products(__m256i unsigned_bytes, __m256i signed_bytes) {
     const __m256i pairs = _mm256_maddubs_epi16(unsigned_bytes, signed_bytes);
     return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
-SP_INLINE void add_products(Ints& sum, Ints weights, const int8_t* x) {
-    const __m256i four = four_bytes(x);
-    sum = add(sum, {products(weights.low, four), products(weights.high, four)});
+SP_INLINE void add_products(Ints& sum, Ints weights, Ints four) {
+    sum = add(sum, {products(weights.low, four.low), products(weights.high, four.high)});
 }
 // The signs go to the weights, so that x is unsigned and no pair of products overflows.
-SP_INLINE void add_centred_products(Ints& sum, Ints weights, const int8_t* x) {
-    const __m256i four = four_bytes(x), size = _mm256_abs_epi8(four);
-    const __m256i centre = _mm256_set1_epi8(-128);
-    const __m256i low = _mm256_sign_epi8(_mm256_xor_si256(weights.low, centre), four);
-    const __m256i high = _mm256_sign_epi8(_mm256_xor_si256(weights.high, centre), four);
+SP_INLINE void add_centred_products(Ints& sum, Ints weights, Ints four) {
+    const __m256i x = four.low, size = _mm256_abs_epi8(x), centre = _mm256_set1_epi8(-128);
+    const __m256i low = _mm256_sign_epi8(_mm256_xor_si256(weights.low, centre), x);
+    const __m256i high = _mm256_sign_epi8(_mm256_xor_si256(weights.high, centre), x);
     sum = add(sum, {products(size, low), products(size, high)});
 }
 SP_INLINE Ints centred(Ints sum, int32_t) { return sum; }
@@ -337,14 +339,21 @@ SP_INLINE Floats to_floats(Ints a) {
     SP_EACH r.at[i] = static_cast<float>(a.at[i]);
     return r;
 }
-SP_INLINE void add_products(Ints& sum, Ints weights, const int8_t* x) {
+SP_INLINE Ints four_bytes(const int8_t* x) {
+    Ints r;
+    SP_EACH memcpy(&r.at[i], x, 4);
+    return r;
+}
+SP_INLINE void add_products(Ints& sum, Ints weights, Ints four) {
     uint8_t w[4 * LANES];
+    int8_t x[4];
     memcpy(w, weights.at, sizeof w);
+    memcpy(x, four.at, sizeof x);
     SP_EACH sum.at[i] += w[4 * i] * x[0] + w[4 * i + 1] * x[1] + w[4 * i + 2] * x[2] +
                          w[4 * i + 3] * x[3];
 }
-SP_INLINE void add_centred_products(Ints& sum, Ints weights, const int8_t* x) {
-    add_products(sum, weights, x);
+SP_INLINE void add_centred_products(Ints& sum, Ints weights, Ints four) {
+    add_products(sum, weights, four);
 }
 SP_INLINE Ints centred(Ints sum, int32_t sum_of_x) {
     SP_EACH sum.at[i] -= 128 * sum_of_x;
