@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stormproof.engine.huggingface_config import parse_config
 from stormproof.engine.huggingface_tensors import stored
 from stormproof.engine.loading import Unusable, loading
+from stormproof.engine.model_folder import MAX_TOKENIZER_BYTES, read_json, read_text
 from stormproof.engine.safetensors_file import SafetensorsFile
 from stormproof.engine.tokenizer import Tokenizer
 from stormproof.engine.untrusted import Untrusted
@@ -16,9 +16,6 @@ from stormproof.engine.untrusted import Untrusted
 if TYPE_CHECKING:
     from stormproof.engine.architecture import ModelConfig
     from stormproof.engine.stored_tensor import StoredTensor
-
-MAX_JSON_BYTES: Final = 64 * 1024 * 1024
-MAX_TOKENIZER_BYTES: Final = 256 * 1024 * 1024
 
 _SPECIAL_NAMES: Final = ("bos_token", "eos_token", "pad_token", "unk_token")
 
@@ -35,8 +32,8 @@ class HuggingFaceCheckpoint:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        generation = _read_json(folder / "generation_config.json", optional=True)
-        self._config = parse_config(_read_json(folder / "config.json"), generation)
+        generation = read_json(folder / "generation_config.json", optional=True)
+        self._config = parse_config(read_json(folder / "config.json"), generation)
         self._files = {name: _open_weights(folder / name) for name in _weight_files(folder)}
         self._file_of = {
             tensor: opened for opened in self._files.values() for tensor in opened.names
@@ -59,8 +56,8 @@ class HuggingFaceCheckpoint:
     def tokenizer(self) -> Tokenizer:
         """The tokenizer, see `Checkpoint`."""
         with loading(self._folder.name):
-            definition = _read_text(self._folder / "tokenizer.json", MAX_TOKENIZER_BYTES)
-            settings = _read_json(self._folder / "tokenizer_config.json", optional=True)
+            definition = read_text(self._folder / "tokenizer.json", MAX_TOKENIZER_BYTES)
+            settings = read_json(self._folder / "tokenizer_config.json", optional=True)
             return Tokenizer.from_json(
                 definition,
                 eos_ids=self._config.eos_ids,
@@ -70,7 +67,7 @@ class HuggingFaceCheckpoint:
 
 
 def _weight_files(folder: Path) -> list[str]:
-    index = _read_json(folder / "model.safetensors.index.json", optional=True)
+    index = read_json(folder / "model.safetensors.index.json", optional=True)
     if not index:
         return ["model.safetensors"]
     names = set(index.get("weight_map", {}).values())
@@ -88,7 +85,7 @@ def _open_weights(path: Path) -> SafetensorsFile:
 def _chat_template(folder: Path, settings: dict[str, Any]) -> str | None:
     path = folder / "chat_template.jinja"
     if path.is_file():
-        return _read_text(path, MAX_JSON_BYTES)
+        return read_text(path)
     template = settings.get("chat_template")
     if isinstance(template, list):  # several named templates
         named = {entry.get("name"): entry.get("template") for entry in template}
@@ -104,23 +101,3 @@ def _special_names(settings: dict[str, Any]) -> dict[str, str]:
         for name, text in texts.items()
         if text is not None
     }
-
-
-def _read_json(path: Path, *, optional: bool = False) -> dict[str, Any]:
-    if optional and not path.exists():
-        return {}
-    try:
-        values = json.loads(_read_text(path, MAX_JSON_BYTES))
-    except (ValueError, RecursionError) as error:
-        raise Unusable(f"{path.name} is not valid JSON") from error
-    if not isinstance(values, dict):
-        raise Unusable(f"{path.name} is not a JSON object")
-    return values
-
-
-def _read_text(path: Path, limit: int) -> str:
-    if not path.is_file():
-        raise Unusable(f"{path.name} is missing")
-    if path.stat().st_size > limit:
-        raise Unusable(f"{path.name} is larger than {limit} bytes")
-    return path.read_text(encoding="utf-8")
