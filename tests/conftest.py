@@ -27,6 +27,12 @@ def model_path() -> Path:
 
 
 @pytest.fixture(scope="session")
+def embedding_model_path() -> Path:
+    """The embedding model of the catalogue: a BERT of 22 million parameters, in a folder."""
+    return ModelLibrary().pull("minilm")
+
+
+@pytest.fixture(scope="session")
 def server(model_path: Path) -> Iterator[Server]:
     """A server that all tests of a worker share."""
     with serving(model_path, "--max-body-bytes", "200000", "--max-prompt-chars", "100000") as it:

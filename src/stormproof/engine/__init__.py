@@ -2,13 +2,16 @@
 
 `LLM` answers lists of prompts, `AsyncLLM` serves many requests at once; both drive an `EngineCore`,
 which owns the queues and the cache blocks and has a `ModelRunner` choose tokens, step by step.
+`Embedder` and `AsyncEmbedder` turn texts into vectors.
 """
 
 from stormproof.engine.architecture import ModelConfig
+from stormproof.engine.async_embedder import AsyncEmbedder
 from stormproof.engine.async_llm import AsyncLLM
 from stormproof.engine.batch import ModelRunner, StepBatch
 from stormproof.engine.core import EngineCore
 from stormproof.engine.draw import Draw, Sampled, TokenLogprobs
+from stormproof.engine.embedder import Embedder, Embedding
 from stormproof.engine.grammar import Grammar, GrammarKind
 from stormproof.engine.llm import LLM
 from stormproof.engine.output import Output
@@ -20,8 +23,11 @@ from stormproof.engine.tokenizer import Tokenizer
 
 __all__ = [
     "LLM",
+    "AsyncEmbedder",
     "AsyncLLM",
     "Draw",
+    "Embedder",
+    "Embedding",
     "EngineConfig",
     "EngineCore",
     "EngineStats",
