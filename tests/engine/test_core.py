@@ -3,15 +3,13 @@
 import itertools
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 
 from stormproof.engine.batch import StepBatch
 from stormproof.engine.core import EngineCore
-from stormproof.engine.draw import Draw
+from stormproof.engine.draw import Draw, Sampled
 from stormproof.engine.output import Output
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.scheduler import Scheduler
@@ -27,7 +25,7 @@ from stormproof.errors import (
     TensorError,
     TokenizationError,
 )
-from support.scripted_engine import EOS, Script, babble, make_core
+from support.scripted_engine import EOS, Script, ScriptedRunner, babble, make_core
 
 GREEDY = SamplingParams(temperature=0, max_tokens=8)
 
@@ -50,6 +48,21 @@ def drain(core: EngineCore) -> dict[int, Output]:
             answers[seq_id] = answers[seq_id].then(piece) if seq_id in answers else piece
     assert core.stats().free_blocks == core.stats().total_blocks
     return answers
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[StepBatch]:
+    """Note all that scripted models read from now on."""
+    batches: list[StepBatch] = []
+    step = ScriptedRunner.step
+
+    def noted(
+        runner: ScriptedRunner, batch: StepBatch, draws: Sequence[Sequence[Draw]]
+    ) -> list[list[Sampled | TensorError]]:
+        batches.append(batch)
+        return step(runner, batch, draws)
+
+    monkeypatch.setattr(ScriptedRunner, "step", noted)
+    return batches
 
 
 def ask(core: EngineCore, prompt: bytes = b"?", params: SamplingParams = GREEDY) -> Output:
@@ -156,17 +169,11 @@ def test_answers_are_the_same_where_their_beginning_is_in_the_cache(script: Scri
 def test_of_a_prompt_that_is_known_only_the_tail_is_computed(
     monkeypatch: pytest.MonkeyPatch, prefix_cache: bool, expected: list[int]
 ) -> None:
+    batches = watched(monkeypatch)
     core = make_core(prefix_cache=prefix_cache)
-    rows: list[int] = []
-    step = core._runner.step
-
-    def counted(batch: StepBatch, draws: Sequence[Sequence[Draw]]) -> Sequence[Any]:
-        rows.append(len(batch.token_ids))
-        return step(batch, draws)
-
-    monkeypatch.setattr(core._runner, "step", counted)
     for _ in range(2):
         ask(core, bytes(20), SamplingParams(max_tokens=1))
+    rows = [len(batch.token_ids) for batch in batches]
     assert rows == expected
     assert core.stats().prefix_query_tokens == 40
     assert core.stats().prefix_hit_tokens == 40 - sum(rows)
@@ -222,15 +229,8 @@ def test_what_may_bring_the_engine_down_is_read_in_steps_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two of five requests are under suspicion, one of them for part of its answer."""
+    steps = watched(monkeypatch)
     core = make_core(max_sequences=5, max_step_tokens=8, num_blocks=40)
-    steps: list[StepBatch] = []
-    step = core._runner.step
-
-    def recorded(batch: StepBatch, draws: Sequence[Sequence[Draw]]) -> Sequence[Any]:
-        steps.append(replace(batch))
-        return step(batch, draws)
-
-    monkeypatch.setattr(core._runner, "step", recorded)
     prompts = [[number] * 10 for number in range(5)]
     until = [0, 10, 0, 13, 0]
     ids = [
@@ -238,13 +238,13 @@ def test_what_may_bring_the_engine_down_is_read_in_steps_of_its_own(
         for prompt, alone_until in zip(prompts, until, strict=True)
     ]
     answers = drain(core)
-    for prompt, seq_id in zip(prompts, ids, strict=True):
-        assert answers[seq_id] == ask(make_core(), bytes(prompt))
     alone = [one for one in steps if len(one.query_lengths) == 1]
     assert sum({1, 3} & set(one.token_ids) != set() for one in steps) >= 4
     assert all(one in alone for one in steps if {1, 3} & set(one.token_ids))
     assert {11, 12, 13} <= {one.context_lengths[0] for one in alone}
     assert max(len(one.query_lengths) for one in steps) > 2
+    for prompt, seq_id in zip(prompts, ids, strict=True):
+        assert answers[seq_id] == ask(make_core(), bytes(prompt))
 
 
 def test_a_request_without_a_seed_gets_one_of_its_own() -> None:

@@ -68,7 +68,7 @@ class Bench:
         for chunk in chunks:
             complete = chunk.is_last
             self.write(chunk)
-            self.scheduler.advance(chunk)
+            self.scheduler.advance(chunk.sequence, chunk.length)
             if complete:
                 self.generate(chunk.sequence)
         self.check()

@@ -12,6 +12,7 @@ from stormproof.engine.core import EngineCore
 from stormproof.engine.draw import Draw, Sampled
 from stormproof.engine.sampler import sample
 from stormproof.engine.settings import EngineConfig
+from stormproof.engine.speculation import Drafter
 from stormproof.engine.tokenizer import Tokenizer
 from stormproof.errors import TensorError
 
@@ -126,6 +127,7 @@ def make_core(
     *,
     num_blocks: int = 16,
     block_size: int = 4,
+    drafter: Drafter | None = None,
     clock: Callable[[], float] = lambda: 0.0,
     entropy: Callable[[int], int] = lambda _: 0,
     **settings: Any,
@@ -134,8 +136,9 @@ def make_core(
     return EngineCore(
         ScriptedRunner(script, num_blocks=num_blocks, block_size=block_size),
         byte_tokenizer(),
-        EngineConfig(model="scripted", block_size=block_size, **settings),
+        EngineConfig(model="scripted", block_size=block_size, **{"speculation": "off"} | settings),
         num_blocks=num_blocks,
+        drafter=drafter,
         clock=clock,
         entropy=entropy,
     )

@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 
 from stormproof.engine.constraint import Matcher
 from stormproof.engine.detokenizer import Detokenizer
-from stormproof.engine.draw import Sampled
+from stormproof.engine.draw import Draw, Sampled
 from stormproof.engine.output import Output
 from stormproof.engine.sequence import FinishReason, Sequence
 from stormproof.engine.stop import StopFilter
@@ -33,6 +33,23 @@ class Answer:
         self._detokenizer = detokenizer
         self._eos_ids = frozenset() if sequence.params.ignore_eos else eos_ids
         self._stop = StopFilter(sequence.params.stop)
+
+    def draws(self, drafted: tuple[int, ...] = ()) -> tuple[Draw, ...]:
+        """Say how to choose the next token, and the one after each that is drafted.
+
+        Returns:
+            One draw, and one more for each of the drafted tokens that may be part of the answer.
+        """
+        sequence, params = self.sequence, self.sequence.params
+        before = (*sequence.generated, *drafted) if params.penalises else ()
+        length, position = sequence.generated_length, len(sequence.tokens)
+        masks = self.matcher.allowed_along(drafted) if self.matcher else [None] * (len(drafted) + 1)
+        return tuple(
+            [
+                Draw(params, sequence.seed, position + place, before[: length + place], mask)
+                for place, mask in enumerate(masks)
+            ]
+        )
 
     def take(self, sampled: Sampled) -> Output:
         """Append a token and return what it adds to the answer."""

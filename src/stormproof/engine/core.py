@@ -1,30 +1,43 @@
 """The engine itself: requests in, steps, pieces of answers out."""
 
 import itertools
+import math
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from stormproof.engine.answer import Answer
 from stormproof.engine.batch import ModelRunner
 from stormproof.engine.blocks import BlockAllocator
 from stormproof.engine.constraint import Grammars
 from stormproof.engine.detokenizer import Detokenizer
-from stormproof.engine.draw import Draw, Sampled
+from stormproof.engine.draw import Sampled
 from stormproof.engine.output import Output
+from stormproof.engine.prompt_lookup import PromptLookup
+from stormproof.engine.reading import Reader, Result
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.scheduler import Chunk, Scheduler
 from stormproof.engine.sequence import FinishReason
 from stormproof.engine.sequence import Sequence as TokenSequence
 from stormproof.engine.service_rate import ServiceRate
 from stormproof.engine.settings import EngineConfig
+from stormproof.engine.speculation import Drafter, Speculation
 from stormproof.engine.stats import EngineStats
-from stormproof.engine.step_batch import step_batch
 from stormproof.engine.tokenizer import Tokenizer
-from stormproof.errors import InvalidRequest, SequenceNotFound, StormproofError, translate
+from stormproof.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    SequenceNotFound,
+    StormproofError,
+    translate,
+)
+from stormproof.recovery import Priority
 
 _SEED_BITS: Final = 64
+
+Piece: TypeAlias = tuple[int, Output]
+"""What is new of a request."""
 
 
 class EngineCore:
@@ -38,6 +51,7 @@ class EngineCore:
         tokenizer: Text to tokens and back.
         config: Block size and limits.
         num_blocks: Blocks in the runner's cache.
+        drafter: Guesses tokens that the model then verifies; by default as the settings say.
         clock: Seconds, for measuring how long steps take.
         entropy: Random bits, for requests without a seed.
     """
@@ -49,12 +63,12 @@ class EngineCore:
         config: EngineConfig,
         *,
         num_blocks: int,
+        drafter: Drafter | None = None,
         clock: Callable[[], float] = time.monotonic,
         entropy: Callable[[int], int] = secrets.randbits,
     ) -> None:
         self.tokenizer = tokenizer
         self.model = runner.config
-        self._runner = runner
         self._blocks = BlockAllocator(num_blocks, share=config.prefix_cache)
         self._rate = ServiceRate()
         self._scheduler = Scheduler(
@@ -63,6 +77,11 @@ class EngineCore:
             allocator=self._blocks,
             rate=self._rate,
         )
+        self._reader = Reader(runner, self._scheduler.budget)
+        if drafter is None and config.speculation == "auto":
+            drafter = PromptLookup()
+        self._speculation = Speculation(drafter, clock=clock) if drafter else None
+        self._max_draws = config.max_draws
         self._eos_ids = frozenset(tokenizer.eos_ids) | runner.config.eos_ids
         self._grammars = Grammars(
             tokenizer, eos_ids=self._eos_ids, vocab_size=runner.config.vocab_size
@@ -109,6 +128,8 @@ class EngineCore:
         prompt: Sequence[int],
         params: SamplingParams,
         *,
+        priority: Priority = Priority.NORMAL,
+        timeout: float | None = None,
         generated: Sequence[int] = (),
         admitted: bool = False,
         alone_until: int = 0,
@@ -118,6 +139,9 @@ class EngineCore:
         Args:
             prompt: Token ids.
             params: How to answer it.
+            priority: How important it is; of what waits, the more important starts first.
+            timeout: Seconds after which the answer is of no use and ends with `DeadlineExceeded`;
+                it also does as soon as it is clear that it will not even begin by then.
             generated: What another engine has answered already; only what follows is reported, and
                 is what that engine would have reported.
             admitted: Whether another engine has accepted it, so that no queue is too full for it.
@@ -136,8 +160,15 @@ class EngineCore:
         self.check(prompt, params)
         self._check_tokens(generated, "generated")
         seed = self._entropy(_SEED_BITS) if params.seed is None else params.seed
+        deadline = math.inf if timeout is None else self._clock() + timeout
         sequence = TokenSequence(
-            next(self._ids), list(prompt), params, seed, alone_until=alone_until
+            next(self._ids),
+            list(prompt),
+            params,
+            seed,
+            priority=priority,
+            deadline=deadline,
+            alone_until=alone_until,
         )
         matcher = self._grammars.matcher(params.grammar) if params.grammar else None
         answer = Answer(sequence, Detokenizer(self.tokenizer), self._eos_ids, matcher)
@@ -157,82 +188,88 @@ class EngineCore:
             raise SequenceNotFound(seq_id=seq_id)
         self._end(self._answers[seq_id], FinishReason.ABORTED)
 
-    def step(self) -> list[tuple[int, Output]]:
-        """Advance every running request by at least one token.
+    def step(self) -> list[Piece]:
+        """Advance the running requests, each by a token at least as long as memory suffices.
 
         Returns:
             What is new, by request. The last output of each has a ``finish_reason``.
         """
         started, finished = self._clock(), self._finished
+        pieces: list[Piece] = []
+        chunks: list[Chunk] = []
         try:
-            outputs = self._advance()
+            pieces += self._expire(started)
+            chunks = self._prepare(self._scheduler.schedule(), pieces)
+            for chunk, results in self._reader.read(chunks):
+                pieces += self._apply(chunk, results)
         except Exception as error:  # noqa: BLE001 - the loop must outlive any bug below it
-            outputs = self._fail_all(error)
-        seconds = self._clock() - started
-        self._step_seconds += seconds
-        self._rate.record(finished=self._finished - finished, seconds=seconds)
-        return outputs
+            pieces += self._fail_all(error)
+        self._measure(chunks, self._finished - finished, self._clock() - started)
+        return pieces
 
-    def _advance(self) -> list[tuple[int, Output]]:
-        chunks = self._scheduler.schedule()
+    def _measure(self, chunks: Sequence[Chunk], finished: int, seconds: float) -> None:
         self._steps += bool(chunks)
-        results = self._read(chunks)
-        outputs = [self._apply(*pair) for pair in zip(chunks, results, strict=True)]
-        return [output for output in outputs if output]
+        self._step_seconds += seconds
+        self._rate.record(finished=finished, seconds=seconds)
+        if self._speculation and chunks and all(chunk.draws for chunk in chunks):
+            self._speculation.record_step(sum(chunk.rows for chunk in chunks), seconds)
 
-    def _read(self, chunks: list[Chunk]) -> list[Sequence[Sampled | StormproofError]]:
-        """Read chunks, by halves if that fails, until what fails is alone.
+    def _expire(self, now: float) -> list[Piece]:
+        """End what comes too late."""
+        late = [self._answers[sequence.seq_id] for sequence in self._scheduler.late(now)]
+        return [self._fail(answer, DeadlineExceeded(operation="the answer")) for answer in late]
 
-        Nothing has moved when a forward pass fails: reading the same tokens again writes the same
-        keys and values to the same place.
-        """
-        if not chunks:
-            return []
-        try:
-            return self._run(chunks)
-        except Exception as error:  # noqa: BLE001 - one request must not take others with it
-            if len(chunks) == 1:
-                return [[translate(error)]]
-        half = len(chunks) // 2
-        return self._read(chunks[:half]) + self._read(chunks[half:])
+    def _prepare(self, chunks: Sequence[Chunk], pieces: list[Piece]) -> list[Chunk]:
+        """Say how tokens are chosen; whose grammar fails in that ends, and is not read."""
+        drafts = self._drafts(chunks)
+        prepared: list[Chunk] = []
+        for chunk in chunks:
+            answer = self._answers[chunk.sequence.seq_id]
+            try:
+                prepared.append(_with_draws(chunk, answer, drafts.get(answer.sequence.seq_id, ())))
+            except Exception as error:  # noqa: BLE001 - one request must not take others with it
+                pieces.append(self._fail(answer, translate(error)))
+        return prepared
 
-    def _run(self, chunks: list[Chunk]) -> list[Sequence[Sampled | StormproofError]]:
-        """Read chunks and choose a token for each that reaches the end of its sequence."""
-        draws = [
-            [_draw(self._answers[chunk.sequence.seq_id])] if chunk.is_last else []
-            for chunk in chunks
-        ]
-        return list(self._runner.step(step_batch(chunks), draws))
+    def _drafts(self, chunks: Sequence[Chunk]) -> Mapping[int, tuple[int, ...]]:
+        """Have tokens guessed where that pays, within what a step may read and choose."""
+        if not self._speculation or not chunks:
+            return {}
+        rows = sum(chunk.length for chunk in chunks)
+        spare = min(self._scheduler.budget.tokens - rows, self._max_draws - len(chunks))
+        return self._speculation.drafts(chunks, spare, self._scheduler.reserve)
 
-    def _apply(
-        self, chunk: Chunk, results: Sequence[Sampled | StormproofError]
-    ) -> tuple[int, Output] | None:
-        """Record what a chunk led to."""
-        answer = self._answers[chunk.sequence.seq_id]
-        result = results[0] if results else None
-        if isinstance(result, StormproofError):
-            return self._fail(answer, result)
-        self._scheduler.advance(chunk)
-        if result is None:
-            return None
-        try:
-            output = answer.take(result)
-        except Exception as error:  # noqa: BLE001 - a tokenizer that fails on one answer only
-            return self._fail(answer, translate(error))
-        self._generated_tokens += 1
-        if output.finish_reason:
+    def _apply(self, chunk: Chunk, results: Sequence[Result]) -> Iterator[Piece]:
+        """Record what a chunk led to: all tokens up to the first that was not drafted."""
+        answer, sequence = self._answers[chunk.sequence.seq_id], chunk.sequence
+        if results and isinstance(results[0], StormproofError):
+            yield self._fail(answer, results[0])
+            return
+        self._scheduler.advance(sequence, chunk.length)
+        output, accepted, error = _take(answer, chunk.drafted, results)
+        if output:
+            self._generated_tokens += len(output.token_ids)
+            yield sequence.seq_id, output
+        if self._speculation and chunk.drafted:
+            self._speculation.record(sequence, len(chunk.drafted), accepted)
+        if error:
+            yield self._fail(answer, error)
+        elif output and output.finish_reason:
             self._end(answer, output.finish_reason)
-        return answer.sequence.seq_id, output
+        else:
+            self._scheduler.advance(sequence, accepted)
 
-    def _fail(self, answer: Answer, error: StormproofError) -> tuple[int, Output]:
+    def _fail(self, answer: Answer, error: StormproofError) -> Piece:
         self._end(answer, FinishReason.ERROR)
         return answer.sequence.seq_id, answer.fail(error)
 
-    def _fail_all(self, error: Exception) -> list[tuple[int, Output]]:
+    def _fail_all(self, error: Exception) -> list[Piece]:
         return [self._fail(answer, translate(error)) for answer in tuple(self._answers.values())]
 
     def _end(self, answer: Answer, reason: FinishReason) -> None:
         del self._answers[answer.sequence.seq_id]
+        if self._speculation:
+            self._speculation.forget(answer.sequence)
         self._scheduler.finish(answer.sequence, reason)
         self._finished += 1
 
@@ -250,6 +287,9 @@ class EngineCore:
             generated_tokens=self._generated_tokens,
             finished=self._finished,
             preemptions=self._scheduler.preemptions,
+            memory_shortages=self._scheduler.budget.shortages,
+            drafted_tokens=self._speculation.drafted if self._speculation else 0,
+            accepted_tokens=self._speculation.accepted if self._speculation else 0,
             prefix_query_tokens=self._scheduler.prefix_query_tokens,
             prefix_hit_tokens=self._scheduler.prefix_hit_tokens,
         )
@@ -262,12 +302,30 @@ def _repeat(answer: Answer, generated: Sequence[int]) -> None:
             raise InvalidRequest(reason="the answer is complete", param="generated")
 
 
-def _draw(answer: Answer) -> Draw:
-    sequence = answer.sequence
-    return Draw(
-        params=sequence.params,
-        seed=sequence.seed,
-        position=len(sequence.tokens),
-        generated=sequence.generated if sequence.params.penalises else (),
-        allowed=answer.matcher.allowed() if answer.matcher else None,
-    )
+def _with_draws(chunk: Chunk, answer: Answer, drafted: tuple[int, ...]) -> Chunk:
+    if not chunk.is_last:
+        return chunk
+    draws = answer.draws(drafted)
+    return Chunk(chunk.sequence, chunk.length, drafted[: len(draws) - 1], draws)
+
+
+def _take(
+    answer: Answer, drafted: Sequence[int], results: Sequence[Result]
+) -> tuple[Output | None, int, StormproofError | None]:
+    """Let an answer have what was chosen, as long as the draft was right and it goes on.
+
+    Returns:
+        What that adds to it, how many drafted tokens are part of it, and what put an end to it.
+    """
+    output: Output | None = None
+    for accepted, (guess, result) in enumerate(zip([*drafted, None], results, strict=False)):
+        if isinstance(result, StormproofError):
+            return output, accepted, result
+        try:
+            taken = answer.take(result)
+        except Exception as error:  # noqa: BLE001 - a tokenizer that fails on one answer only
+            return output, accepted, translate(error)
+        output = output.then(taken) if output else taken
+        if taken.finish_reason or result.token_id != guess:
+            return output, accepted, None
+    return output, 0, None

@@ -2,29 +2,40 @@
 
 Every step mixes sequences that read their prompt, in chunks, with sequences that generate
 (continuous batching, Orca, Yu et al. 2022; chunked prefill, Sarathi-Serve, Agrawal et al. 2024).
-Three rules make it certain that every sequence ends:
+Sequences have ranks: they come in order of arrival, but one of a higher priority ranks as if it had
+come some requests earlier. Four rules make it certain that every sequence ends:
 
 1. A sequence is accepted only if it fits into the cache alone, at its full length.
-2. Blocks go to the oldest running sequence first, and are taken from the newest. So the oldest one
-   reads at least one token in every step, until it ends and another is the oldest.
-3. Nothing overtakes: sequences start in order of arrival, and one that lost its blocks waits, with
-   its tokens, in front of those that came after it.
+2. Blocks go to the running sequence of the first rank, and are taken from that of the last. So the
+   first one reads at least one token in every step, until it ends and another is the first.
+3. Nothing overtakes: sequences start in order of rank, and one that lost its blocks waits, with its
+   tokens, in its old place.
+4. A rank is a number of arrivals and never changes. So only a bounded number of those that come
+   after a sequence rank before it: it starves no more than it would behind a longer queue.
 
 A sequence that starts shares the full blocks that hold its beginning already, and reads the rest.
 That leaves the rules as they are. Alone, a sequence needs as many blocks as if it shared none. What
-is taken from the newest may free nothing where others own it too; but taking goes on, and once the
-oldest is alone, every block that it does not own is free. And the first in the queue is the first
-to start, however little of the others is left to be read.
+is taken from the last may free nothing where others own it too; but taking goes on, and once the
+first is alone, every block that it does not own is free. And the first in the queue is the first to
+start, however little of the others is left to be read. Drafted tokens get only blocks that are not
+needed otherwise, and no more than their sequence may need in the end.
 """
 
-from collections import deque
+import math
+from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from stormproof.engine.blocks import BlockAllocator
+from stormproof.engine.draw import Draw
 from stormproof.engine.sequence import FinishReason, Sequence, SequenceState
 from stormproof.engine.service_rate import ServiceRate
+from stormproof.engine.step_budget import StepBudget
 from stormproof.errors import CapacityExceeded, ContextTooLong
+
+_RANK: Final = attrgetter("rank")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +57,35 @@ class SchedulerLimits:
     waiting_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """The next ``length`` tokens of a sequence, to be read in this step."""
+class Chunk(NamedTuple):
+    """What is read of a sequence in one step.
+
+    Attributes:
+        sequence: The sequence.
+        length: How many of its tokens, from the first that was not read yet.
+        drafted: Tokens that may follow, read as well to see whether they do.
+        draws: How to choose the token after its last one and after each that is drafted; none
+            before that is read.
+    """
 
     sequence: Sequence
     length: int
+    drafted: tuple[int, ...] = ()
+    draws: tuple[Draw, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many tokens are read."""
+        return self.length + len(self.drafted)
 
     @property
     def is_last(self) -> bool:
         """Whether a new token can be chosen once these are read."""
         return self.length == self.sequence.pending
+
+    def undrafted(self) -> "Chunk":
+        """Return what is left without the draft."""
+        return Chunk(self.sequence, self.length, (), self.draws[:1])
 
 
 class Scheduler:
@@ -67,6 +96,11 @@ class Scheduler:
         block_size: Tokens in a cache block.
         allocator: The blocks of the cache.
         rate: What is known of how fast sequences leave.
+
+    Attributes:
+        waiting: New and preempted sequences, by rank.
+        running: Those that have blocks, by rank.
+        budget: How much a step may read.
     """
 
     def __init__(
@@ -77,8 +111,10 @@ class Scheduler:
         allocator: BlockAllocator,
         rate: ServiceRate,
     ) -> None:
-        self.waiting: deque[Sequence] = deque()
+        self.waiting: list[Sequence] = []
         self.running: list[Sequence] = []
+        self.budget = StepBudget(limits.step_tokens)
+        self._first_deadline = math.inf
         self.preemptions = 0
         self.prefix_query_tokens = 0
         self.prefix_hit_tokens = 0
@@ -103,7 +139,7 @@ class Scheduler:
             raise ContextTooLong(prompt_tokens=prompt_tokens, max_tokens=max_tokens, limit=limit)
 
     def add(self, sequence: Sequence, *, admitted: bool = False) -> None:
-        """Put a new sequence at the end of the queue.
+        """Put a new sequence into the queue, behind all of its rank.
 
         Args:
             sequence: What waits from now on.
@@ -116,7 +152,8 @@ class Scheduler:
         self.check_fits(sequence.prompt_length, sequence.params.max_tokens)
         if not admitted:
             self._check_queue(sequence.prompt_length)
-        self.waiting.append(sequence)
+        insort(self.waiting, sequence, key=_RANK)
+        self._first_deadline = min(self._first_deadline, sequence.deadline)
 
     def _check_queue(self, tokens: int) -> None:
         queued = sum(len(waiting.tokens) for waiting in self.waiting)
@@ -136,9 +173,10 @@ class Scheduler:
         only with what is left then.
         """
         self._extend_running()
-        spare = self._limits.step_tokens - len(self.running)
+        taking_part = self.running[: self.budget.tokens]
+        spare = self.budget.tokens - len(taking_part)
         chunks: list[Chunk] = []
-        for sequence in self.running:
+        for sequence in taking_part:
             chunks.append(Chunk(sequence, min(sequence.pending, 1 + spare)))
             spare -= chunks[-1].length - 1
         for sequence in self._starting() if spare else ():
@@ -155,7 +193,7 @@ class Scheduler:
             known = self._known_blocks(sequence)
             if not self._has_room(sequence, known):
                 break
-            self._start(self.waiting.popleft(), known)
+            self._start(self.waiting.pop(0), known)
             yield sequence
 
     def _start(self, sequence: Sequence, known: list[int]) -> None:
@@ -165,7 +203,7 @@ class Scheduler:
         sequence.blocks = known
         sequence.computed = len(known) * self._block_size
         self._extend(sequence)
-        self.running.append(sequence)
+        insort(self.running, sequence, key=_RANK)
         self.prefix_query_tokens += len(sequence.tokens)
         self.prefix_hit_tokens += sequence.computed
 
@@ -179,7 +217,7 @@ class Scheduler:
         return sequence.tokens[place * self._block_size : (place + 1) * self._block_size]
 
     def _extend_running(self) -> None:
-        """Give each running sequence the block for its newest token, at the cost of the newest."""
+        """Give each running sequence the block for its newest token, at the cost of the last."""
         for sequence in tuple(self.running):
             while sequence.state is SequenceState.RUNNING and not self._extend(sequence):
                 self._preempt(self.running[-1])
@@ -203,22 +241,41 @@ class Scheduler:
         needed = self._missing_blocks(sequence) - owned
         return self._allocator.free - needed >= len(self.running)
 
-    def _missing_blocks(self, sequence: Sequence) -> int:
-        return -(-len(sequence.tokens) // self._block_size) - len(sequence.blocks)
+    def _missing_blocks(self, sequence: Sequence, more: int = 0) -> int:
+        tokens = len(sequence.tokens) + more
+        return -(-tokens // self._block_size) - len(sequence.blocks)
 
     def _preempt(self, sequence: Sequence) -> None:
         """Take the blocks of a running sequence; it will read all its tokens again."""
         sequence.transition(SequenceState.PREEMPTED)
         self.running.remove(sequence)
         self._release(sequence)
-        self.waiting.appendleft(sequence)
+        insort(self.waiting, sequence, key=_RANK)
         self.preemptions += 1
 
-    def advance(self, chunk: Chunk) -> None:
-        """Record that a chunk was read, and make the blocks known that it filled."""
-        sequence, blocks = chunk.sequence, chunk.sequence.blocks
+    def reserve(self, sequence: Sequence, count: int) -> int:
+        """Give a running sequence blocks for drafted tokens, as long as there are some to spare.
+
+        Args:
+            sequence: The sequence.
+            count: How many tokens it could use.
+
+        Returns:
+            For how many there is room: no more than its answer may still need, but for the one
+            that is chosen after them.
+        """
+        count = min(count, sequence.params.max_tokens - sequence.generated_length - 1)
+        spare = max(self._allocator.free - len(self.running), 0)
+        missing = min(self._missing_blocks(sequence, count), spare)
+        if missing > 0:
+            sequence.blocks += self._allocator.allocate(missing)
+        return min(count, len(sequence.blocks) * self._block_size - len(sequence.tokens))
+
+    def advance(self, sequence: Sequence, count: int) -> None:
+        """Record that tokens of a sequence were read, and make the blocks known that they fill."""
+        blocks = sequence.blocks
         first = sequence.computed // self._block_size
-        sequence.computed += chunk.length
+        sequence.computed += count
         for place in range(first, sequence.computed // self._block_size):
             before = blocks[place - 1] if place else None
             tokens = self._piece(sequence, place)
@@ -239,6 +296,25 @@ class Scheduler:
         if reason is FinishReason.ERROR:
             self._allocator.forget(sequence.blocks)
         self._release(sequence)
+
+    def late(self, now: float) -> list[Sequence]:
+        """Return what is past its deadline, or waits behind so many that it will be.
+
+        Args:
+            now: Seconds, on the clock of the deadlines.
+        """
+        wait = self._rate.least_wait(len(self.waiting))
+        if self._first_deadline > now + wait:
+            return []
+        free = self._limits.sequences - len(self.running)
+        late = [sequence for sequence in self.running if sequence.deadline <= now] + [
+            sequence
+            for place, sequence in enumerate(self.waiting)
+            if sequence.deadline <= now + self._rate.least_wait(place + 1 - free)
+        ]
+        others = {*self.running, *self.waiting}.difference(late)
+        self._first_deadline = min((one.deadline for one in others), default=math.inf)
+        return late
 
     def _release(self, sequence: Sequence) -> None:
         self._allocator.release(sequence.blocks)

@@ -1,5 +1,6 @@
 """One request on its way through the engine."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,6 +8,10 @@ from typing import Final
 
 from stormproof.engine.sampling import SamplingParams
 from stormproof.errors import InvalidStateTransition
+from stormproof.recovery import Priority
+
+HEAD_START: Final = 64
+"""Requests before which one ranks that is a step more important."""
 
 
 class SequenceState(StrEnum):
@@ -52,27 +57,34 @@ class Sequence:
         tokens: The prompt and what was generated so far.
         params: How its tokens are chosen.
         seed: Seed of its random numbers, as unsigned 64-bit integer.
+        priority: How important it is.
+        deadline: When its answer is of no use any more, on the engine's clock.
         alone_until: How many of the tokens are read in steps of their own.
         prompt_length: How many of the tokens are the prompt.
         computed: How many of the tokens have their keys and values in the cache.
         blocks: The cache blocks it owns; token ``p`` lives in ``blocks[p // block_size]``.
         state: Where it is.
         finish_reason: Why it ended, once it has.
+        rank: Its place among others, the least first; no two have the same.
     """
 
     seq_id: int
     tokens: list[int]
     params: SamplingParams
     seed: int = 0
+    priority: Priority = Priority.NORMAL
+    deadline: float = math.inf
     alone_until: int = 0
     prompt_length: int = field(init=False)
     computed: int = 0
     blocks: list[int] = field(default_factory=list)
     state: SequenceState = SequenceState.WAITING
     finish_reason: FinishReason | None = None
+    rank: tuple[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.prompt_length = len(self.tokens)
+        self.rank = (self.seq_id - HEAD_START * self.priority, self.seq_id)
 
     @property
     def pending(self) -> int:

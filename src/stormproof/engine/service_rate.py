@@ -5,6 +5,8 @@ from typing import Final
 SHORTEST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
 _HALF_LIFE: Final = 30.0
+_ENOUGH: Final = 10.0
+"""Requests that must have left lately before what they took can be relied on."""
 
 
 class ServiceRate:
@@ -34,3 +36,12 @@ class ServiceRate:
         if self._finished * LONGEST_WAIT <= requests * self._seconds:
             return LONGEST_WAIT
         return max(SHORTEST_WAIT, requests * self._seconds / self._finished)
+
+    def least_wait(self, requests: int) -> float:
+        """Return the seconds in which this many requests cannot leave; 0 unless that is certain.
+
+        Half as long as they took lately.
+        """
+        if requests <= 0 or self._finished < _ENOUGH:
+            return 0.0
+        return requests * self._seconds / self._finished / 2

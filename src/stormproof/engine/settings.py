@@ -4,10 +4,18 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
 from stormproof.engine.scheduler import SchedulerLimits
+from stormproof.engine.speculation import MAX_DRAFTED
 from stormproof.errors import ConfigurationError
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+Speculate: TypeAlias = Literal["auto", "off"]
 DType: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+
+_CHOICES: Final = {
+    "device": get_args(Device),
+    "dtype": get_args(DType),
+    "speculation": get_args(Speculate),
+}
 
 _POSITIVE: Final = (
     "block_size",
@@ -37,6 +45,8 @@ class EngineConfig:
         max_waiting_tokens: Tokens that waiting requests have together.
         prefix_cache: Whether a prompt that begins like an earlier one shares what was computed for
             it. How soon an answer comes then tells whether somebody asked alike a while ago.
+        speculation: Whether tokens are guessed from what was said before and verified several at
+            once, where that is faster; it changes no answer. ``auto`` or ``off``.
 
     Raises:
         ConfigurationError: Settings are wrong or contradict each other; all of them are named.
@@ -53,6 +63,7 @@ class EngineConfig:
     max_waiting: int = 256
     max_waiting_tokens: int = 1 << 18
     prefix_cache: bool = True
+    speculation: Speculate = "auto"
 
     def __post_init__(self) -> None:
         problems = {
@@ -60,7 +71,7 @@ class EngineConfig:
             for name in _POSITIVE
             if (value := getattr(self, name)) is not None and value < 1
         }
-        for name, choices in (("device", get_args(Device)), ("dtype", get_args(DType))):
+        for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 problems[name] = f"must be one of {', '.join(choices)}"
         if not self.model:
@@ -70,6 +81,11 @@ class EngineConfig:
         if problems:
             reason = "; ".join(f"{name} {what}" for name, what in problems.items())
             raise ConfigurationError(setting=", ".join(problems), reason=reason)
+
+    @property
+    def max_draws(self) -> int:
+        """How many tokens are chosen in one step."""
+        return min(max(self.max_sequences, 1 + MAX_DRAFTED), self.max_step_tokens)
 
     def limits(self, context: int) -> SchedulerLimits:
         """Return the scheduler's part.

@@ -19,6 +19,9 @@ class EngineStats:
         generated_tokens: Tokens generated since the start.
         finished: Requests that ended, for whatever reason.
         preemptions: How often a sequence lost its blocks and had to read its tokens again.
+        memory_shortages: How often memory ran out in a step; the next ones are smaller for a while.
+        drafted_tokens: Tokens that were guessed, to be verified several at once.
+        accepted_tokens: How many of them were right.
         prefix_query_tokens: Tokens of sequences when they started, or started again.
         prefix_hit_tokens: How many of those were in the cache, and were not read again.
     """
@@ -34,5 +37,8 @@ class EngineStats:
     generated_tokens: int = 0
     finished: int = 0
     preemptions: int = 0
+    memory_shortages: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
     prefix_query_tokens: int = 0
     prefix_hit_tokens: int = 0

@@ -15,9 +15,10 @@ def step_batch(chunks: Sequence[Chunk]) -> StepBatch:
     batch = StepBatch([], [], [], [])
     for chunk in chunks:
         sequence = chunk.sequence
-        begin, end = sequence.computed, sequence.computed + chunk.length
-        batch.token_ids.extend(sequence.tokens[begin:end])
-        batch.query_lengths.append(chunk.length)
-        batch.context_lengths.append(end)
+        end = sequence.computed + chunk.length
+        batch.token_ids.extend(sequence.tokens[sequence.computed : end])
+        batch.token_ids.extend(chunk.drafted)
+        batch.query_lengths.append(chunk.rows)
+        batch.context_lengths.append(end + len(chunk.drafted))
         batch.block_tables.append(sequence.blocks)
     return batch
