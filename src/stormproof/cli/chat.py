@@ -1,7 +1,6 @@
 """``stormproof chat``: a conversation in the terminal, streamed."""
 
 import json
-import os
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 from rich.console import Console
 
 from stormproof.cli.failures import failures
+from stormproof.cli.server import LOCAL, Url, key_headers
 from stormproof.errors import ProtocolError, StormproofError, from_wire, translate
 
 _HELP = "Type a message; /new starts over, /exit or Ctrl-D leaves, Ctrl-C stops an answer."
@@ -20,9 +20,7 @@ def chat(
         str | None, typer.Argument(help="Ask this, print the answer, and leave.")
     ] = None,
     *,
-    url: Annotated[
-        str, typer.Option(help="Where the server is.", envvar="STORMPROOF_URL")
-    ] = "http://127.0.0.1:8000",
+    url: Url = LOCAL,
     model: Annotated[
         str | None, typer.Option(help="Model to talk to; by default the first that is served.")
     ] = None,
@@ -116,10 +114,9 @@ def _print_answer(console: Console, pieces: Iterator[str]) -> None:
 
 
 def _client(url: str) -> httpx2.Client:
-    key = os.environ.get("STORMPROOF_API_KEY")
-    headers = {"authorization": f"Bearer {key}"} if key else {}
     # An answer may take long to begin; that a server is not there shows at once.
-    return httpx2.Client(base_url=url, headers=headers, timeout=httpx2.Timeout(None, connect=5.0))
+    timeout = httpx2.Timeout(None, connect=5.0)
+    return httpx2.Client(base_url=url, headers=key_headers(), timeout=timeout)
 
 
 def _first_model(client: httpx2.Client) -> str:

@@ -13,6 +13,7 @@ from stormproof.cli.chat import chat
 from stormproof.cli.errors import errors
 from stormproof.cli.generate import generate
 from stormproof.cli.serve import serve
+from stormproof.cli.top import top
 from stormproof.version import __version__
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(chat)
 app.command()(generate)
+app.command()(top)
 app.command()(errors)
 app.add_typer(model.app, name="model")
 
