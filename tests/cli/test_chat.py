@@ -9,7 +9,7 @@ import pytest
 
 from support.serving import MODEL, Server
 
-QUESTION = "What is the capital of France?"
+QUESTION = "Name the capital of France."
 
 
 def chat(

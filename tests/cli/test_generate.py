@@ -53,7 +53,7 @@ def documents(text: str) -> list[dict[str, Any]]:
 
 def test_a_conversation_is_answered(model_path: Path) -> None:
     """From standard input to standard output, which holds nothing else."""
-    question = {"role": "user", "content": "What is the capital of France?"}
+    question = {"role": "user", "content": "Name the capital of France."}
     line = json.dumps({"messages": [question], "max_tokens": 16})
     ended = generate("-", "--model", model_path, "--temperature", "0", typed=line)
     assert ended.returncode == 0

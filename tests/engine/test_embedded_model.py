@@ -168,8 +168,8 @@ def test_an_engine_is_loaded_with_a_cache_that_fits_the_memory_it_may_use(
     config = EngineConfig(model=str(model_path), device="cpu", cache_bytes=30_000_000)
     llm = AsyncLLM.load(config, progress=fractions.append)
     llm.close()
-    # 16 tokens of 30 layers with keys and values of 3 heads of 64 numbers of 4 bytes.
-    assert llm.stats().total_blocks == 30_000_000 // (16 * 30 * 2 * 3 * 64 * 4)
+    # 16 tokens of 30 layers with keys and values of 3 heads of 64 numbers of 2 bytes.
+    assert llm.stats().total_blocks == 30_000_000 // (16 * 30 * 2 * 3 * 64 * 2)
     assert llm.max_sequence_tokens == llm.stats().total_blocks * 16
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1

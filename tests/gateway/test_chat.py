@@ -14,7 +14,7 @@ def events(response: httpx2.Response) -> list[str]:
 def test_an_answer_is_a_chat_completion(client: httpx2.Client) -> None:
     """The shape is OpenAI's, the text is the model's, the counts add up."""
     response = client.post(
-        "/v1/chat/completions", json=body("What is the capital of France?", max_tokens=24)
+        "/v1/chat/completions", json=body("Name the capital of France.", max_tokens=24)
     )
     answer = response.json()
     assert response.status_code == 200

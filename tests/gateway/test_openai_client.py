@@ -10,7 +10,7 @@ from support.serving import MODEL, Server
 
 Messages = list[openai.types.chat.ChatCompletionUserMessageParam]
 
-HI: Messages = [{"role": "user", "content": "What is the capital of France?"}]
+HI: Messages = [{"role": "user", "content": "Name the capital of France."}]
 
 
 def connect(server: Server, key: str = "none") -> openai.OpenAI:

@@ -66,7 +66,7 @@ def generate(
         int, typer.Option(min=1, max=4096, help="Prompts computed at once.")
     ] = 32,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto",
-    dtype: Annotated[DType, typer.Option(help="Number format to compute in.")] = "auto",
+    dtype: Annotated[DType, typer.Option(help="Number format of the weights.")] = "auto",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a summary as JSON; --out must be a file.")
     ] = False,

@@ -74,6 +74,7 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
         model=str(model),
         device=settings.device,
         dtype=settings.dtype,
+        threads=settings.threads,
         block_size=settings.block_size,
         num_blocks=settings.num_blocks,
         cache_bytes=settings.cache_bytes,

@@ -32,6 +32,11 @@ class Checkpoint(Protocol):
         """The architecture."""
         ...
 
+    @property
+    def identity(self) -> tuple[tuple[int, ...], ...]:
+        """Tells its weights from others, and from what they were before the files changed."""
+        ...
+
     def tensor(self, name: str) -> StoredTensor:
         """One tensor, which stays on disk until it is read.
 

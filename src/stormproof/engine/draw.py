@@ -1,5 +1,6 @@
 """What is asked of a sampler for one token, and what it answers."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,16 @@ class Draw:
     position: int
     generated: Sequence[int] = ()
     allowed: bytes | None = None
+
+    def offsets(self) -> dict[int, float]:
+        """Return what penalties and biases add to the logits of tokens."""
+        params = self.params
+        offsets = dict(params.logit_bias)
+        if params.penalises:
+            for token, count in Counter(self.generated).items():
+                penalty = params.presence_penalty + params.frequency_penalty * count
+                offsets[token] = offsets.get(token, 0.0) - penalty
+        return offsets
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,11 @@ class GGUFCheckpoint:
         """The architecture."""
         return self._config
 
+    @property
+    def identity(self) -> tuple[tuple[int, ...], ...]:
+        """Of the file, see `Checkpoint`."""
+        return (self._file.identity,)
+
     def tensor(self, name: str) -> StoredTensor:
         """One tensor, see `Checkpoint`."""
         with loading(self._name):

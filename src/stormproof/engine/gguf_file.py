@@ -8,13 +8,13 @@ header can keep it busy for ever. Its block formats are used here, its reader is
 from __future__ import annotations
 
 import math
-import mmap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from stormproof.engine.loading import Unusable
+from stormproof.engine.mapped_file import MappedFile
 from stormproof.engine.stored_tensor import StoredTensor
 
 if TYPE_CHECKING:
@@ -42,11 +42,8 @@ class GGUFFile:
     """
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            if not path.stat().st_size:
-                raise Unusable("the file is empty")
-            self._data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        cursor = _Cursor(self._data)
+        self._file = MappedFile(path)
+        cursor = _Cursor(self._file.data)
         tensors, entries = _read_preamble(cursor)
         self.metadata: dict[str, Any] = {}
         for _ in range(entries):
@@ -55,6 +52,11 @@ class GGUFFile:
         listed = dict(_read_listing(cursor) for _ in range(tensors))
         data_start = self._data_start(cursor.position)
         self.tensors = {name: self._locate(data_start, *place) for name, place in listed.items()}
+
+    @property
+    def identity(self) -> tuple[int, ...]:
+        """Tells the file from others, and from what it was before it was changed."""
+        return self._file.identity
 
     def tensor(self, name: str) -> StoredTensor:
         """The tensor called ``name``.
@@ -79,11 +81,9 @@ class GGUFFile:
             raise Unusable("a tensor's rows are not whole blocks")
         size = math.prod(shape) // numbers * octets
         start = data_start + at
-        if start + size > len(self._data):
+        if start + size > len(self._file.data):
             raise Unusable("the file ends before its last tensor does; it was cut short")
-        return StoredTensor(
-            encoding, shape, lambda: np.frombuffer(self._data, np.uint8, size, start)
-        )
+        return StoredTensor(encoding, shape, lambda: self._file.octets(start, size))
 
 
 def _read_preamble(cursor: _Cursor) -> tuple[int, int]:

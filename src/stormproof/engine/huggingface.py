@@ -44,6 +44,11 @@ class HuggingFaceCheckpoint:
         """The architecture."""
         return self._config
 
+    @property
+    def identity(self) -> tuple[tuple[int, ...], ...]:
+        """Of the files of weights, see `Checkpoint`."""
+        return tuple(opened.identity for opened in self._files.values())
+
     def tensor(self, name: str) -> StoredTensor:
         """One tensor, see `Checkpoint`."""
         with loading(self._folder.name):

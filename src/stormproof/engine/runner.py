@@ -85,6 +85,7 @@ class TorchRunner:
         block_size: int,
         device: Device = "auto",
         dtype: DType = "auto",
+        threads: int | None = None,
         progress: Progress | None = None,
     ) -> TorchRunner:
         """Loads a model that is already open.
@@ -98,12 +99,15 @@ class TorchRunner:
             dtype: What to compute with. "auto" is bfloat16 on CUDA and float32 on a CPU, where
                 memory is plenty, and where only float32 keeps the greedy answer to a prompt the
                 same whatever else is in the batch.
+            threads: How many compute on a CPU, in all of the process; None for PyTorch's choice.
             progress: Told the fraction that is loaded.
 
         Raises:
             ModelLoadError: It is damaged.
             OutOfMemory: It and its cache do not fit.
         """
+        if threads:
+            torch.set_num_threads(threads)
         place = _device(device)
         numbers = _dtype(dtype, place)
         with loading(name), _translated(place):

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import mmap
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from stormproof.engine.loading import Unusable
+from stormproof.engine.mapped_file import MappedFile
 from stormproof.engine.stored_tensor import StoredTensor
 
 if TYPE_CHECKING:
@@ -43,15 +42,18 @@ class SafetensorsFile:
 
     def __init__(self, path: Path) -> None:
         self._name = path.name
-        with path.open("rb") as file:
-            if path.stat().st_size < _LENGTH_BYTES:
-                raise Unusable(f"{path.name} is cut short")
-            self._data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        length = int.from_bytes(self._data[:_LENGTH_BYTES], "little")
+        self._file = MappedFile(path)
+        data = self._file.data
+        length = int.from_bytes(data[:_LENGTH_BYTES], "little")
         self._start = _LENGTH_BYTES + length
-        if length > MAX_HEADER_BYTES or self._start > len(self._data):
+        if length > MAX_HEADER_BYTES or self._start > len(data):
             raise Unusable(f"{path.name} is not a safetensors file, or cut short")
-        self._entries = self._header(bytes(self._data[_LENGTH_BYTES : self._start]))
+        self._entries = self._header(bytes(data[_LENGTH_BYTES : self._start]))
+
+    @property
+    def identity(self) -> tuple[int, ...]:
+        """Tells the file from others, and from what it was before it was changed."""
+        return self._file.identity
 
     @property
     def names(self) -> frozenset[str]:
@@ -75,11 +77,9 @@ class SafetensorsFile:
             raise Unusable(f"tensor {name} is empty, or has too many dimensions")
         encoding = _ENCODINGS[kind]
         start, size = self._start + first, math.prod(shape) * GGML_QUANT_SIZES[encoding][1]
-        if first < 0 or end - first != size or start + size > len(self._data):
+        if first < 0 or end - first != size or start + size > len(self._file.data):
             raise Unusable(f"tensor {name} does not lie inside {self._name}; it was cut short")
-        return StoredTensor(
-            encoding, tuple(shape), lambda: np.frombuffer(self._data, np.uint8, size, start)
-        )
+        return StoredTensor(encoding, tuple(shape), lambda: self._file.octets(start, size))
 
     def _header(self, text: bytes) -> dict[str, Any]:
         try:

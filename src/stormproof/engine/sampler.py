@@ -6,7 +6,6 @@ one random number per token, so neither the order in which equal scores were sor
 rows of the batch have any influence on it.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -61,23 +60,13 @@ def _rows(logits: Tensor, rows: Sequence[int]) -> Tensor:
 
 def _with_biases(logits: Tensor, draws: Sequence[Draw]) -> Tensor:
     """Apply penalties and biases, in a copy if there are any."""
-    offsets = {row: found for row, draw in enumerate(draws) if (found := _offsets(draw))}
+    offsets = {row: found for row, draw in enumerate(draws) if (found := draw.offsets())}
     if offsets:
         logits = logits.clone()
     for row, by_token in offsets.items():
         tokens = torch.tensor(list(by_token), device=logits.device)
         logits[row, tokens] += torch.tensor(list(by_token.values()), device=logits.device)
     return logits
-
-
-def _offsets(draw: Draw) -> dict[int, float]:
-    params = draw.params
-    offsets = dict(params.logit_bias)
-    if params.presence_penalty or params.frequency_penalty:
-        for token, count in Counter(draw.generated).items():
-            penalty = params.presence_penalty + params.frequency_penalty * count
-            offsets[token] = offsets.get(token, 0.0) - penalty
-    return offsets
 
 
 def _with_masks(logits: Tensor, draws: Sequence[Draw]) -> Tensor:

@@ -9,7 +9,7 @@ from stormproof.errors import ConfigurationError
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 Speculate: TypeAlias = Literal["auto", "off"]
-DType: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+DType: TypeAlias = Literal["auto", "float32", "bfloat16", "float16", "int4"]
 
 _CHOICES: Final = {
     "device": get_args(Device),
@@ -18,6 +18,7 @@ _CHOICES: Final = {
 }
 
 _POSITIVE: Final = (
+    "threads",
     "block_size",
     "num_blocks",
     "cache_bytes",
@@ -35,7 +36,10 @@ class EngineConfig:
     Attributes:
         model: A GGUF file, or a folder with config.json, safetensors and a tokenizer.
         device: ``cpu``, ``cuda``, or ``auto``.
-        dtype: ``float32``, ``bfloat16``, ``float16``, or ``auto``.
+        dtype: What weights become: ``float32``, ``bfloat16``, ``float16``, ``int4`` (only on a CPU)
+            or ``auto``: on a CPU, quantised ones stay as they are and others get 8 bits; on CUDA
+            all become ``bfloat16``.
+        threads: How many compute on a CPU; None for as many cores as this process may use.
         block_size: Tokens in a block of the cache.
         num_blocks: Blocks of the cache; None for as many as ``cache_bytes`` hold.
         cache_bytes: Memory for the cache, where ``num_blocks`` does not say.
@@ -55,6 +59,7 @@ class EngineConfig:
     model: str
     device: Device = "auto"
     dtype: DType = "auto"
+    threads: int | None = None
     block_size: int = 16
     num_blocks: int | None = None
     cache_bytes: int = 1 << 30

@@ -1,46 +1,110 @@
 """From settings to an engine that can answer."""
 
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stormproof.engine.architecture import ModelConfig
 from stormproof.engine.core import EngineCore
+from stormproof.engine.hardware import has_gpu, has_torch, usable_cores
 from stormproof.engine.loading import Progress
 from stormproof.engine.settings import EngineConfig
 from stormproof.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from stormproof.engine.checkpoint import Checkpoint
 
-def start_core(config: EngineConfig, *, progress: Progress | None = None) -> EngineCore:
+
+def start_core(
+    config: EngineConfig, *, progress: Progress | None = None, memory: int | None = None
+) -> EngineCore:
     """Load a model and set up an engine around it.
+
+    On a CPU the native step runs it, or PyTorch with a warning where there is none.
 
     Args:
         config: What to load, and how.
         progress: Told the fraction that is loaded.
+        memory: Where to leave packed weights for a process that starts later, or find them; a
+            descriptor that `shared_memory` gave.
 
     Raises:
-        ConfigurationError: The memory for the cache is too small for this model.
+        ConfigurationError: The memory for the cache is too small for this model, or there is
+            nothing that could run it.
         ModelLoadError: The model cannot be used.
         OutOfMemory: It and its cache do not fit.
     """
     # What computes is heavy: programs that only speak of an engine do without it.
     from stormproof.engine.checkpoint import open_checkpoint  # noqa: PLC0415
+
+    checkpoint = open_checkpoint(Path(config.model).expanduser())
+    if _is_native(config, checkpoint.config):
+        return _native_core(checkpoint, config, progress, memory)
+    return _torch_core(checkpoint, config, progress)
+
+
+def _is_native(config: EngineConfig, model: ModelConfig) -> bool:
+    """Decide who computes: the native step, or PyTorch."""
+    from stormproof.engine.native.runner import why_not_native  # noqa: PLC0415
+
+    if config.device == "cuda" or (config.device == "auto" and has_gpu()):
+        why = "GPUs do not have it"
+    elif (found := why_not_native(model, config.block_size)) is None:
+        return True
+    else:
+        why = found
+    lack = f"no native step, because {why}"
+    if not has_torch():
+        reason = f"{lack}; and PyTorch is not installed: pip install 'stormproof[torch]'"
+        raise ConfigurationError(setting="device", reason=reason)
+    if config.dtype == "int4":
+        raise ConfigurationError(setting="dtype", reason=f"{lack}; and PyTorch has no int4")
+    if config.device != "cuda" and not has_gpu():
+        warnings.warn(f"{lack}; PyTorch computes, slower", RuntimeWarning, stacklevel=3)
+    return False
+
+
+def _native_core(
+    checkpoint: "Checkpoint",
+    config: EngineConfig,
+    progress: Progress | None,
+    memory: int | None,
+) -> EngineCore:
+    from stormproof.engine.native.runner import NUMBER_BYTES, NativeRunner  # noqa: PLC0415
+
+    num_blocks = config.num_blocks or blocks_within(config, checkpoint.config, NUMBER_BYTES)
+    runner = NativeRunner.from_checkpoint(
+        checkpoint,
+        name=Path(config.model).name,
+        num_blocks=num_blocks,
+        block_size=config.block_size,
+        max_rows=config.max_step_tokens,
+        threads=config.threads or usable_cores(),
+        dtype=config.dtype,
+        memory=memory,
+        progress=progress,
+    )
+    return EngineCore(runner, checkpoint.tokenizer(), config, num_blocks=num_blocks)
+
+
+def _torch_core(
+    checkpoint: "Checkpoint", config: EngineConfig, progress: Progress | None
+) -> EngineCore:
     from stormproof.engine.runner import TorchRunner, number_bytes  # noqa: PLC0415
 
-    path = Path(config.model).expanduser()
-    checkpoint = open_checkpoint(path)
-    tokenizer = checkpoint.tokenizer()
-    num_blocks = config.num_blocks or blocks_within(
-        config, checkpoint.config, number_bytes(config.device, config.dtype)
-    )
+    size = number_bytes(config.device, config.dtype)
+    num_blocks = config.num_blocks or blocks_within(config, checkpoint.config, size)
     runner = TorchRunner.from_checkpoint(
         checkpoint,
-        name=path.name,
+        name=Path(config.model).name,
         num_blocks=num_blocks,
         block_size=config.block_size,
         device=config.device,
         dtype=config.dtype,
+        threads=config.threads,
         progress=progress,
     )
-    return EngineCore(runner, tokenizer, config, num_blocks=num_blocks)
+    return EngineCore(runner, checkpoint.tokenizer(), config, num_blocks=num_blocks)
 
 
 def blocks_within(config: EngineConfig, model: ModelConfig, number_bytes: int) -> int:

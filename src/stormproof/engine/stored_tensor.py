@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from gguf.constants import GGMLQuantizationType
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-Octets: TypeAlias = "npt.NDArray[np.uint8]"
+    from stormproof.engine.mapped_file import Octets
 
 
 @dataclass(frozen=True, slots=True)

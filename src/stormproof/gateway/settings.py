@@ -42,8 +42,11 @@ class Settings(BaseSettings):
         None, min_length=1, description="Name that clients use; by default made from the model."
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Number format to compute in."
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "int4"] = Field(
+        "auto", description="Number format of the weights."
+    )
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="CPU threads; by default one for each core."
     )
 
     block_size: int = Field(16, ge=1, le=1024, description="Tokens per KV cache block.")

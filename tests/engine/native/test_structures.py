@@ -2,21 +2,23 @@
 
 import ctypes
 import subprocess
+from collections.abc import Iterable
 from enum import IntEnum
 
 import pytest
 
 from stormproof.engine.native import structures
 from stormproof.engine.native.compiler import SOURCES, CannotCompile, find_compiler
-from stormproof.engine.native.structures import Activation, Packed, Status, Stored
+from stormproof.engine.native.packer import PACKABLE
+from stormproof.engine.native.structures import Activation, Packed, Status
 
 STRUCTURES = [
     kind
     for kind in vars(structures).values()
     if isinstance(kind, type) and issubclass(kind, ctypes.Structure)
 ]
-ENUMS: dict[str, type[IntEnum]] = {
-    "STORED": Stored,
+ENUMS: dict[str, Iterable[IntEnum]] = {
+    "STORED": PACKABLE,
     "PACKED": Packed,
     "": Status,
     "ACT": Activation,

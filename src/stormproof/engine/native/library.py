@@ -84,7 +84,7 @@ class NativeLibrary:
         """Packs stored rows as rows ``first_row`` and on of a packed matrix; thread-safe.
 
         Args:
-            stored: A `Stored` number.
+            stored: Its encoding: a number of ggml's types.
             packed: How the matrix is packed.
             source: Address of the rows. [rows, cols]
             rows: How many.

@@ -8,17 +8,6 @@ from enum import IntEnum
 from typing import ClassVar
 
 
-class Stored(IntEnum):
-    """How numbers lie in files: ggml's type numbers."""
-
-    F32 = 0
-    F16 = 1
-    Q4_0 = 2
-    Q4_1 = 3
-    Q8_0 = 8
-    BF16 = 30
-
-
 class Packed(IntEnum):
     """How a matrix lies in memory for the kernels."""
 

@@ -1,0 +1,256 @@
+"""A model's weights as the native step reads them, packed in one piece of memory."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stormproof.engine import architecture
+from stormproof.engine.checkpoint import tensor_of_shape
+from stormproof.engine.native.arena import FIRST, Arena
+from stormproof.engine.native.compiler import sources_digest
+from stormproof.engine.native.packer import Packer
+from stormproof.engine.native.structures import Activation, SpLayer, SpMatrix, SpModel, SpNorm
+from stormproof.engine.stored_tensor import StoredTensor
+
+if TYPE_CHECKING:
+    from stormproof.engine.architecture import ModelConfig
+    from stormproof.engine.checkpoint import Checkpoint
+    from stormproof.engine.loading import Progress
+    from stormproof.engine.native.library import NativeLibrary
+    from stormproof.engine.settings import DType
+
+_LINE: Final = 64  # bytes that everything begins at a multiple of
+_TILE: Final = 16  # rows that are packed together
+_ROWS_AT_ONCE: Final = 4096
+
+_ACTIVATIONS: Final = {
+    architecture.Activation.SILU: Activation.SILU,
+    architecture.Activation.GELU_TANH: Activation.GELU_TANH,
+}
+
+Job = Callable[[], None]
+
+
+class PackedWeights:
+    """A model's weights, packed now or by another process before.
+
+    Args:
+        checkpoint: The model.
+        library: What packs.
+        dtype: What the numbers of matrices become, see `Packer`.
+        threads: How many pack.
+        memory: Where to pack them, for other processes to map; see `shared_memory`.
+        progress: Told the fraction that is packed.
+
+    Attributes:
+        model: What the native step is told of the model.
+
+    Raises:
+        ModelLoadError: A tensor is missing or damaged.
+        OutOfMemory: They do not fit.
+        Unusable: A tensor has another shape than the architecture says.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        library: NativeLibrary,
+        *,
+        dtype: DType,
+        threads: int,
+        memory: int | None = None,
+        progress: Progress = lambda _: None,
+    ) -> None:
+        packer = Packer(library, dtype)
+        size = _Layout(checkpoint, packer, base=0).place().size
+        self._arena = Arena(size, _seal(checkpoint, dtype, size), memory)
+        layout = _Layout(checkpoint, packer, base=self._arena.address).place()
+        self.model = layout.model
+        if not self._arena.sealed:
+            with ThreadPoolExecutor(threads) as pool:
+                for number, _ in enumerate(pool.map(_run, layout.jobs), 1):
+                    progress(number / len(layout.jobs))
+            self._arena.close()
+        progress(1.0)
+
+
+def model_sizes(config: ModelConfig) -> SpModel:
+    """What the native step is told of a model, without its weights."""
+    return SpModel(
+        hidden=config.hidden_size,
+        layers=config.layers,
+        heads=config.heads,
+        kv_heads=config.kv_heads,
+        head_dim=config.head_dim,
+        intermediate=config.intermediate_size,
+        vocab=config.vocab_size,
+        max_context=config.max_context,
+        gated=config.gated,
+        activation=_ACTIVATIONS[config.activation],
+        layer_norm=config.layer_norm,
+        rope_tables=len(config.rope_tables),
+        norm_eps=config.norm_eps,
+        attention_scale=config.attention_scale,
+        attention_softcap=config.attention_softcap,
+        final_softcap=config.final_softcap,
+        embedding_scale=config.embedding_scale,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    model: SpModel
+    jobs: Sequence[Job]
+    size: int
+
+
+class _Layout:
+    """Gives everything its place, one after the other, and says how it is to be filled."""
+
+    def __init__(self, checkpoint: Checkpoint, packer: Packer, base: int) -> None:
+        self._checkpoint = checkpoint
+        self._config = checkpoint.config
+        self._packer = packer
+        self._base = base
+        self._size = FIRST
+        self._jobs: list[Job] = []
+
+    def place(self) -> _Placed:
+        config = self._config
+        model = model_sizes(config)
+        vocab = {"": config.vocab_size}
+        model.embedding = self._matrix("model.embed_tokens", vocab, config.hidden_size)
+        model.head = model.embedding
+        if not config.tied_embeddings:
+            model.head = self._matrix("lm_head", vocab, config.hidden_size)
+        model.norm = self._norm("model.norm", config.hidden_size)
+        model.rope_frequencies = self._rope_frequencies()
+        model.position_embedding = self._positions()
+        layers = [self._layer(number) for number in range(config.layers)]
+        model.layer = (SpLayer * config.layers)(*layers)
+        return _Placed(model, self._jobs, self._size)
+
+    def _layer(self, number: int) -> SpLayer:
+        config = self._config
+        name, kind = f"model.layers.{number}", config.kind(number)
+        hidden, inner = config.hidden_size, config.intermediate_size
+        wide, narrow = config.heads * config.head_dim, config.kv_heads * config.head_dim
+        attention, mlp = f"{name}.self_attn", f"{name}.mlp"
+        qkv = {".q_proj": wide, ".k_proj": narrow, ".v_proj": narrow}
+        up = {".gate_proj": inner, ".up_proj": inner} if config.gated else {".up_proj": inner}
+        # The norm before the MLP is called after its place, which another takes in later Gemmas.
+        before_mlp = "pre_feedforward" if config.post_norms else "post_attention"
+        return SpLayer(
+            attention_norm=self._norm(f"{name}.input_layernorm", hidden),
+            qkv=self._matrix(attention, qkv, hidden, bias=config.qkv_bias),
+            query_norm=self._head_norm(f"{attention}.q_norm"),
+            key_norm=self._head_norm(f"{attention}.k_norm"),
+            output=self._matrix(attention, {".o_proj": hidden}, wide, bias=config.output_bias),
+            post_attention_norm=self._post_norm(f"{name}.post_attention_layernorm"),
+            mlp_norm=self._norm(f"{name}.{before_mlp}_layernorm", hidden),
+            up=self._matrix(mlp, up, hidden, bias=config.mlp_bias),
+            down=self._matrix(mlp, {".down_proj": hidden}, inner, bias=config.mlp_bias),
+            post_mlp_norm=self._post_norm(f"{name}.post_feedforward_layernorm"),
+            window=kind.window,
+            rope=kind.rope if config.rope_tables else -1,
+        )
+
+    def _matrix(
+        self, owner: str, parts: dict[str, int], cols: int, *, bias: bool = False
+    ) -> SpMatrix:
+        """One matrix made of several that read the same rows; ``parts`` have these heights."""
+        tensors = [self._tensor(f"{owner}{part}.weight", n, cols) for part, n in parts.items()]
+        rows = sum(parts.values())
+        packed = self._packer.format(tensors)
+        at = self._take(self._packer.size(packed, rows, cols))
+        first = 0
+        for tensor in _in_whole_tiles(tensors):
+            for start in range(0, tensor.shape[0], _ROWS_AT_ONCE):
+                some = tensor.rows(start, min(_ROWS_AT_ONCE, tensor.shape[0] - start))
+                self._jobs.append(partial(self._packer.pack, some, packed, at, first + start))
+            first += tensor.shape[0]
+        biases = [self._tensor(f"{owner}{part}.bias", n) for part, n in parts.items() if bias]
+        return SpMatrix(
+            data=at,
+            bias=self._vector(*biases) if biases else None,
+            format=packed,
+            rows=rows,
+            cols=cols,
+        )
+
+    def _norm(self, name: str, width: int) -> SpNorm:
+        weight = self._vector(self._tensor(f"{name}.weight", width))
+        biased = self._config.layer_norm
+        bias = self._vector(self._tensor(f"{name}.bias", width)) if biased else None
+        return SpNorm(weight=weight, bias=bias)
+
+    def _post_norm(self, name: str) -> SpNorm:
+        config = self._config
+        return self._norm(name, config.hidden_size) if config.post_norms else SpNorm()
+
+    def _head_norm(self, name: str) -> SpNorm:
+        return self._norm(name, self._config.head_dim) if self._config.qk_norm else SpNorm()
+
+    def _rope_frequencies(self) -> int:
+        return self._vector(StoredTensor.of(np.array(self._config.rope_tables, np.float32)))
+
+    def _positions(self) -> int | None:
+        config = self._config
+        if not config.learned_positions:
+            return None
+        name = "model.embed_positions.weight"
+        return self._vector(self._tensor(name, config.max_context, config.hidden_size))
+
+    def _vector(self, *tensors: StoredTensor) -> int:
+        """Tensors as float32, one after the other."""
+        sizes = [4 * int(np.prod(tensor.shape)) for tensor in tensors]
+        start = at = self._take(sum(sizes))
+        for tensor, size in zip(tensors, sizes, strict=True):
+            self._jobs.append(partial(_copy, tensor, at))
+            at += size
+        return start
+
+    def _tensor(self, name: str, *shape: int) -> StoredTensor:
+        return tensor_of_shape(self._checkpoint, name, *shape)
+
+    def _take(self, size: int) -> int:
+        start = self._size
+        self._size += -(-size // _LINE) * _LINE
+        return self._base + start
+
+
+def _in_whole_tiles(tensors: Sequence[StoredTensor]) -> Sequence[StoredTensor]:
+    """The same rows as tensors that all begin with a tile; joined where they would not."""
+    if all(tensor.shape[0] % _TILE == 0 for tensor in tensors[:-1]):
+        return tensors
+    rows = sum(tensor.shape[0] for tensor in tensors)
+    if len({tensor.encoding for tensor in tensors}) == 1:
+        joined = StoredTensor(
+            tensors[0].encoding,
+            (rows, *tensors[0].shape[1:]),
+            lambda: np.concatenate([tensor.read() for tensor in tensors]),
+        )
+        return [joined]
+    return [StoredTensor.of(np.concatenate([tensor.numbers() for tensor in tensors]))]
+
+
+def _copy(tensor: StoredTensor, target: int) -> None:
+    numbers = np.ascontiguousarray(tensor.numbers())
+    ctypes.memmove(target, numbers.ctypes.data, numbers.nbytes)
+
+
+def _run(job: Job) -> None:
+    job()
+
+
+def _seal(checkpoint: Checkpoint, dtype: DType, size: int) -> bytes:
+    content = (checkpoint.identity, dtype, size, sources_digest())
+    return hashlib.sha256(repr(content).encode()).digest()

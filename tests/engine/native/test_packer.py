@@ -1,0 +1,81 @@
+"""However a matrix is stored, and whatever it becomes, it multiplies as it should."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from gguf import GGMLQuantizationType
+from gguf.quants import quantize
+
+from stormproof.engine.native.library import NativeLibrary
+from stormproof.engine.native.packer import Packer
+from stormproof.engine.native.structures import Packed
+from stormproof.engine.settings import DType
+from stormproof.engine.stored_tensor import StoredTensor
+
+Numbers = npt.NDArray[np.float32]
+ROWS, COLS = 48, 64
+NUMBERS: Numbers = np.random.default_rng(0).standard_normal((ROWS, COLS), np.float32)
+
+
+def stored(encoding: str, rows: int = ROWS) -> StoredTensor:
+    kind = GGMLQuantizationType[encoding]
+    octets = np.ascontiguousarray(quantize(NUMBERS[:rows], kind)).reshape(-1).view(np.uint8)
+    return StoredTensor(kind, (rows, COLS), lambda: octets)
+
+
+def packed_bytes(packer: Packer, packed: Packed, *tensors: StoredTensor) -> bytes:
+    rows = sum(tensor.shape[0] for tensor in tensors)
+    room = np.zeros(packer.size(packed, rows, COLS), np.uint8)
+    first = 0
+    for tensor in tensors:
+        packer.pack(tensor, packed, room.ctypes.data, first)
+        first += tensor.shape[0]
+    return room.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "encodings", "expected"),
+    [
+        ("auto", ["Q4_1"], Packed.Q4),
+        ("auto", ["Q4_0", "Q4_1"], Packed.Q4),
+        ("auto", ["Q8_0"], Packed.Q8),
+        ("auto", ["BF16"], Packed.Q8),
+        ("auto", ["Q5_0"], Packed.Q8),
+        ("auto", ["Q4_1", "Q8_0"], Packed.Q8),
+        ("int4", ["F16"], Packed.Q4),
+        ("int4", ["Q8_0"], Packed.Q8),
+        ("float32", ["Q4_1"], Packed.F32),
+        ("bfloat16", ["F32", "Q8_0"], Packed.BF16),
+    ],
+)
+def test_the_format_is_the_one_that_loses_next_to_nothing(
+    library: NativeLibrary, dtype: DType, encodings: list[str], expected: Packed
+) -> None:
+    tensors = [stored(encoding) for encoding in encodings]
+    assert Packer(library, dtype).format(tensors) is expected
+
+
+@pytest.mark.parametrize("encoding", ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q8_0"])
+@pytest.mark.parametrize("packed", [Packed.F32, Packed.F16, Packed.BF16, Packed.Q8])
+def test_any_encoding_becomes_any_format(
+    library: NativeLibrary, encoding: str, packed: Packed
+) -> None:
+    """It is packed as the same numbers are, given in float32; quantised ones byte for byte."""
+    packer = Packer(library, "auto")
+    plain = StoredTensor.of(stored(encoding).numbers())
+    assert packed_bytes(packer, packed, stored(encoding)) == packed_bytes(packer, packed, plain)
+
+
+def test_rows_are_packed_by_several_calls_as_by_one(library: NativeLibrary) -> None:
+    packer = Packer(library, "auto")
+    whole = stored("Q4_1")
+    parts = [whole.rows(0, 32), whole.rows(32, 16)]
+    assert packed_bytes(packer, Packed.Q4, *parts) == packed_bytes(packer, Packed.Q4, whole)
+
+
+def test_bfloat16_is_rounded_to_the_nearest(library: NativeLibrary) -> None:
+    packer = Packer(library, "bfloat16")
+    nearest = StoredTensor.of(stored("BF16").numbers())
+    assert packed_bytes(packer, Packed.BF16, StoredTensor.of(NUMBERS)) == packed_bytes(
+        packer, Packed.BF16, nearest
+    )
