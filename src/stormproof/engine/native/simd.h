@@ -54,7 +54,7 @@ SP_INLINE int32_t store_rounded(int8_t* p, Floats a) {
 }
 
 SP_INLINE Ints no_ints() { return _mm512_setzero_si512(); }
-SP_INLINE Ints load_bytes(const uint8_t* p) { return _mm512_load_si512(p); }
+SP_INLINE Ints load_bytes(const uint8_t* p) { return _mm512_loadu_si512(p); }
 SP_INLINE Ints low_nibbles(Ints a) { return _mm512_and_si512(a, _mm512_set1_epi8(15)); }
 SP_INLINE Ints high_nibbles(Ints a) {
     return _mm512_and_si512(_mm512_srli_epi16(a, 4), _mm512_set1_epi8(15));
@@ -172,7 +172,7 @@ SP_INLINE int32_t store_rounded(int8_t* p, Floats a) {
 SP_INLINE Ints no_ints() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
 SP_INLINE Ints load_bytes(const uint8_t* p) {
     const __m256i* halves = reinterpret_cast<const __m256i*>(p);
-    return {_mm256_load_si256(halves), _mm256_load_si256(halves + 1)};
+    return {_mm256_loadu_si256(halves), _mm256_loadu_si256(halves + 1)};
 }
 SP_INLINE Ints low_nibbles(Ints a) {
     const __m256i mask = _mm256_set1_epi8(15);
@@ -275,7 +275,10 @@ SP_INLINE Floats where_below(Floats x, float limit, Floats a, Floats b) {
 }
 SP_INLINE Floats times_power_of_two(Floats a, Floats n) {
     SP_EACH {
-        const int32_t exponent = (static_cast<int32_t>(n.at[i]) + 127) << 23;
+        const float shifted = n.at[i] + 12582912.0f;  // 1.5 * 2^23: n is in the lowest bits
+        uint32_t exponent;
+        memcpy(&exponent, &shifted, 4);
+        exponent = (exponent + 127u) << 23;
         float power;
         memcpy(&power, &exponent, 4);
         a.at[i] *= power;
@@ -427,7 +430,8 @@ SP_INLINE Floats add_pair_products(Floats sum, const uint16_t* pairs, uint32_t p
 // e to the x, to about one unit in the last place; exactly 0 below -87. The polynomial is that of
 // Cephes' expf (Moshier), after taking the multiple of ln 2 off in two parts.
 SP_INLINE Floats exponential(Floats x) {
-    const Floats bounded = minimum(maximum(x, splat(-87.0f)), splat(88.0f));
+    // In this order, what is not a number stays so.
+    const Floats bounded = minimum(splat(88.0f), maximum(splat(-87.0f), x));
     const Floats n = nearest(mul(bounded, splat(1.44269504f)));
     Floats r = multiply_add(n, splat(-0.693359375f), bounded);
     r = multiply_add(n, splat(2.12194440e-4f), r);

@@ -1,0 +1,263 @@
+"""Every set of kernels computes what `transformers` computes, and always the same."""
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma2Config,
+    Gemma3TextConfig,
+    GPT2Config,
+    LlamaConfig,
+    PretrainedConfig,
+    Qwen3Config,
+)
+
+from stormproof.engine.checkpoint import open_checkpoint
+from stormproof.engine.native.library import NativeEngine, NativeLibrary
+from stormproof.engine.native.packed_weights import PackedWeights
+from stormproof.engine.native.structures import SpDraw, SpStep
+from stormproof.engine.settings import DType
+
+AUTO_MODEL: Any = AutoModelForCausalLM
+KERNELS = ("portable", "avx2", "avx512", "avx512-bf16")
+BLOCKS, BLOCK_SIZE, ROWS, VOCAB = 40, 16, 96, 321
+TABLE = [(7 * i + 3) % BLOCKS for i in range(BLOCKS)]
+
+# A vocabulary and heads that no tile divides, and a window that ends inside a block.
+SMALL: dict[str, Any] = {
+    "vocab_size": VOCAB,
+    "hidden_size": 96,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "intermediate_size": 160,
+    "max_position_embeddings": 640,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+CONFIGURATIONS: dict[str, PretrainedConfig] = {
+    "llama": LlamaConfig(**SMALL, head_dim=16, attention_bias=True, mlp_bias=True),
+    "one key head": LlamaConfig(**SMALL | {"num_key_value_heads": 1}, head_dim=48),
+    "qwen3": Qwen3Config(**SMALL, head_dim=32, tie_word_embeddings=True),
+    "gemma-2": Gemma2Config(
+        **SMALL,
+        head_dim=32,
+        query_pre_attn_scalar=24,
+        sliding_window=37,
+        attn_logit_softcapping=0.5,
+        final_logit_softcapping=2.0,
+    ),
+    "gemma-3": Gemma3TextConfig(
+        **SMALL,
+        head_dim=32,
+        sliding_window=300,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+    ),
+    "gpt-2": GPT2Config(
+        vocab_size=VOCAB,
+        n_embd=96,
+        n_layer=3,
+        n_head=6,
+        n_positions=640,
+        bos_token_id=1,
+        eos_token_id=2,
+    ),
+}
+
+Logits = npt.NDArray[np.float32]
+
+
+@pytest.fixture(params=KERNELS)
+def kernels(request: pytest.FixtureRequest, library: NativeLibrary) -> Iterator[str]:
+    """Each set of kernels that this processor can run, in use for a test."""
+    usual, name = library.kernels, request.param
+    if not library.use_kernels(name):
+        pytest.skip(f"this processor cannot run {name}")
+    yield name
+    library.use_kernels(usual)
+
+
+class Model:
+    """A small model on an engine of its own.
+
+    Args:
+        library: The kernels.
+        folder: The model.
+        dtype: What its matrices become.
+        threads: How many compute.
+    """
+
+    def __init__(
+        self, library: NativeLibrary, folder: Path, dtype: DType, *, threads: int = 2
+    ) -> None:
+        checkpoint = open_checkpoint(folder)
+        self._weights = PackedWeights(checkpoint, library, dtype=dtype, threads=1)
+        self._engine: NativeEngine = library.engine(
+            self._weights.model,
+            num_blocks=BLOCKS,
+            block_size=BLOCK_SIZE,
+            max_rows=ROWS,
+            max_draws=ROWS,
+            threads=threads,
+        )
+
+    def logits(self, *parts: tuple[Sequence[int], int, Sequence[int]]) -> Logits:
+        """The scores after each row: of the tokens of each sequence, from one of them on.
+
+        Args:
+            parts: The tokens up to now, how many of them are in the cache, and the blocks.
+        """
+        rows = [token for tokens, start, _ in parts for token in tokens[start:]]
+        found = np.zeros((len(rows), VOCAB), np.float32)
+        draws = (SpDraw * len(rows))(*(SpDraw(row=row, logprobs=-1) for row in range(len(rows))))
+        arrays = [
+            np.array(numbers, np.int32)
+            for numbers in (
+                rows,
+                [len(tokens) - start for tokens, start, _ in parts],
+                [len(tokens) for tokens, _, _ in parts],
+                [[*blocks] for _, _, blocks in parts],
+            )
+        ]
+        addresses = [array.ctypes.data for array in arrays]
+        self._engine.step(
+            SpStep(
+                rows=len(rows),
+                sequences=len(parts),
+                draws=len(rows),
+                tokens=addresses[0],
+                query_lengths=addresses[1],
+                context_lengths=addresses[2],
+                block_tables=addresses[3],
+                table_stride=arrays[3].shape[1],
+                draw=ctypes.cast(draws, ctypes.POINTER(SpDraw)),
+                logits=found.ctypes.data,
+            )
+        )
+        return found
+
+    def read(self, tokens: Sequence[int], borders: Sequence[int], blocks: Sequence[int]) -> Logits:
+        """The scores after each token of a sequence that is read in chunks."""
+        chunks = [
+            self.logits((tokens[:end], start, blocks)) for start, end in pairwise([0, *borders])
+        ]
+        return np.concatenate(chunks)
+
+
+def tokens(count: int, seed: int = 0) -> list[int]:
+    found: list[int] = np.random.default_rng(seed).integers(0, VOCAB, count).tolist()
+    return found
+
+
+@pytest.fixture(scope="module", params=CONFIGURATIONS)
+def small(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Any]:
+    """A folder with a small model of random weights, and the model as `transformers` runs it."""
+    folder = tmp_path_factory.mktemp("model")
+    config = CONFIGURATIONS[request.param]
+    torch.manual_seed(7)
+    model = AUTO_MODEL.from_config(config, dtype=torch.float32, attn_implementation="eager")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(1.0 if parameter.ndim == 1 else 0.0, 0.1)
+    model.save_pretrained(folder)
+    return folder, model.eval()
+
+
+def reference(model: Any, sequence: list[int]) -> Logits:
+    with torch.inference_mode():
+        logits: Logits = model(torch.tensor([sequence])).logits[0].numpy()
+    return logits
+
+
+def divergence(expected: Logits, found: Logits) -> float:
+    """Mean Kullback-Leibler divergence of the next token's distribution."""
+    p, q = (torch.from_numpy(logits).double().log_softmax(1) for logits in (expected, found))
+    return float((p.exp() * (p - q)).sum(1).mean())
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [("float32", 1e-4), ("int8", 5e-3), ("int4", 0.5)])
+def test_a_small_model_predicts_what_transformers_predicts(
+    small: tuple[Path, Any], library: NativeLibrary, kernels: str, dtype: DType, bound: float
+) -> None:
+    """Keys and values have 16 bits, and the rows of quantised matrices 8."""
+    folder, model = small
+    sequence = tokens(400)
+    borders = [*range(90, 400, 90), 400]
+    found = Model(library, folder, dtype).read(sequence, borders, TABLE)
+    assert divergence(reference(model, sequence), found) < bound
+
+
+@given(cuts=st.sets(st.integers(1, 89), max_size=4), threads=st.integers(1, 3))
+@settings(
+    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_neither_chunks_nor_threads_nor_blocks_change_a_bit(
+    small: tuple[Path, Any], library: NativeLibrary, kernels: str, cuts: set[int], threads: int
+) -> None:
+    sequence = tokens(90)
+    expected = Model(library, small[0], "int8", threads=1).read(sequence, [90], TABLE)
+    model = Model(library, small[0], "int8", threads=threads)
+    found = model.read(sequence, [*sorted(cuts), 90], TABLE[::-1])
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "int4"])
+def test_company_changes_no_bit(
+    small: tuple[Path, Any], library: NativeLibrary, kernels: str, dtype: DType
+) -> None:
+    """Seven sequences of all lengths, some decoding and some prefilling, together and alone."""
+    model = Model(library, small[0], dtype)
+    lengths = [1, 3, 15, 16, 17, 29, 33]
+    talks = [tokens(length, seed) for seed, length in enumerate(lengths)]
+    blocks = [TABLE[3 * i : 3 * i + 3] for i in range(len(talks))]
+    alone = [model.read(talk, [len(talk)], own) for talk, own in zip(talks, blocks, strict=True)]
+    starts = [length - 1 if number % 2 else length // 3 for number, length in enumerate(lengths)]
+    together = model.logits(*zip(talks, starts, blocks, strict=True))
+    expected = [scores[start:] for scores, start in zip(alone, starts, strict=True)]
+    np.testing.assert_array_equal(together, np.concatenate(expected))
+
+
+def test_a_sequence_of_no_numbers_harms_no_other(
+    small: tuple[Path, Any], library: NativeLibrary, kernels: str, tmp_path: Path
+) -> None:
+    """Its rows have no scores; who gets its blocks later, and who is in the same step, does."""
+    folder, _ = small
+    model = AUTO_MODEL.from_pretrained(folder)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[5] = torch.nan
+        if not model.config.tie_word_embeddings:
+            model.get_output_embeddings().weight[5] = 0
+    model.save_pretrained(tmp_path)
+    ours = Model(library, tmp_path, "float32")
+    well, ill = tokens(20, seed=1), [5] * 20
+    well = [token if token != 5 else 6 for token in well]
+    expected = ours.read(well, [20], [0, 1])
+    scores = ours.logits((ill, 0, [2, 3]), (well, 0, [4, 5]))
+    valid = np.arange(VOCAB) != 5  # where the head is the embedding, its row is of no numbers too
+    assert np.isnan(scores[:20]).all()
+    np.testing.assert_array_equal(scores[20:, valid], expected[:, valid])
+    np.testing.assert_array_equal(ours.read(well, [3, 20], [3, 2])[:, valid], expected[:, valid])
+
+
+def test_steps_of_one_model_differ_between_kernels_by_rounding_alone(
+    small: tuple[Path, Any], library: NativeLibrary
+) -> None:
+    sequence, usual = tokens(60), library.kernels
+    every: dict[str, Logits] = {}
+    for name in filter(library.use_kernels, KERNELS):
+        every[name] = Model(library, small[0], "int8").read(sequence, [60], TABLE)
+    library.use_kernels(usual)
+    for scores in every.values():
+        assert divergence(every["portable"], scores) < 1e-4
