@@ -187,7 +187,7 @@ def divergence(expected: Logits, found: Logits) -> float:
     return float((p.exp() * (p - q)).sum(1).mean())
 
 
-@pytest.mark.parametrize(("dtype", "bound"), [("float32", 1e-4), ("int8", 5e-3), ("int4", 0.5)])
+@pytest.mark.parametrize(("dtype", "bound"), [("float32", 1e-4), ("auto", 5e-3), ("int4", 0.5)])
 def test_a_small_model_predicts_what_transformers_predicts(
     small: tuple[Path, Any], library: NativeLibrary, kernels: str, dtype: DType, bound: float
 ) -> None:
@@ -207,13 +207,13 @@ def test_neither_chunks_nor_threads_nor_blocks_change_a_bit(
     small: tuple[Path, Any], library: NativeLibrary, kernels: str, cuts: set[int], threads: int
 ) -> None:
     sequence = tokens(90)
-    expected = Model(library, small[0], "int8", threads=1).read(sequence, [90], TABLE)
-    model = Model(library, small[0], "int8", threads=threads)
+    expected = Model(library, small[0], "auto", threads=1).read(sequence, [90], TABLE)
+    model = Model(library, small[0], "auto", threads=threads)
     found = model.read(sequence, [*sorted(cuts), 90], TABLE[::-1])
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "int4"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "auto", "int4"])
 def test_company_changes_no_bit(
     small: tuple[Path, Any], library: NativeLibrary, kernels: str, dtype: DType
 ) -> None:
@@ -257,7 +257,7 @@ def test_steps_of_one_model_differ_between_kernels_by_rounding_alone(
     sequence, usual = tokens(60), library.kernels
     every: dict[str, Logits] = {}
     for name in filter(library.use_kernels, KERNELS):
-        every[name] = Model(library, small[0], "int8").read(sequence, [60], TABLE)
+        every[name] = Model(library, small[0], "auto").read(sequence, [60], TABLE)
     library.use_kernels(usual)
     for scores in every.values():
         assert divergence(every["portable"], scores) < 1e-4
