@@ -33,9 +33,10 @@ def embedding_model_path() -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(model_path: Path) -> Iterator[Server]:
+def server(model_path: Path, embedding_model_path: Path) -> Iterator[Server]:
     """A server that all tests of a worker share."""
-    with serving(model_path, "--max-body-bytes", "200000", "--max-prompt-chars", "100000") as it:
+    flags = ("--max-body-bytes", "200000", "--max-prompt-chars", "100000")
+    with serving(model_path, *flags, "--embedding-model", str(embedding_model_path)) as it:
         yield it
 
 

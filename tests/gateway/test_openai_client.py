@@ -46,10 +46,28 @@ def test_it_streams(server: Server) -> None:
 
 
 def test_it_lists_models(server: Server) -> None:
-    """The one model is there, by name."""
+    """Both models are there, by name."""
     with connect(server) as client:
-        assert [model.id for model in client.models.list()] == [MODEL]
+        assert [model.id for model in client.models.list()] == [MODEL, "minilm"]
         assert client.models.retrieve(MODEL).id == MODEL
+
+
+def test_it_embeds(server: Server) -> None:
+    """The client asks for base64 by itself, and gets the same numbers either way."""
+    texts = ["The storm passed over the harbour.", "A tempest swept across the port.", "My cat."]
+    with connect(server) as client:
+        packed = client.embeddings.create(model="minilm", input=texts)
+        plain = client.embeddings.create(model="minilm", input=texts, encoding_format="float")
+    vectors = [entry.embedding for entry in packed.data]
+    assert vectors == [pytest.approx(entry.embedding, abs=1e-6) for entry in plain.data]
+    storm, tempest, cat = vectors
+    assert dot(storm, tempest) > 0.5 > dot(storm, cat)
+    assert dot(storm, storm) == pytest.approx(1, abs=1e-5)
+    assert packed.usage.prompt_tokens == packed.usage.total_tokens > 15
+
+
+def dot(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
 
 
 def test_a_bad_value_is_its_bad_request_error(server: Server) -> None:

@@ -15,7 +15,7 @@ from stormproof.cli.model import pulled
 from stormproof.gateway.settings import ENV_PREFIX, Settings, load_settings
 
 if typing.TYPE_CHECKING:
-    from stormproof.engine import AsyncLLM
+    from stormproof.engine import AsyncEmbedder, AsyncLLM
 
 
 def serve(**flags: str | None) -> None:
@@ -45,7 +45,10 @@ def _serve(settings: Settings, console: Console) -> None:
     listener = listen(settings.host, settings.port)
     model = pulled(settings.model, console)
     engine = _load(settings, model, console)
-    lifecycle = Lifecycle(engine, drain_timeout=settings.drain_timeout)
+    embedders = _load_embedders(settings, console)
+    lifecycle = Lifecycle(
+        engine, drain_timeout=settings.drain_timeout, embedders=embedders.values()
+    )
     name = settings.model_name or Path(settings.model).name.removesuffix(".gguf")
     metrics = Metrics(CollectorRegistry())
     app = create_app(
@@ -55,6 +58,7 @@ def _serve(settings: Settings, console: Console) -> None:
         keyring=keyring,
         lifecycle=lifecycle,
         metrics=metrics,
+        embedders=embedders,
     )
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -85,6 +89,16 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
         prefix_cache=settings.prefix_cache,
     )
     return load_engine(config, console)
+
+
+def _load_embedders(settings: Settings, console: Console) -> dict[str, "AsyncEmbedder"]:
+    from stormproof.engine import AsyncEmbedder, Embedder  # noqa: PLC0415
+
+    if settings.embedding_model is None:
+        return {}
+    embedder = Embedder.load(pulled(settings.embedding_model, console))
+    name = Path(settings.embedding_model).name
+    return {name: AsyncEmbedder(embedder, max_waiting_tokens=settings.max_waiting_tokens)}
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:

@@ -1,18 +1,21 @@
 """The application: routes, health, metrics, and the edge around them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.types import ASGIApp
 
-from stormproof.engine import AsyncLLM
+from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.gateway import wire_errors
 from stormproof.gateway.edge import Edge
+from stormproof.gateway.embedding_routes import EmbeddingRoutes
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.metrics import ServerMetrics
+from stormproof.gateway.model_routes import ModelRoutes, model_card
 from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
 from stormproof.gateway.routes import Routes
 from stormproof.gateway.settings import Settings
@@ -34,6 +37,7 @@ def create_app(
     keyring: Keyring,
     lifecycle: Lifecycle,
     metrics: Metrics,
+    embedders: Mapping[str, AsyncEmbedder] = MappingProxyType({}),
 ) -> ASGIApp:
     """Build the server's application.
 
@@ -44,6 +48,7 @@ def create_app(
         keyring: Who may call.
         lifecycle: Whether it can answer now.
         metrics: Where errors are counted; its registry is what ``/metrics`` shows.
+        embedders: Embedding models, by the names under which clients know them.
 
     Returns:
         An ASGI application.
@@ -56,10 +61,13 @@ def create_app(
         static_url=DOCS_ASSETS,
         dependencies=[Depends(_name_operation)],
     )
+    cards = [model_card(model_name, max_tokens=engine.max_sequence_tokens)]
+    cards += [model_card(name, max_tokens=model.max_tokens) for name, model in embedders.items()]
     server_metrics = ServerMetrics(metrics.registry, engine.stats)
     times = server_metrics.token_times
     routes = Routes(engine, settings, model_name=model_name, times=times)
-    app.include_router(routes.router())
+    for each in (routes, EmbeddingRoutes(embedders, settings), ModelRoutes(cards)):
+        app.include_router(each.router())
     _add_probes(app, lifecycle, metrics.registry)
     wire_errors.install(app)
     return Edge(

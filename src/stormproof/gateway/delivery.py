@@ -1,11 +1,10 @@
 """Bringing answers to a client who may leave at any moment."""
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar
+from typing import TypeAlias
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
@@ -15,14 +14,11 @@ from stormproof.engine import Output
 from stormproof.gateway import sse
 from stormproof.gateway.answers import AnswerFormat
 from stormproof.gateway.generation import Choice, collect
+from stormproof.gateway.presence import nobody_there, unless_gone
 from stormproof.gateway.wire_errors import seen_by_client
-
-T = TypeVar("T")
 
 Pieces: TypeAlias = AsyncGenerator[tuple[int, Output], None]
 """Pieces of answers as they come, each with the index of its choice."""
-
-_CLIENT_GONE: Final = 499
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +32,9 @@ class Job:
 
 async def deliver_whole(request: Request, job: Job, pieces: Pieces) -> Response:
     """Return all answers as one document; give up the work if the client leaves."""
-    outputs = await _unless_gone(request, collect(pieces, len(job.choices)))
+    outputs = await unless_gone(request, collect(pieces, len(job.choices)))
     if outputs is None:
-        return Response(status_code=_CLIENT_GONE)
+        return nobody_there()
     document = job.format.whole(outputs, _usage(job.choices, outputs))
     text = json.dumps(document, ensure_ascii=False)
     return Response(text.encode("utf-8", "replace"), media_type="application/json")
@@ -46,9 +42,9 @@ async def deliver_whole(request: Request, job: Job, pieces: Pieces) -> Response:
 
 async def deliver_stream(request: Request, job: Job, pieces: Pieces) -> Response:
     """Wait for the first piece, which may be an error with a status, then send what comes."""
-    first = await _unless_gone(request, anext(pieces))
+    first = await unless_gone(request, anext(pieces))
     if first is None:
-        return Response(status_code=_CLIENT_GONE)
+        return nobody_there()
     return _EventStream(request, job, first, pieces)
 
 
@@ -66,7 +62,7 @@ class _EventStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send them until they end, or the client leaves."""
         async with aclosing(self._pieces):
-            await _unless_gone(self._request, self.stream_response(send))
+            await unless_gone(self._request, self.stream_response(send))
 
 
 async def _events(
@@ -95,21 +91,3 @@ def _usage(choices: Sequence[Choice], outputs: Sequence[Output]) -> dict[str, in
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
     }
-
-
-async def _unless_gone(request: Request, work: Awaitable[T]) -> T | None:
-    """Return what ``work`` returns, or None, having cancelled it, once the client is gone."""
-    task = asyncio.ensure_future(work)
-    watcher = asyncio.ensure_future(_disconnect(request))
-    try:
-        await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
-        return await task if task.done() else None
-    finally:
-        watcher.cancel()
-        task.cancel()
-        await asyncio.gather(task, watcher, return_exceptions=True)
-
-
-async def _disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

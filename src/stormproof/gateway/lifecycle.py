@@ -1,6 +1,9 @@
 """Whether the server can answer now, and how it stops."""
 
-from stormproof.engine import AsyncLLM
+import asyncio
+from collections.abc import Collection
+
+from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.errors import ServiceUnavailable
 
 
@@ -10,10 +13,18 @@ class Lifecycle:
     Args:
         engine: What answers; it is drained first and closed last.
         drain_timeout: Seconds that running requests get to finish.
+        embedders: Embedding models, which stop when the engine does.
     """
 
-    def __init__(self, engine: AsyncLLM, *, drain_timeout: float) -> None:
+    def __init__(
+        self,
+        engine: AsyncLLM,
+        *,
+        drain_timeout: float,
+        embedders: Collection[AsyncEmbedder] = (),
+    ) -> None:
         self._engine = engine
+        self._embedders = embedders
         self._drain_timeout = drain_timeout
         self.draining = False
 
@@ -47,8 +58,12 @@ class Lifecycle:
     async def drain(self) -> None:
         """Refuse new work, and let the work there is end within the drain timeout."""
         self.draining = True
-        await self._engine.drain(self._drain_timeout)
+        grace = self._drain_timeout
+        embedding = (embedder.drain(grace) for embedder in self._embedders)
+        await asyncio.gather(self._engine.drain(grace), *embedding)
 
     def close(self) -> None:
-        """Stop the engine."""
+        """Stop the models."""
+        for embedder in self._embedders:
+            embedder.close()
         self._engine.close()

@@ -1,15 +1,14 @@
-"""The OpenAI-compatible routes."""
+"""The OpenAI-compatible routes that write text."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import APIRouter, Request, Response, Security
 
 from stormproof.engine import AsyncLLM
-from stormproof.errors import ModelNotFound
 from stormproof.gateway.answers import ChatFormat, TextFormat
 from stormproof.gateway.delivery import Job, deliver_stream, deliver_whole
 from stormproof.gateway.generation import Choice, generate
+from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.openapi import BEARER, ERRORS, EVENT_STREAM
 from stormproof.gateway.prompts import Prompts
 from stormproof.gateway.schema import ChatRequest, CompletionRequest
@@ -19,7 +18,7 @@ from stormproof.recovery import Deadline, Pipeline
 
 
 class Routes:
-    """The routes of one server over one engine.
+    """The routes that one engine answers.
 
     Args:
         engine: What answers.
@@ -46,8 +45,6 @@ class Routes:
         router = APIRouter(
             prefix="/v1", tags=["OpenAI's API"], responses=ERRORS, dependencies=[Security(BEARER)]
         )
-        router.add_api_route("/models", self.models, methods=["GET"])
-        router.add_api_route("/models/{model:path}", self.model, methods=["GET"])
         for path, endpoint in (
             ("/chat/completions", self.chat),
             ("/completions", self.complete),
@@ -55,39 +52,17 @@ class Routes:
             router.add_api_route(path, endpoint, methods=["POST"], responses=EVENT_STREAM)
         return router
 
-    async def models(self) -> dict[str, Any]:
-        """List the models that are served."""
-        return {"object": "list", "data": [self._card()]}
-
-    async def model(self, model: str) -> dict[str, Any]:
-        """Describe one model."""
-        self._check_model(model)
-        return self._card()
-
     async def chat(self, request: Request, body: ChatRequest) -> Response:
         """Answer a conversation."""
-        self._check_model(body.model)
+        check_model(body.model, self._model_name)
         choices = await self._prompts.chat(body)
         return await self._answer(request, body, choices, ChatFormat)
 
     async def complete(self, request: Request, body: CompletionRequest) -> Response:
         """Continue one or several texts."""
-        self._check_model(body.model)
+        check_model(body.model, self._model_name)
         choices = await self._prompts.complete(body)
         return await self._answer(request, body, choices, TextFormat)
-
-    def _check_model(self, name: str) -> None:
-        if name != self._model_name:
-            raise ModelNotFound(model=name[:200], available=(self._model_name,))
-
-    def _card(self) -> dict[str, Any]:
-        return {
-            "id": self._model_name,
-            "object": "model",
-            "created": 0,
-            "owned_by": "stormproof",
-            "max_model_len": self._engine.max_sequence_tokens,
-        }
 
     async def _answer(
         self,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_MESSAGES: Final = 2048
 MAX_PROMPTS: Final = 128
+MAX_EMBEDDED: Final = 2048
 
 Text = Annotated[str, Field(max_length=10_000_000)]
 Token = Annotated[int, Field(ge=0, lt=2**31)]
@@ -142,7 +143,37 @@ class CompletionRequest(_Sampling):
     @property
     def prompts(self) -> "list[str] | list[list[int]]":
         """The prompts as a list, whichever way they were given."""
-        if isinstance(self.prompt, str):
-            return [self.prompt]
-        one_list_of_tokens = isinstance(self.prompt[0], int)
-        return cast("list[list[int]]", [self.prompt] if one_list_of_tokens else self.prompt)
+        return _listed(self.prompt)
+
+
+class EmbeddingRequest(_Labels):
+    """Body of ``POST /v1/embeddings``."""
+
+    model: Annotated[str, Field(min_length=1, max_length=512)]
+    input: (
+        Text
+        | Annotated[list[Text], Field(min_length=1, max_length=MAX_EMBEDDED)]
+        | Annotated[list[Token], Field(min_length=1, max_length=1_000_000)]
+        | Annotated[
+            list[Annotated[list[Token], Field(min_length=1, max_length=1_000_000)]],
+            Field(min_length=1, max_length=MAX_EMBEDDED),
+        ]
+    )
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    truncate: bool = False
+
+    @property
+    def texts(self) -> "list[str] | list[list[int]]":
+        """The texts as a list, whichever way they were given."""
+        return _listed(self.input)
+
+
+def _listed(
+    given: str | list[str] | list[int] | list[list[int]],
+) -> "list[str] | list[list[int]]":
+    """One or several texts or lists of tokens, as a list of them."""
+    if isinstance(given, str):
+        return [given]
+    one_list_of_tokens = isinstance(given[0], int)
+    return cast("list[list[int]]", [given] if one_list_of_tokens else given)

@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     model_name: str | None = Field(
         None, min_length=1, description="Name that clients use; by default made from the model."
     )
+    embedding_model: str | None = Field(
+        None,
+        min_length=1,
+        description="Embedding model: a name, folder or Hugging Face id; by default none.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to compute.")
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int4"] = Field(
         "auto", description="Number format of the weights."
