@@ -13,9 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from stormproof.engine.blocks import BlockAllocator
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.scheduler import Chunk, Scheduler, SchedulerLimits
-from stormproof.engine.sequence import FinishReason, Sequence, SequenceState
+from stormproof.engine.sequence import HEAD_START, FinishReason, Sequence, SequenceState
 from stormproof.engine.service_rate import ServiceRate
 from stormproof.errors import CapacityExceeded, ContextTooLong, InvalidStateTransition
+from stormproof.recovery import Priority
 
 
 class Bench:
@@ -43,14 +44,16 @@ class Bench:
     def unfinished(self) -> list[Sequence]:
         return [s for s in self.accepted if s.state is not SequenceState.FINISHED]
 
-    def sequence(self, prompt: int, max_tokens: int, alike: int) -> Sequence:
+    def sequence(self, prompt: int, max_tokens: int, alike: int, **properties: Any) -> Sequence:
         number = next(self._ids)
         tokens = [0] * min(alike, prompt) + [number + 2] * (prompt - alike)
-        return Sequence(number, tokens, SamplingParams(max_tokens=max_tokens))
+        return Sequence(number, tokens, SamplingParams(max_tokens=max_tokens), **properties)
 
-    def add(self, prompt: int, max_tokens: int = 1, *, alike: int = 0) -> Sequence:
+    def add(
+        self, prompt: int, max_tokens: int = 1, *, alike: int = 0, **properties: Any
+    ) -> Sequence:
         """Add a sequence that has its first tokens in common with the others, or none."""
-        sequence = self.sequence(prompt, max_tokens, alike)
+        sequence = self.sequence(prompt, max_tokens, alike, **properties)
         self.scheduler.add(sequence)
         self.accepted.append(sequence)
         return sequence
@@ -60,10 +63,10 @@ class Bench:
         self.check()
 
     def step(self) -> list[Chunk]:
-        """Make a step, in which the oldest sequence must move on."""
-        oldest = next(iter(self.unfinished), None)
-        before = (len(oldest.tokens), oldest.pending) if oldest else (0, 0)
+        """Make a step, in which the first sequence must move on, or one that is read alone."""
+        before = list(self.scheduler.running)
         chunks = self.scheduler.schedule()
+        self.check_started(before)
         self.check_chunks(chunks)
         for chunk in chunks:
             complete = chunk.is_last
@@ -72,9 +75,15 @@ class Bench:
             if complete:
                 self.generate(chunk.sequence)
         self.check()
-        if oldest and oldest.state is not SequenceState.FINISHED:
-            assert (len(oldest.tokens), -oldest.pending) > (before[0], -before[1])
         return chunks
+
+    def check_started(self, before: list[Sequence]) -> None:
+        """The first sequence keeps its blocks, and nothing overtakes."""
+        running, waiting = self.scheduler.running, self.scheduler.waiting
+        assert before[:1] == [s for s in before[:1] if s in running]
+        started = [s for s in running if s not in before]
+        if started and waiting:
+            assert max(s.rank for s in started) < waiting[0].rank
 
     def write(self, chunk: Chunk) -> None:
         """Write to blocks that no other sequence owns."""
@@ -105,21 +114,30 @@ class Bench:
     def check_chunks(self, chunks: list[Chunk]) -> None:
         """What was decided is within the budget, and has blocks to be written to."""
         running = self.scheduler.running
-        assert [chunk.sequence for chunk in chunks] == running
+        taking_part = [chunk.sequence for chunk in chunks]
+        if any(sequence.alone for sequence in taking_part):
+            assert len(chunks) == 1
+        elif self.scheduler.budget.tokens >= len(running):
+            assert sorted(taking_part, key=lambda s: s.rank) == running
+        else:
+            assert taking_part == running[: self.scheduler.budget.tokens]
+        assert bool(chunks) == bool(self.unfinished)
         assert len(running) <= self.limits.sequences
-        assert sum(chunk.length for chunk in chunks) <= self.limits.step_tokens
+        assert sum(chunk.length for chunk in chunks) <= self.scheduler.budget.tokens
         for chunk in chunks:
             assert 1 <= chunk.length <= chunk.sequence.pending
             end = chunk.sequence.computed + chunk.length
             assert end <= len(chunk.sequence.blocks) * self.block_size
 
     def check(self) -> None:
-        """Nothing overtook, every block is owned as often as it is used, and holds what it should.
+        """All is in order, every block is owned as often as it is used, and holds what it should.
 
         So a hit that is wrong, or a shared block that is written to, is noticed at once.
         """
         running, waiting = self.scheduler.running, self.scheduler.waiting
-        assert [*running, *waiting] == self.unfinished
+        assert sorted([*running, *waiting], key=lambda s: s.seq_id) == self.unfinished
+        for queue in (running, waiting):
+            assert queue == sorted(queue, key=lambda s: s.rank)
         owned = Counter(block for s in running for block in s.blocks)
         assert all(self.allocator.owners(b) == owned[b] for b in range(self.allocator.total))
         assert len(owned) == self.allocator.total - self.allocator.free
@@ -153,8 +171,10 @@ class SchedulerMachine(RuleBasedStateMachine):
         prompt=st.integers(1, 30),
         max_tokens=st.integers(1, 30),
         alike=st.integers(0, 30),
+        priority=st.sampled_from(Priority),
+        alone_until=st.sampled_from([0, 0, 0, 5, 40]),
     )
-    def arrive(self, prompt: int, max_tokens: int, alike: int) -> None:
+    def arrive(self, prompt: int, max_tokens: int, alike: int, **properties: Any) -> None:
         waiting = self.bench.scheduler.waiting
         room = not waiting or (
             len(waiting) < self.bench.limits.waiting
@@ -162,18 +182,39 @@ class SchedulerMachine(RuleBasedStateMachine):
         )
         if prompt + max_tokens > self.bench.allocator.total * self.bench.block_size:
             with pytest.raises(ContextTooLong):
-                self.bench.add(prompt, max_tokens, alike=alike)
+                self.bench.add(prompt, max_tokens, alike=alike, **properties)
         elif not room:
             with pytest.raises(CapacityExceeded) as caught:
-                self.bench.add(prompt, max_tokens, alike=alike)
+                self.bench.add(prompt, max_tokens, alike=alike, **properties)
             assert caught.value.retry_after
         else:
-            self.bench.add(prompt, max_tokens, alike=alike)
+            self.bench.add(prompt, max_tokens, alike=alike, **properties)
 
     @precondition(lambda self: self.bench.unfinished)
     @rule()
     def step(self) -> None:
         assert self.bench.step()
+
+    @rule(tokens=st.integers(1, 12))
+    def run_out_of_memory(self, tokens: int) -> None:
+        self.bench.scheduler.budget.shrink(tokens)
+
+    @rule()
+    def have_memory(self) -> None:
+        self.bench.scheduler.budget.grow()
+
+    @precondition(lambda self: self.bench.scheduler.running)
+    @rule(data=st.data(), count=st.integers(0, 8))
+    def reserve(self, data: st.DataObject, count: int) -> None:
+        """Room for a draft is never at the cost of others, nor beyond what was proven to fit."""
+        scheduler = self.bench.scheduler
+        sequence = data.draw(st.sampled_from(scheduler.running))
+        granted = scheduler.reserve(sequence, count)
+        assert granted <= count
+        tokens = len(sequence.tokens) + max(granted, 0)
+        assert tokens <= len(sequence.blocks) * self.bench.block_size or granted <= 0
+        assert tokens < sequence.prompt_length + sequence.params.max_tokens or granted <= 0
+        self.bench.check()
 
     @precondition(lambda self: self.bench.unfinished)
     @rule(data=st.data(), reason=st.sampled_from([FinishReason.ABORTED, FinishReason.ERROR]))
@@ -229,6 +270,93 @@ def test_prompts_are_read_one_after_another() -> None:
     bench.add(20)
     bench.add(20)
     assert [lengths(bench.step()) for _ in range(5)] == [[8], [8], [4, 4], [8], [8]]
+
+
+def test_the_more_important_starts_first_and_the_rest_in_order_of_arrival() -> None:
+    bench = Bench(sequences=1)
+    order = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.NORMAL, Priority.CRITICAL]
+    added = [bench.add(1, priority=priority) for priority in order]
+    started = [bench.step()[0].sequence for _ in order]
+    assert [added.index(sequence) for sequence in started] == [4, 2, 1, 3, 0]
+
+
+def test_the_least_important_starts_in_time_whatever_comes_after_it() -> None:
+    """Each step of importance is worth a head start of so many requests, and no more."""
+    bench = Bench(sequences=1)
+    low = bench.add(1, priority=Priority.LOW)
+    overtaken = 0
+    while low.state is not SequenceState.FINISHED:
+        bench.add(1, priority=Priority.CRITICAL)
+        bench.step()
+        overtaken += 1
+    assert overtaken == HEAD_START * (Priority.CRITICAL - Priority.LOW)
+
+
+def test_an_important_prompt_leaves_a_token_to_those_that_generate() -> None:
+    bench = Bench(blocks=20, step_tokens=8)
+    bench.add(3, max_tokens=9)
+    bench.step()
+    bench.add(20, priority=Priority.CRITICAL)
+    assert [sorted(lengths(bench.step())) for _ in range(3)] == [[1, 7], [1, 7], [1, 6]]
+
+
+def test_the_least_important_loses_its_blocks_to_one_that_came_later() -> None:
+    bench = Bench(blocks=5)
+    low = bench.add(3, max_tokens=12, priority=Priority.LOW)
+    bench.step()
+    high = bench.add(4, max_tokens=12)
+    while not bench.scheduler.preemptions:
+        bench.step()
+    assert (bench.scheduler.running, bench.scheduler.waiting) == ([high], [low])
+    bench.run()
+
+
+def test_a_step_reads_less_while_memory_is_short() -> None:
+    bench = Bench(step_tokens=8)
+    for _ in range(3):
+        bench.add(4, max_tokens=5)
+    assert lengths(bench.step()) == [4, 4]
+    bench.scheduler.budget.shrink(4)
+    assert lengths(bench.step()) == [1, 1]
+    bench.run()
+
+
+def test_what_is_past_its_deadline_is_late() -> None:
+    bench = Bench(sequences=1)
+    running, waiting, patient = (bench.add(2, 9, deadline=at) for at in (10, 20, 1000))
+    bench.step()
+    assert bench.scheduler.late(9.9) == []
+    assert bench.scheduler.late(10) == [running]
+    bench.end(running, FinishReason.ERROR)
+    assert bench.scheduler.late(19.9) == []
+    assert bench.scheduler.late(20) == [waiting]
+    bench.end(waiting, FinishReason.ERROR)
+    assert bench.scheduler.late(999) == []
+    assert bench.unfinished == [patient]
+
+
+def test_what_waits_behind_too_many_is_late_before_its_time() -> None:
+    """Requests take 4 s each, so that the third in the queue waits for 6 s at the very least."""
+    bench = Bench(sequences=1)
+    for _ in range(200):
+        bench.rate.record(finished=1, seconds=4)
+    bench.add(2, 9)
+    bench.step()
+    _, _, third, fourth = (bench.add(2, 9, deadline=at) for at in (5, 5, 5, 9))
+    assert bench.scheduler.late(0) == [third]
+    bench.end(third, FinishReason.ERROR)
+    assert bench.scheduler.late(0) == []
+    assert bench.scheduler.late(4.5) == bench.scheduler.waiting
+    assert fourth in bench.scheduler.waiting
+
+
+def test_how_long_requests_take_is_not_guessed() -> None:
+    bench = Bench(sequences=1)
+    for _ in range(3):
+        bench.rate.record(finished=1, seconds=400)
+    for _ in range(9):
+        bench.add(2, deadline=5)
+    assert bench.scheduler.late(0) == []
 
 
 def test_a_newcomer_starts_in_the_step_after_another_ended() -> None:
