@@ -41,6 +41,8 @@ class Answer:
             One draw, and one more for each of the drafted tokens that may be part of the answer.
         """
         sequence, params = self.sequence, self.sequence.params
+        if not (drafted or params.penalises or self.matcher):
+            return (Draw(params, sequence.seed, len(sequence.tokens)),)
         before = (*sequence.generated, *drafted) if params.penalises else ()
         length, position = sequence.generated_length, len(sequence.tokens)
         masks = self.matcher.allowed_along(drafted) if self.matcher else [None] * (len(drafted) + 1)

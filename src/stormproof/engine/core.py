@@ -256,7 +256,7 @@ class EngineCore:
             yield self._fail(answer, error)
         elif output and output.finish_reason:
             self._end(answer, output.finish_reason)
-        else:
+        elif accepted:
             self._scheduler.advance(sequence, accepted)
 
     def _fail(self, answer: Answer, error: StormproofError) -> Piece:

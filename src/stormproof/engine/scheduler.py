@@ -177,14 +177,16 @@ class Scheduler:
         spare = self.budget.tokens - len(taking_part)
         chunks: list[Chunk] = []
         for sequence in taking_part:
-            chunks.append(Chunk(sequence, min(sequence.pending, 1 + spare)))
-            spare -= chunks[-1].length - 1
+            more = min(len(sequence.tokens) - sequence.computed - 1, spare)
+            chunks.append(Chunk(sequence, 1 + more))
+            spare -= more
         for sequence in self._starting() if spare else ():
             chunks.append(Chunk(sequence, min(sequence.pending, spare)))
             spare -= chunks[-1].length
             if not spare:
                 break
-        return [chunk for chunk in chunks if chunk.sequence.alone][:1] or chunks
+        alone = [chunk for chunk in chunks if chunk.sequence.alone_until > chunk.sequence.computed]
+        return alone[:1] or chunks
 
     def _starting(self) -> Iterator[Sequence]:
         """Start what waits for as long as more is asked for."""
@@ -218,7 +220,9 @@ class Scheduler:
 
     def _extend_running(self) -> None:
         """Give each running sequence the block for its newest token, at the cost of the last."""
-        for sequence in tuple(self.running):
+        size = self._block_size
+        lacking = [one for one in self.running if len(one.tokens) > len(one.blocks) * size]
+        for sequence in lacking:
             while sequence.state is SequenceState.RUNNING and not self._extend(sequence):
                 self._preempt(self.running[-1])
 
@@ -273,10 +277,13 @@ class Scheduler:
 
     def advance(self, sequence: Sequence, count: int) -> None:
         """Record that tokens of a sequence were read, and make the blocks known that they fill."""
-        blocks = sequence.blocks
         first = sequence.computed // self._block_size
         sequence.computed += count
-        for place in range(first, sequence.computed // self._block_size):
+        last = sequence.computed // self._block_size
+        if first == last:
+            return
+        blocks = sequence.blocks
+        for place in range(first, last):
             before = blocks[place - 1] if place else None
             tokens = self._piece(sequence, place)
             blocks[place] = self._allocator.fill(blocks[place], tokens, after=before)

@@ -18,6 +18,8 @@ class StopFilter:
 
     def push(self, text: str) -> str:
         """Return what of the held and the new text can be let through."""
+        if not self._stop:
+            return text
         text = self._held + text
         cut = self._first_stop(text)
         self.stopped = cut is not None
