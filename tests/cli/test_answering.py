@@ -17,7 +17,8 @@ from stormproof.cli.answering import answer_lines
 from stormproof.cli.prompt_lines import PromptLine, read_lines
 from stormproof.engine import AsyncLLM
 from stormproof.errors import ServiceUnavailable
-from support.scripted_engine import EOS, Script, babble, make_core
+from support.byte_tokenizer import EOS
+from support.scripted_engine import Script, babble, make_core
 
 Start = Callable[..., AsyncLLM]
 

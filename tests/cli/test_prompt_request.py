@@ -8,7 +8,7 @@ import pytest
 from stormproof.cli.prompt_request import PromptRequest
 from stormproof.engine import SamplingParams
 from stormproof.errors import StormproofError, ValidationErrors
-from support.scripted_engine import byte_tokenizer
+from support.byte_tokenizer import byte_tokenizer
 
 
 def params(line: dict[str, Any], room: int = 100, **defaults: Any) -> SamplingParams:

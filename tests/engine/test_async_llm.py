@@ -11,6 +11,7 @@ import pytest
 
 from stormproof.engine.async_llm import AsyncLLM
 from stormproof.engine.core import EngineCore
+from stormproof.engine.engine_thread import EngineThread
 from stormproof.engine.output import Output
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.sequence import FinishReason
@@ -58,7 +59,8 @@ def serve(gate: Gate) -> Iterator[Serve]:
     def start(
         *script: Script, clock: Callable[[], float] = lambda: 0.0, **settings: Any
     ) -> AsyncLLM:
-        started.append(AsyncLLM(make_core(*script, **settings), clock=clock, stall_after=60))
+        core = make_core(*script, **settings)
+        started.append(AsyncLLM(EngineThread(core, clock=clock, stall_after=60)))
         return started[-1]
 
     yield start
@@ -77,7 +79,7 @@ async def read(stream: AsyncIterator[Output]) -> Output:
 
 async def settle(llm: AsyncLLM) -> None:
     """Wait until the engine has nothing to do."""
-    await asyncio.wrap_future(llm._engine.when_idle())
+    await asyncio.wrap_future(llm._host.when_idle())
 
 
 def all_blocks_are_free(llm: AsyncLLM) -> bool:
@@ -282,8 +284,8 @@ async def test_a_thread_that_dies_says_so(serve: Serve, monkeypatch: pytest.Monk
     monkeypatch.setattr(EngineCore, "step", lambda _: 1 / 0)
     with pytest.raises(InternalError):
         await read(llm.stream([65], GREEDY))
-    llm._engine._thread.join()
-    assert not llm.alive
+    while llm.alive:  # noqa: ASYNC110 - a thread has no event to wait for
+        await asyncio.sleep(0)
     with pytest.raises(ServiceUnavailable):
         await read(llm.stream([65], GREEDY))
 

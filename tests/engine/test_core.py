@@ -25,7 +25,8 @@ from stormproof.errors import (
     TensorError,
     TokenizationError,
 )
-from support.scripted_engine import EOS, Script, ScriptedRunner, babble, make_core
+from support.byte_tokenizer import EOS
+from support.scripted_engine import Script, ScriptedRunner, babble, make_core
 
 GREEDY = SamplingParams(temperature=0, max_tokens=8)
 
@@ -296,7 +297,7 @@ def test_a_bias_for_a_token_that_does_not_exist_is_refused() -> None:
 
 def test_a_request_larger_than_the_cache_is_refused_at_once() -> None:
     core = make_core(num_blocks=4)
-    assert core.max_sequence_tokens == 16
+    assert core.limits.sequence_tokens == 16
     with pytest.raises(ContextTooLong):
         core.add([1] * 9, GREEDY)
     assert not core.has_work

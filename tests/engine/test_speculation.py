@@ -18,7 +18,8 @@ from stormproof.engine.sequence import FinishReason
 from stormproof.engine.sequence import Sequence as TokenSequence
 from stormproof.engine.speculation import MAX_DRAFTED, Drafter, Speculation
 from stormproof.errors import TensorError
-from support.scripted_engine import EOS, Script, babble, make_core
+from support.byte_tokenizer import EOS
+from support.scripted_engine import Script, babble, make_core
 
 Request = tuple[bytes, SamplingParams]
 

@@ -13,7 +13,8 @@ from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.sequence import FinishReason
 from stormproof.engine.settings import EngineConfig
 from stormproof.errors import InvalidRequest
-from support.scripted_engine import EOS, babble, make_core
+from support.byte_tokenizer import EOS
+from support.scripted_engine import babble, make_core
 
 NUMBERS = Grammar.json_schema(
     {"type": "array", "items": {"type": "integer", "maximum": 999, "minimum": 0}, "maxItems": 4}

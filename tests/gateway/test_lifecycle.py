@@ -88,7 +88,8 @@ def test_a_second_signal_ends_it_at_once(serve: Callable[..., Server]) -> None:
     """Somebody who insists is obeyed."""
     server = serve("--drain-timeout", "600")
     with server.client() as client, client.stream("POST", CHAT, json=LONG) as response:
-        next(lines(response))
+        received = lines(response)  # kept: a stream of which nobody holds the end is closed
+        next(received)
         server.process.send_signal(signal.SIGTERM)
         while httpx2.get(f"{server.url}/ready").is_success:
             pass

@@ -24,8 +24,11 @@ def test_the_guide_lists_every_series_of_the_engine() -> None:
 
 
 def test_the_engines_numbers_are_read_at_the_moment_of_a_scrape() -> None:
-    registry, now = CollectorRegistry(), {"running": 1, "waiting_tokens": 7}
-    ServerMetrics(registry, lambda: EngineStats(**now, step_seconds=1.5))
+    registry, now = CollectorRegistry(), {"running": 1}
+    ServerMetrics(
+        registry,
+        lambda: EngineStats(running=now["running"], waiting_tokens=7, step_seconds=1.5),
+    )
     assert registry.get_sample_value("stormproof_engine_running_requests") == 1
     now["running"] = 2
     assert registry.get_sample_value("stormproof_engine_running_requests") == 2

@@ -87,6 +87,7 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
         max_waiting=settings.max_waiting,
         max_waiting_tokens=settings.max_waiting_tokens,
         prefix_cache=settings.prefix_cache,
+        step_deadline=settings.step_deadline,
     )
     return load_engine(config, console)
 

@@ -19,6 +19,7 @@ from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.sequence import FinishReason
 from stormproof.engine.settings import EngineConfig
 from stormproof.engine.stats import EngineStats
+from stormproof.engine.supervised.events import EngineDied, EngineRecovered, RequestConvicted
 from stormproof.engine.tokenizer import Tokenizer
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "Embedding",
     "EngineConfig",
     "EngineCore",
+    "EngineDied",
+    "EngineRecovered",
     "EngineStats",
     "FinishReason",
     "Grammar",
@@ -37,6 +40,7 @@ __all__ = [
     "ModelConfig",
     "ModelRunner",
     "Output",
+    "RequestConvicted",
     "Sampled",
     "SamplingParams",
     "StepBatch",

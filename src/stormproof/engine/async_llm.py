@@ -1,13 +1,14 @@
 """The engine for programs that serve many at once."""
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+import sys
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Self
 
 from stormproof.engine.core import EngineCore
 from stormproof.engine.engine_thread import EngineThread
+from stormproof.engine.host import EngineHost
 from stormproof.engine.loading import Progress
 from stormproof.engine.mailbox import Mailbox
 from stormproof.engine.output import Output
@@ -15,15 +16,15 @@ from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.settings import EngineConfig
 from stormproof.engine.start import start_core
 from stormproof.engine.stats import EngineStats
+from stormproof.engine.supervised.supervisor import Supervisor
 from stormproof.errors import ServiceUnavailable, StormproofError
 
 # About how long a replacement takes to start.
 _RETRY_ELSEWHERE: Final = 5.0
-_LAST_STEP: Final = 10.0
 
 
 class AsyncLLM:
-    """Answers any number of requests at once, each as a stream, from one engine thread.
+    """Answers any number of requests at once, each as a stream, from one engine.
 
     ```python
     llm = AsyncLLM.load(EngineConfig(model="smollm2.gguf"))
@@ -33,28 +34,23 @@ class AsyncLLM:
     ```
 
     Args:
-        core: The engine; nobody else may use it from now on.
-        clock: Seconds, for telling a hung engine from a busy one.
-        stall_after: Seconds without a finished step, while there is work, that count as hung.
+        engine: What computes. An `EngineCore` is run in a thread of this process, and nobody else
+            may use it from now on.
     """
 
-    def __init__(
-        self,
-        core: EngineCore,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        stall_after: float = 60.0,
-    ) -> None:
-        self.model = core.model
-        self.tokenizer = core.tokenizer
-        self.max_sequence_tokens = core.max_sequence_tokens
-        self._check = core.check
-        self._engine = EngineThread(core, clock=clock, stall_after=stall_after)
+    def __init__(self, engine: EngineCore | EngineHost) -> None:
+        self._host = EngineThread(engine) if isinstance(engine, EngineCore) else engine
+        self.model = self._host.model
+        self.tokenizer = self._host.tokenizer
+        self.max_sequence_tokens = self._host.limits.sequence_tokens
         self._closing = False
 
     @classmethod
     def load(cls, config: EngineConfig, *, progress: Progress | None = None) -> Self:
-        """Load a model and start the engine; blocks for as long as that takes.
+        """Load a model in a process of its own; blocks for as long as that takes.
+
+        Should the process die or hang, another one takes over: no stream breaks, and none holds
+        another token than it would have held.
 
         Args:
             config: What to load, and how.
@@ -65,16 +61,23 @@ class AsyncLLM:
             ModelLoadError: The model cannot be used.
             OutOfMemory: It and its cache do not fit.
         """
-        return cls(start_core(config, progress=progress))
+        if sys.platform == "win32":  # no descriptors can be handed to a process there
+            return cls(start_core(config, progress=progress))
+        return cls(Supervisor(config, progress=progress))
 
     @property
     def alive(self) -> bool:
-        """Whether a step finished lately, or there is nothing to do."""
-        return self._engine.alive
+        """Whether a step finished lately, or nothing waits, or that is being mended."""
+        return self._host.alive
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request sent now would be answered without delay."""
+        return self._host.ready
 
     def stats(self) -> EngineStats:
         """Return the numbers as they were after the last step."""
-        return self._engine.stats
+        return self._host.stats
 
     async def stream(
         self, prompt: Sequence[int], params: SamplingParams, *, request_id: str | None = None
@@ -95,7 +98,8 @@ class AsyncLLM:
             ContextTooLong: Prompt and answer can never fit.
             InvalidRequest: The prompt is empty, or names a token that does not exist.
             CapacityExceeded: The queue is full; ``retry_after`` says when to come back.
-            ServiceUnavailable: The engine is shutting down.
+            ServiceUnavailable: The engine is shutting down, or does not come back after a crash.
+            PoisonedRequest: The engine's process died of this request, twice.
             StormproofError: Whatever went wrong with this request.
         """
         with self._request(prompt, params, request_id) as mailbox:
@@ -115,7 +119,7 @@ class AsyncLLM:
             try:
                 yield mailbox
             finally:
-                self._engine.cancel(mailbox)
+                self._host.cancel(mailbox)
         except StormproofError as error:
             error.request_id = error.request_id or request_id
             raise
@@ -123,9 +127,9 @@ class AsyncLLM:
     def _submit(self, prompt: Sequence[int], params: SamplingParams) -> Mailbox:
         if self._closing:
             raise _shutting_down()
-        self._check(prompt, params)
+        self._host.limits.check(prompt, params)
         mailbox = Mailbox()
-        self._engine.submit(mailbox, prompt, params)
+        self._host.submit(mailbox, prompt, params)
         return mailbox
 
     async def drain(self, grace: float) -> None:
@@ -137,15 +141,15 @@ class AsyncLLM:
         """
         self._closing = True
         try:
-            await asyncio.wait_for(asyncio.wrap_future(self._engine.when_idle()), grace)
+            await asyncio.wait_for(asyncio.wrap_future(self._host.when_idle()), grace)
         except TimeoutError:
-            self._engine.fail_all(_shutting_down)
+            self._host.fail_all(_shutting_down)
 
     def close(self) -> None:
-        """End all streams with ``ServiceUnavailable`` and stop the engine's thread."""
+        """End all streams with ``ServiceUnavailable`` and stop the engine."""
         self._closing = True
-        self._engine.fail_all(_shutting_down)
-        self._engine.stop(_LAST_STEP)
+        self._host.fail_all(_shutting_down)
+        self._host.stop()
 
 
 def _shutting_down() -> ServiceUnavailable:

@@ -16,6 +16,7 @@ from stormproof.engine.draw import Sampled
 from stormproof.engine.output import Output
 from stormproof.engine.prompt_lookup import PromptLookup
 from stormproof.engine.reading import Reader, Result
+from stormproof.engine.request_limits import RequestLimits
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.scheduler import Chunk, Scheduler
 from stormproof.engine.sequence import FinishReason
@@ -54,6 +55,9 @@ class EngineCore:
         drafter: Guesses tokens that the model then verifies; by default as the settings say.
         clock: Seconds, for measuring how long steps take.
         entropy: Random bits, for requests without a seed.
+
+    Attributes:
+        limits: What can be answered at all.
     """
 
     def __init__(
@@ -82,6 +86,9 @@ class EngineCore:
             drafter = PromptLookup()
         self._speculation = Speculation(drafter, clock=clock) if drafter else None
         self._max_draws = config.max_draws
+        self.limits: Final = RequestLimits(
+            self._scheduler.max_sequence_tokens, runner.config.vocab_size
+        )
         self._eos_ids = frozenset(tokenizer.eos_ids) | runner.config.eos_ids
         self._grammars = Grammars(
             tokenizer, eos_ids=self._eos_ids, vocab_size=runner.config.vocab_size
@@ -98,30 +105,9 @@ class EngineCore:
         """Whether any request has not ended."""
         return bool(self._answers)
 
-    @property
-    def max_sequence_tokens(self) -> int:
-        """How many tokens prompt and answer may have together."""
-        return self._scheduler.max_sequence_tokens
-
-    def check(self, prompt: Sequence[int], params: SamplingParams) -> None:
-        """Refuse what could never be answered; reads only what never changes, so any thread may.
-
-        Raises:
-            ContextTooLong: Prompt and answer can never fit.
-            InvalidRequest: The prompt is empty, or names a token that does not exist.
-        """
-        self._scheduler.check_fits(len(prompt), params.max_tokens)
-        if not prompt:
-            raise InvalidRequest(reason="the prompt has no tokens", param="prompt")
-        self._check_tokens(prompt, "prompt")
-        self._check_tokens(tuple(params.logit_bias), "logit_bias")
-
-    def _check_tokens(self, tokens: Sequence[int], param: str) -> None:
-        vocab = self.model.vocab_size
-        if tokens and not 0 <= min(tokens) <= max(tokens) < vocab:
-            raise InvalidRequest(
-                reason=f"tokens must be below {vocab} and not negative", param=param
-            )
+    def observe(self, on_read: Callable[[Sequence[Chunk]], None]) -> None:
+        """Be told, before each forward pass, what is about to be read; the last observer wins."""
+        self._reader.on_read = on_read
 
     def add(
         self,
@@ -157,8 +143,8 @@ class EngineCore:
                 answered completely; or the grammar cannot be used.
             CapacityExceeded: The queue is full for now.
         """
-        self.check(prompt, params)
-        self._check_tokens(generated, "generated")
+        self.limits.check(prompt, params)
+        self.limits.check_tokens(generated, "generated")
         seed = self._entropy(_SEED_BITS) if params.seed is None else params.seed
         deadline = math.inf if timeout is None else self._clock() + timeout
         sequence = TokenSequence(

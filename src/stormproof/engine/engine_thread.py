@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Final
 
 from stormproof.engine.core import EngineCore
 from stormproof.engine.mailbox import Letter, Mailbox, deliver
@@ -12,6 +13,8 @@ from stormproof.engine.stats import EngineStats
 from stormproof.errors import InternalError, ServiceUnavailable, StormproofError
 
 Command = Callable[[], None]
+
+_LAST_STEP: Final = 10.0
 
 
 class EngineThread:
@@ -33,6 +36,9 @@ class EngineThread:
         clock: Callable[[], float] = time.monotonic,
         stall_after: float = 60.0,
     ) -> None:
+        self.model: Final = core.model
+        self.tokenizer: Final = core.tokenizer
+        self.limits: Final = core.limits
         self._stats = core.stats()
         self._core = core
         self._clock = clock
@@ -54,6 +60,11 @@ class EngineThread:
         """Whether it sleeps for want of work, or finished a step lately."""
         beats = self._asleep or self._clock() - self._heartbeat < self._stall_after
         return self._thread.is_alive() and beats
+
+    @property
+    def ready(self) -> bool:
+        """As ``alive``: one thread is all there is."""
+        return self.alive
 
     @property
     def stats(self) -> EngineStats:
@@ -95,14 +106,10 @@ class EngineThread:
         self._post(lambda: self._awaiting_idle.append(future))
         return future
 
-    def stop(self, timeout: float) -> None:
-        """End the thread after the step it is in.
-
-        Args:
-            timeout: Seconds to wait for that; a step that hangs is left behind.
-        """
+    def stop(self) -> None:
+        """End the thread after the step it is in; one that hangs is left behind."""
         self._post(self._leave)
-        self._thread.join(timeout)
+        self._thread.join(_LAST_STEP)
 
     def _post(self, command: Command) -> None:
         with self._woken:

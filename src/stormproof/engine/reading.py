@@ -1,6 +1,6 @@
 """Reading what was scheduled, whatever fails on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from stormproof.engine.batch import ModelRunner
@@ -24,11 +24,15 @@ class Reader:
     Args:
         runner: The model.
         budget: How much a step may read; shrinks when memory runs out, and grows again.
+
+    Attributes:
+        on_read: Told, before each forward pass, what is about to be read. It must not raise.
     """
 
     def __init__(self, runner: ModelRunner, budget: StepBudget) -> None:
         self._runner = runner
         self._budget = budget
+        self.on_read: Callable[[Sequence[Chunk]], None] = _unobserved
 
     def read(self, chunks: Sequence[Chunk]) -> list[Reading]:
         """Read chunks; after a failure without drafts, and by halves, until what fails is alone.
@@ -44,6 +48,7 @@ class Reader:
         return readings
 
     def _read(self, chunks: Sequence[Chunk]) -> list[Reading]:
+        self.on_read(chunks)
         try:
             results = self._runner.step(step_batch(chunks), [chunk.draws for chunk in chunks])
             return list(zip(chunks, results, strict=True))
@@ -60,3 +65,7 @@ class Reader:
         if isinstance(error, OutOfMemory) and rows > 1:
             return self._read([Chunk(chunks[0].sequence, rows // 2)])
         return [(chunks[0], [error])]
+
+
+def _unobserved(_: Sequence[Chunk]) -> None:
+    pass

@@ -26,6 +26,7 @@ _POSITIVE: Final = (
     "max_step_tokens",
     "max_waiting",
     "max_waiting_tokens",
+    "step_deadline",
 )
 
 
@@ -51,6 +52,8 @@ class EngineConfig:
             it. How soon an answer comes then tells whether somebody asked alike a while ago.
         speculation: Whether tokens are guessed from what was said before and verified several at
             once, where that is faster; it changes no answer. ``auto`` or ``off``.
+        step_deadline: Seconds within which a step of an engine in its own process must end; one
+            that takes longer counts as hung, and the process is replaced.
 
     Raises:
         ConfigurationError: Settings are wrong or contradict each other; all of them are named.
@@ -69,12 +72,13 @@ class EngineConfig:
     max_waiting_tokens: int = 1 << 18
     prefix_cache: bool = True
     speculation: Speculate = "auto"
+    step_deadline: float = 60.0
 
     def __post_init__(self) -> None:
         problems = {
             name: "must be positive"
             for name in _POSITIVE
-            if (value := getattr(self, name)) is not None and value < 1
+            if (value := getattr(self, name)) is not None and value <= 0
         }
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:

@@ -1,6 +1,7 @@
 """What the engine is doing, in numbers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,9 @@ class EngineStats:
         accepted_tokens: How many of them were right.
         prefix_query_tokens: Tokens of sequences when they started, or started again.
         prefix_hit_tokens: How many of those were in the cache, and were not read again.
+        deaths: How often a process of the engine died, by cause. What else is counted here begins
+            at 0 in each process.
+        down_seconds: How long there was no process to answer.
     """
 
     running: int = 0
@@ -42,3 +46,5 @@ class EngineStats:
     accepted_tokens: int = 0
     prefix_query_tokens: int = 0
     prefix_hit_tokens: int = 0
+    deaths: Mapping[str, int] = field(default_factory=dict)
+    down_seconds: float = 0.0

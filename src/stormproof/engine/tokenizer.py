@@ -56,6 +56,7 @@ class Tokenizer:
         self._added = backend.get_added_tokens_decoder()
         self._controls = ControlTokens({i: t for i, t in self._added.items() if t.special})
         self._bytes: dict[int, bytes] = {}
+        self._named = (eos_ids, template, dict(names))
         self._template = ChatTemplate(template, names)
         self.vocab_size: Final = backend.get_vocab_size()
         self.eos_ids: Final = eos_ids | {
@@ -74,6 +75,9 @@ class Tokenizer:
         """The tokenizer that the text of a ``tokenizer.json`` defines; the rest as above."""
         backend = tokenizers.Tokenizer.from_str(definition)
         return cls(backend, eos_ids=eos_ids, template=template, names=names)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self._backend.to_str(), *self._named)
 
     def encode(self, text: str, *, special: bool) -> list[int]:
         """The tokens of a text, without any that begin or end a prompt.
@@ -149,6 +153,12 @@ class Tokenizer:
             return b"" if added.special else added.content.encode()
         token = self._backend.id_to_token(token_id) if 0 <= token_id < self.vocab_size else None
         return b"" if token is None else self._spelling(token)
+
+
+def _restored(
+    definition: str, eos_ids: frozenset[int], template: str | None, names: dict[str, str]
+) -> Tokenizer:
+    return Tokenizer.from_json(definition, eos_ids=eos_ids, template=template, names=names)
 
 
 def _start_ids(backend: tokenizers.Tokenizer) -> list[int]:

@@ -67,6 +67,7 @@ The tree, each leaf with its code and HTTP status:
     │   │   ├── ModelLoadError              MODEL_LOAD_ERROR 500
     │   │   ├── TensorError                 TENSOR_ERROR 500
     │   │   └── TokenizationError           TOKENIZATION_ERROR 500
+    │   ├── PoisonedRequest                 POISONED_REQUEST 500
     │   ├── MemoryStoreError                MEMORY_STORE_ERROR 500
     │   ├── CallbackError                   CALLBACK_ERROR 500
     │   ├── LoaderError                     LOADER_ERROR 500
@@ -178,6 +179,7 @@ from stormproof.errors.platform_errors import (
     ModelError,
     ModelLoadError,
     PlatformError,
+    PoisonedRequest,
     RetrieverError,
     SerializationError,
     StorageError,
@@ -275,6 +277,7 @@ __all__ = [
     "PermissionDenied",
     "PiiDetected",
     "PlatformError",
+    "PoisonedRequest",
     "Problems",
     "PromptError",
     "ProtocolError",

@@ -181,6 +181,17 @@ class TokenizationError(ModelError):
     remedy = "Check that the tokenizer belongs to the model and the text is valid Unicode."
 
 
+class PoisonedRequest(PlatformError):
+    """A request that ended the process which worked on it, alone, more than once."""
+
+    code = "POISONED_REQUEST"
+    template = "the engine's process died {deaths} times of this request: {cause}"
+    remedy = "Report it with its request id, or ask differently; other requests go on."
+
+    deaths: int
+    cause: str
+
+
 class MemoryStoreError(PlatformError):
     """A conversation's memory could not be read or written."""
 

@@ -29,10 +29,10 @@ class Lifecycle:
         self.draining = False
 
     def check_alive(self) -> None:
-        """Tell the truth about the engine: a step finished lately, or nothing waits.
+        """Tell the truth about the engine: it makes progress, has nothing to do, or is replaced.
 
         Raises:
-            ServiceUnavailable: The engine hangs or is dead.
+            ServiceUnavailable: It hangs, is dead, or dies again and again.
         """
         if not self._engine.alive:
             raise ServiceUnavailable(reason="the engine has stopped making progress")
@@ -54,6 +54,8 @@ class Lifecycle:
         """
         self.check_accepting()
         self.check_alive()
+        if not self._engine.ready:
+            raise ServiceUnavailable(reason="the engine is being replaced", retry_after=1.0)
 
     async def drain(self) -> None:
         """Refuse new work, and let the work there is end within the drain timeout."""

@@ -63,9 +63,19 @@ class _EngineCollector(Collector):
         yield _counter("generated_tokens", "Tokens generated.", stats.generated_tokens)
         yield _counter("finished_requests", "Requests that ended.", stats.finished)
         yield _counter("preemptions", "Times a request lost its blocks.", stats.preemptions)
+        yield _counter("down_seconds", "Seconds without a process to answer.", stats.down_seconds)
+        yield _deaths(stats)
         queries, hits = stats.prefix_query_tokens, stats.prefix_hit_tokens
         yield _counter("prefix_query_tokens", "Tokens looked for in the cache.", queries)
         yield _counter("prefix_hit_tokens", "Tokens found there, so not read again.", hits)
+
+
+def _deaths(stats: EngineStats) -> Metric:
+    text = "Times a process of the engine died, or hung and was killed."
+    family = CounterMetricFamily("stormproof_engine_deaths", text, labels=("cause",))
+    for cause, count in stats.deaths.items():
+        family.add_metric((cause,), count)
+    return family
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     prefix_cache: bool = Field(
         True, description="Compute a beginning once that prompts have in common."
     )
+    step_deadline: float = Field(
+        60, gt=0, description="Seconds after which a step of the engine counts as hung."
+    )
 
     max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest request body.")
     max_prompt_chars: int = Field(400_000, ge=1, description="Longest prompt, before tokens.")

@@ -29,7 +29,7 @@ from stormproof.recovery.circuits.opening_rules import (
 )
 from stormproof.recovery.circuits.sliding_window import LastCalls
 from stormproof.recovery.classification import ErrorFilter
-from stormproof.recovery.clock import Clock, Timer
+from stormproof.recovery.clock import Clock, Timer, current_clock
 from stormproof.recovery.deadline import Deadline, remaining
 from stormproof.recovery.events import (
     AttemptFailed,
@@ -60,6 +60,7 @@ from stormproof.recovery.events import (
     ThreadFreed,
     ThreadPinned,
     UsageUnknown,
+    publish,
     subscribe,
 )
 from stormproof.recovery.faults.chaos import chaos
@@ -163,9 +164,11 @@ __all__ = [
     "agather",
     "attempts",
     "chaos",
+    "current_clock",
     "current_priority",
     "gather",
     "prioritized",
+    "publish",
     "remaining",
     "subscribe",
 ]

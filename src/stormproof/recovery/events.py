@@ -446,3 +446,4 @@ class _Subscription:
 
 bus: Final = Bus()
 subscribe: Final = bus.subscribe
+publish: Final = bus.publish

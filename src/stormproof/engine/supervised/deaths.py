@@ -1,0 +1,58 @@
+"""What is known of how a process of the engine died."""
+
+import signal
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+_FACTS: Final = ("State", "Threads", "VmRSS", "VmSwap")
+
+
+class Cause(StrEnum):
+    """The kinds of death."""
+
+    EXIT = "exit"
+    SIGNAL = "signal"
+    HANG = "hang"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """The end of a process, as far as can be told from outside.
+
+    Attributes:
+        cause: What kind of death it was.
+        detail: The signal's name, the exit status, or how long nothing came.
+        facts: What the kernel said of the process before it was killed for hanging.
+        stacks: The stacks of its threads, if it could still write them.
+    """
+
+    cause: Cause
+    detail: str
+    facts: str = ""
+    stacks: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.cause}: {self.detail}"
+
+
+def exited(status: int) -> tuple[Cause, str]:
+    """Read an exit status as `subprocess` gives it."""
+    if status >= 0:
+        return Cause.EXIT, f"status {status}"
+    try:
+        return Cause.SIGNAL, signal.Signals(-status).name
+    except ValueError:
+        return Cause.SIGNAL, f"signal {-status}"
+
+
+def facts_of(pid: int) -> str:
+    """Say what the kernel knows of a live process; empty where it does not say."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
+        place = Path(f"/proc/{pid}/wchan").read_text("utf-8")
+    except OSError:
+        return ""
+    facts = [" ".join(line.split()) for line in lines if line.startswith(_FACTS)]
+    return "; ".join([*facts, f"wchan: {place}"])

@@ -1,0 +1,132 @@
+"""What the server and its engine's process say to each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stormproof.engine.architecture import ModelConfig
+from stormproof.engine.draw import TokenLogprobs
+from stormproof.engine.output import Output
+from stormproof.engine.request_limits import RequestLimits
+from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.sequence import FinishReason
+from stormproof.engine.settings import EngineConfig
+from stormproof.engine.stats import EngineStats
+from stormproof.engine.tokenizer import Tokenizer
+from stormproof.errors import StormproofError
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """To the process, first of all: what to load.
+
+    Attributes:
+        config: The settings.
+        factory: What makes the core of them, as ``module:function``.
+    """
+
+    config: EngineConfig
+    factory: str
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """To the process: answer this.
+
+    Attributes:
+        number: What the server calls the request.
+        prompt: Token ids.
+        params: How to answer; with a seed.
+        generated: What an earlier process has answered already.
+        alone_until: How many of its tokens are read in steps of their own.
+        admitted: Whether it was accepted before, so that no queue is too full for it.
+    """
+
+    number: int
+    prompt: Sequence[int]
+    params: SamplingParams
+    generated: Sequence[int] = ()
+    alone_until: int = 0
+    admitted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """To the process: nobody waits for this any more."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """From the process: which fraction of the model is loaded."""
+
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the process: it waits for requests."""
+
+    model: ModelConfig
+    tokenizer: Tokenizer
+    limits: RequestLimits
+    stats: EngineStats
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """From the process, last of all: it cannot start."""
+
+    error: StormproofError
+
+
+Piece: TypeAlias = tuple[
+    int,
+    str,
+    tuple[int, ...],
+    tuple[TokenLogprobs, ...],
+    FinishReason | None,
+    int,
+    int,
+    StormproofError | None,
+]
+"""A request's number, and the fields of an `Output`: plain, for there are many in every step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """From the process: what a step led to."""
+
+    pieces: list[Piece]
+    stats: EngineStats
+
+
+def packed(number: int, output: Output) -> Piece:
+    """Return an output as it travels."""
+    return (
+        number,
+        output.text,
+        output.token_ids,
+        output.logprobs,
+        output.finish_reason,
+        output.prompt_tokens,
+        output.completion_tokens,
+        output.error,
+    )
+
+
+def unpacked(piece: Piece) -> tuple[int, Output]:
+    """Return a request's number and its output."""
+    number, text, token_ids, logprobs, finish_reason, prompt_tokens, completion_tokens, error = (
+        piece
+    )
+    return number, Output(
+        text=text,
+        token_ids=token_ids,
+        logprobs=logprobs,
+        finish_reason=finish_reason,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        error=error,
+    )

@@ -1,0 +1,220 @@
+"""The engine's process: ``python -m stormproof.engine.supervised.worker``.
+
+It steps the engine while there is work, and sleeps while there is none. It keeps nothing that
+anybody would miss: whoever started it may kill it at any moment, and it dies with them.
+"""
+
+import ctypes
+import faulthandler
+import importlib
+import os
+import signal
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from stormproof.engine.core import EngineCore
+from stormproof.engine.output import Output
+from stormproof.engine.scheduler import Chunk
+from stormproof.engine.sequence import FinishReason
+from stormproof.engine.supervised.messages import (
+    Abort,
+    Add,
+    Loading,
+    Piece,
+    Ready,
+    Refused,
+    Start,
+    Stepped,
+    packed,
+)
+from stormproof.engine.supervised.step_record import Reading, StepRecord
+from stormproof.engine.supervised.wire import Decoder, encode
+from stormproof.errors import StormproofError, translate
+
+_RECEIVED: Final = 1 << 18
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class Link:
+    """The worker's end of the socket."""
+
+    def __init__(self, server: socket.socket) -> None:
+        self._server = server
+        self._decoder = Decoder()
+        self._arrived: deque[Any] = deque()
+
+    def receive(self) -> Any:
+        """Wait for a message.
+
+        Raises:
+            EOFError: The server is gone.
+        """
+        while not self._arrived:
+            self._fetch()
+        return self._arrived.popleft()
+
+    def waiting(self) -> list[Any]:
+        """Return the messages that have arrived.
+
+        Raises:
+            EOFError: The server is gone.
+        """
+        with suppress(BlockingIOError):
+            while True:
+                self._fetch(socket.MSG_DONTWAIT)
+        arrived = list(self._arrived)
+        self._arrived.clear()
+        return arrived
+
+    def send(self, message: object) -> None:
+        """Send a message; waits while the server is busy.
+
+        Raises:
+            OSError: The server is gone.
+        """
+        self._server.sendall(encode(message))
+
+    def _fetch(self, flags: int = 0) -> None:
+        received = self._server.recv(_RECEIVED, flags)
+        if not received:
+            raise EOFError
+        self._arrived.extend(self._decoder.feed(received))
+
+
+class Worker:
+    """Does what the server asks of an engine.
+
+    Args:
+        core: The engine.
+        link: To the server.
+        record: Where it writes down what it is doing.
+    """
+
+    def __init__(self, core: EngineCore, link: Link, record: StepRecord) -> None:
+        self._core = core
+        self._link = link
+        self._record = record
+        self._numbers: dict[int, int] = {}
+        self._seq_ids: dict[int, int] = {}
+        core.observe(self._write_down)
+
+    def run(self) -> None:
+        """Answer requests until the server is gone.
+
+        Raises:
+            EOFError: It is.
+            OSError: It is.
+        """
+        while True:
+            refusals = [self._obey(command) for command in self._commands()]
+            pieces = [refusal for refusal in refusals if refusal]
+            pieces += [self._piece(*pair) for pair in self._core.step()]
+            self._record.clear()
+            self._link.send(Stepped(pieces, self._core.stats()))
+
+    def _commands(self) -> list[Any]:
+        if self._core.has_work:
+            return self._link.waiting()
+        return [self._link.receive(), *self._link.waiting()]
+
+    def _obey(self, command: Add | Abort) -> Piece | None:
+        """Do what was asked; returns the end of a request that is refused."""
+        if isinstance(command, Add):
+            return self._add(command)
+        seq_id = self._seq_ids.pop(command.number, None)
+        if seq_id is not None:
+            del self._numbers[seq_id]
+            self._core.abort(seq_id)
+        return None
+
+    def _add(self, request: Add) -> Piece | None:
+        self._record.write([Reading(request.number, -1, 0)])  # it may kill before it is read
+        try:
+            seq_id = self._core.add(
+                request.prompt,
+                request.params,
+                generated=request.generated,
+                admitted=request.admitted,
+                alone_until=request.alone_until,
+            )
+        except Exception as error:  # noqa: BLE001 - one request must not take others with it
+            return packed(request.number, _refusal(request, translate(error)))
+        finally:
+            self._record.clear()
+        self._numbers[seq_id] = request.number
+        self._seq_ids[request.number] = seq_id
+        return None
+
+    def _piece(self, seq_id: int, output: Output) -> Piece:
+        if output.finish_reason is None:
+            return packed(self._numbers[seq_id], output)
+        number = self._numbers.pop(seq_id)
+        del self._seq_ids[number]
+        return packed(number, output)
+
+    def _write_down(self, chunks: Sequence[Chunk]) -> None:
+        self._record.write(
+            Reading(
+                self._numbers[chunk.sequence.seq_id],
+                chunk.sequence.computed,
+                chunk.sequence.computed + chunk.rows,
+            )
+            for chunk in chunks
+        )
+
+
+def _refusal(request: Add, error: StormproofError) -> Output:
+    return Output(
+        finish_reason=FinishReason.ERROR,
+        prompt_tokens=len(request.prompt),
+        completion_tokens=len(request.generated),
+        error=error,
+    )
+
+
+def main() -> None:
+    """Run a worker on the descriptors that the command line names."""
+    server, record, stacks, parent = map(int, sys.argv[1:])
+    _die_with(parent)
+    for meant_for_the_server in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(meant_for_the_server, signal.SIG_IGN)
+    faulthandler.enable(stacks)
+    faulthandler.register(signal.SIGUSR1, stacks)  # whatever it is stuck in
+    link = Link(socket.socket(fileno=server))
+    try:
+        core = _start(link)
+        link.send(Ready(core.model, core.tokenizer, core.limits, core.stats()))
+        Worker(core, link, StepRecord(record)).run()
+    except (EOFError, OSError):
+        return  # the server is gone, and with it everybody who waited
+
+
+def _start(link: Link) -> EngineCore:
+    start: Start = link.receive()
+    try:
+        return _factory(start.factory)(start.config, progress=lambda done: link.send(Loading(done)))
+    except Exception as error:
+        link.send(Refused(translate(error)))
+        raise EOFError from error
+
+
+def _factory(name: str) -> Callable[..., EngineCore]:
+    module, _, function = name.partition(":")
+    factory: Callable[..., EngineCore] = getattr(importlib.import_module(module), function)
+    return factory
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, where it can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit("the server is gone")
+
+
+if __name__ == "__main__":
+    main()

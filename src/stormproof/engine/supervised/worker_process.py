@@ -1,0 +1,144 @@
+"""The server's hold on one process of the engine."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from stormproof.engine.supervised.bell import Bell
+from stormproof.engine.supervised.deaths import Cause, Death, exited, facts_of
+from stormproof.engine.supervised.messages import Start
+from stormproof.engine.supervised.step_record import Reading, StepRecord
+from stormproof.engine.supervised.wire import Decoder, encode
+from stormproof.errors import ProtocolError
+from stormproof.recovery import Clock
+
+DUMP_STACKS: Final = signal.SIGUSR1
+"""Has a worker write the stack of each of its threads, whatever it is stuck in."""
+
+_RECEIVED: Final = 1 << 18
+_MOST_STACKS: Final = 1 << 14
+_LAST_BREATH: Final = 1.0
+_LOOKS: Final = 20
+_BETWEEN_LOOKS: Final = 0.01
+
+
+class WorkerGone(Exception):
+    """The process has closed its end, or what it writes makes no sense."""
+
+
+class WorkerProcess:
+    """A process that runs `stormproof.engine.supervised.worker`; used by one thread.
+
+    Args:
+        start: What it is to load.
+    """
+
+    def __init__(self, start: Start) -> None:
+        self._stacks = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
+        self._socket, theirs = socket.socketpair()
+        with theirs, tempfile.TemporaryFile() as page:
+            self._record = StepRecord.create(page.fileno())
+            self._process = _spawn(theirs.fileno(), page.fileno(), self._stacks.fileno())
+        self._socket.setblocking(False)
+        self._decoder = Decoder()
+        self._unsent = bytearray()
+        self.send(encode(start))
+
+    def send(self, frames: bytes) -> None:
+        """Send messages; what the process does not take at once goes out while `receive` waits."""
+        self._unsent += frames
+        with suppress(BlockingIOError, ConnectionError):  # that it is gone, `receive` will notice
+            while self._unsent:
+                del self._unsent[: self._socket.send(self._unsent)]
+
+    def receive(self, bell: Bell, timeout: float | None) -> Iterator[Any]:
+        """Wait for messages, or until the bell rings or the time is over, and yield what came.
+
+        Args:
+            bell: Ends the wait.
+            timeout: Seconds; None for no end.
+
+        Raises:
+            WorkerGone: Nothing will ever come again.
+        """
+        poll = select.poll()
+        poll.register(bell, select.POLLIN)
+        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+        ready = dict(poll.poll(None if timeout is None else max(0.0, timeout) * 1000))
+        if bell.fileno() in ready:
+            bell.silence()
+        events = ready.get(self._socket.fileno(), 0)
+        if events & select.POLLOUT:
+            self.send(b"")
+        if events & ~select.POLLOUT:
+            yield from self._read()
+
+    def _read(self) -> Iterator[Any]:
+        try:
+            received = self._socket.recv(_RECEIVED)
+            yield from self._decoder.feed(received)
+        except (ConnectionError, ProtocolError) as error:
+            raise WorkerGone from error
+        if not received:
+            raise WorkerGone
+
+    def end(self, clock: Clock, *, hung: str | None = None) -> tuple[Death, Sequence[Reading]]:
+        """Make sure that it is dead, and find out what it died of and what it was reading.
+
+        Args:
+            clock: Paces the wait for the stacks of one that hangs.
+            hung: What made it look so, if it did.
+        """
+        facts = self._interrogate(clock) if hung else ""
+        cause, detail = (Cause.HANG, hung) if hung else exited(self._reap())
+        self.kill()
+        stacks = os.pread(self._stacks.fileno(), _MOST_STACKS, 0).decode("utf-8", "replace")
+        readings = self._record.read()
+        self._record.close()
+        self._stacks.close()
+        return Death(cause=cause, detail=detail, facts=facts, stacks=stacks), readings
+
+    def kill(self) -> None:
+        """End it at once: it keeps nothing that anybody would miss."""
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()
+
+    def _reap(self) -> int:
+        """Return the exit status; one that closed its end and lives on is killed."""
+        try:
+            return self._process.wait(_LAST_BREATH)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _interrogate(self, clock: Clock) -> str:
+        """Have a process that hangs write its stacks, unless it is stopped; returns the facts."""
+        facts = facts_of(self._process.pid)
+        self._process.send_signal(DUMP_STACKS)
+        for _ in range(_LOOKS):
+            if os.fstat(self._stacks.fileno()).st_size:
+                break
+            clock.sleep(_BETWEEN_LOOKS)
+        return facts
+
+
+def _spawn(*descriptors: int) -> subprocess.Popen[bytes]:
+    """Start a worker that has these descriptors and dies with this process.
+
+    It imports what this process imports, from the same places.
+    """
+    arguments = [*map(str, descriptors), str(os.getpid())]
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-P", "-m", "stormproof.engine.supervised.worker", *arguments],
+        stdin=subprocess.DEVNULL,
+        pass_fds=descriptors,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )

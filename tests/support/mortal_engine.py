@@ -1,0 +1,63 @@
+"""An engine whose process dies of what it reads: no torch, so that it is born again quickly."""
+
+import ctypes
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stormproof.engine.core import EngineCore
+from stormproof.engine.draw import Draw, Sampled
+from stormproof.engine.loading import Progress
+from stormproof.engine.randomness import uniform
+from stormproof.engine.settings import EngineConfig
+from stormproof.errors import ModelLoadError, TensorError
+from support.byte_tokenizer import byte_tokenizer
+from support.cache_runner import CacheRunner
+
+FATES: dict[int, Callable[[], object]] = {
+    1: lambda: ctypes.string_at(0),  # a real segmentation fault
+    2: threading.Event().wait,  # hangs for ever
+    3: lambda: os.kill(os.getpid(), signal.SIGKILL),  # as the kernel does when memory is out
+    4: lambda: os._exit(7),
+}
+"""What a prompt that begins with such a token does to the process that reads its tenth token."""
+
+DEADLY_LENGTH = 10
+BLOCKS = 512
+
+
+class MortalRunner(CacheRunner):
+    """A model that writes letters which depend on every token before, and on luck."""
+
+    def choose(self, context: list[int], draws: Sequence[Draw]) -> list[Sampled | TensorError]:
+        if context[0] in FATES and len(context) >= DEADLY_LENGTH:
+            FATES[context[0]]()
+        ends = range(len(context) - len(draws) + 1, len(context) + 1)
+        return [
+            Sampled(_letter(context[:end], draw)) for end, draw in zip(ends, draws, strict=True)
+        ]
+
+
+def _letter(context: list[int], draw: Draw) -> int:
+    state = 7
+    for token in context:
+        state = (state * 31 + token + 1) % 65_521
+    luck = uniform(draw.seed, draw.position) if draw.params.temperature else 0.0
+    return ord("a") + (state + int(luck * 1000)) % 26
+
+
+def mortal_core(config: EngineConfig, *, progress: Progress | None = None) -> EngineCore:
+    """Make the engine; it cannot start while the file that its settings name exists."""
+    if Path(config.model).exists():
+        raise ModelLoadError(reason="somebody has put a file in the way")
+    if progress:
+        progress(1.0)
+    runner = MortalRunner(num_blocks=BLOCKS, block_size=config.block_size)
+    return EngineCore(runner, byte_tokenizer(), config, num_blocks=BLOCKS)
+
+
+def stillborn(config: EngineConfig, *, progress: Progress | None = None) -> EngineCore:
+    """Die of a model."""
+    os.abort()
