@@ -49,7 +49,7 @@ $(BIN)/python:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 
 $(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing what serving needs (once; a few minutes) …"
+	@echo "Installing what serving needs, and compiling the native step (once; a minute or two) …"
 	@$(PIP) --editable '.[serve]'
 	@touch $@
 
