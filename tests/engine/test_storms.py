@@ -25,7 +25,8 @@ from stormproof.errors import (
     TensorError,
 )
 from stormproof.recovery import Priority
-from support.scripted_engine import EOS, ScriptedRunner, byte_tokenizer
+from support.byte_tokenizer import EOS, byte_tokenizer
+from support.scripted_engine import ScriptedRunner
 
 POISON: Final = 0
 BLOCK_SIZE: Final = 4
