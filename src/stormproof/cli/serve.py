@@ -76,6 +76,7 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
 
     config = EngineConfig(
         model=str(model),
+        adapter=settings.adapter,
         device=settings.device,
         dtype=settings.dtype,
         threads=settings.threads,

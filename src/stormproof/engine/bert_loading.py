@@ -29,10 +29,7 @@ def load_bert(folder: Path) -> Bert:
 class _Loader:
     def __init__(self, folder: Path) -> None:
         self._config = read_bert_config(folder)
-        path = folder / "model.safetensors"
-        if not path.is_file():
-            raise Unusable(f"{path.name} is missing")
-        self._file = SafetensorsFile(path)
+        self._file = SafetensorsFile(folder / "model.safetensors")
         # A folder with a head on top has the encoder's tensors under its name.
         inside = "bert.embeddings.word_embeddings.weight" in self._file.names
         self._prefix = "bert." if inside else ""

@@ -34,7 +34,7 @@ class HuggingFaceCheckpoint:
         self._folder = folder
         generation = read_json(folder / "generation_config.json", optional=True)
         self._config = parse_config(read_json(folder / "config.json"), generation)
-        self._files = {name: _open_weights(folder / name) for name in _weight_files(folder)}
+        self._files = {name: SafetensorsFile(folder / name) for name in _weight_files(folder)}
         self._file_of = {
             tensor: opened for opened in self._files.values() for tensor in opened.names
         }
@@ -79,12 +79,6 @@ def _weight_files(folder: Path) -> list[str]:
     if not all(isinstance(name, str) and name == Path(name).name for name in names):
         raise Unusable("its index of weights names a file outside its folder")
     return sorted(names)
-
-
-def _open_weights(path: Path) -> SafetensorsFile:
-    if not path.is_file():
-        raise Unusable(f"{path.name} is missing")
-    return SafetensorsFile(path)
 
 
 def _chat_template(folder: Path, settings: dict[str, Any]) -> str | None:

@@ -37,10 +37,12 @@ class SafetensorsFile:
         path: The file.
 
     Raises:
-        Unusable: It is damaged, cut short, or not a safetensors file.
+        Unusable: It is missing, damaged, cut short, or not a safetensors file.
     """
 
     def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise Unusable(f"{path.name} is missing")
         self._name = path.name
         self._file = MappedFile(path)
         data = self._file.data

@@ -36,6 +36,7 @@ class EngineConfig:
 
     Attributes:
         model: A GGUF file, or a folder with config.json, safetensors and a tokenizer.
+        adapter: A folder with a LoRA adapter, as PEFT writes it, that is merged into the model.
         device: ``cpu``, ``cuda``, or ``auto``.
         dtype: What weights become: ``float32``, ``bfloat16``, ``float16``, ``int4`` (only on a CPU)
             or ``auto``: on a CPU, quantised ones stay as they are and others get 8 bits; on CUDA
@@ -60,6 +61,7 @@ class EngineConfig:
     """
 
     model: str
+    adapter: str | None = None
     device: Device = "auto"
     dtype: DType = "auto"
     threads: int | None = None

@@ -36,8 +36,11 @@ def start_core(
     """
     # What computes is heavy: programs that only speak of an engine do without it.
     from stormproof.engine.checkpoint import open_checkpoint  # noqa: PLC0415
+    from stormproof.engine.lora import AdaptedCheckpoint  # noqa: PLC0415
 
     checkpoint = open_checkpoint(Path(config.model).expanduser())
+    if config.adapter is not None:
+        checkpoint = AdaptedCheckpoint(checkpoint, Path(config.adapter).expanduser())
     if _is_native(config, checkpoint.config):
         return _native_core(checkpoint, config, progress, memory)
     return _torch_core(checkpoint, config, progress)

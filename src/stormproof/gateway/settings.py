@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     model_name: str | None = Field(
         None, min_length=1, description="Name that clients use; by default made from the model."
     )
+    adapter: str | None = Field(
+        None, min_length=1, description="Folder of a LoRA adapter to merge into the model."
+    )
     embedding_model: str | None = Field(
         None,
         min_length=1,
