@@ -56,7 +56,7 @@ class DrawMemory:
             TensorError: It names tokens that there are not.
         """
         params, number = draw.params, len(self._listed)
-        offsets = draw.offsets()
+        offsets = draw.offsets() if params.logit_bias or params.penalises else {}
         tokens, values = self._offsets(offsets) if offsets else (0, 0)
         top_tokens, top_logprobs = self._top(number, params.logprobs) if params.logprobs else (0, 0)
         _FIELDS.pack_into(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from stormproof.engine.loading import loading
@@ -15,7 +15,7 @@ from stormproof.engine.native.step_limits import StepLimits
 from stormproof.engine.native.structures import SpStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from stormproof.engine.architecture import ModelConfig
     from stormproof.engine.batch import StepBatch
@@ -118,7 +118,8 @@ class NativeRunner:
             _numbers, (batch.token_ids, batch.query_lengths, batch.context_lengths)
         )
         longest = max(map(len, batch.block_tables))
-        table = _numbers(chain.from_iterable(_padded(batch.block_tables, longest)))
+        table = _table(batch.block_tables, longest)
+        self._limits.check_blocks(table)
         step = self._step
         step.rows, step.sequences, step.draws = len(tokens), len(lengths), len(self._draws)
         step.tokens = _address(tokens)
@@ -145,14 +146,17 @@ def why_not_native(config: ModelConfig, block_size: int) -> str | None:
         return str(error)
 
 
-def _padded(tables: Sequence[Sequence[int]], length: int) -> Iterable[Sequence[int]]:
+def _table(rows: Sequence[list[int]], length: int) -> array[int]:
+    """Lists one after the other, each filled up to a length."""
     nothing = [0] * length
-    for blocks in tables:
-        yield blocks
-        yield nothing[len(blocks) :]
+    table = array("i")
+    for row in rows:
+        table.fromlist(row)
+        table.fromlist(nothing[len(row) :])
+    return table
 
 
-def _numbers(numbers: Iterable[int]) -> array[int]:
+def _numbers(numbers: Sequence[int]) -> array[int]:
     return array("i", numbers)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from stormproof.errors import TensorError
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Sequence
 
     from stormproof.engine.architecture import ModelConfig
@@ -44,10 +47,18 @@ class StepLimits:
         for length, context, blocks, wanted in zip(lengths, contexts, tables, draws, strict=True):
             if not len(wanted) <= length <= context or length < 1:
                 raise TensorError(reason="a sequence of the batch contradicts itself")
-            if context > min(len(blocks) * self._block_size, self._context):
+            if context > self._context or context > len(blocks) * self._block_size:
                 raise TensorError(reason="a sequence is longer than its blocks or the context")
-            if min(blocks) < 0 or max(blocks) >= self._blocks:
-                raise TensorError(reason="a block is outside the cache")
+
+    def check_blocks(self, table: array[int]) -> None:
+        """Refuse blocks that there are not.
+
+        Raises:
+            TensorError: One of them is outside the cache.
+        """
+        blocks = np.frombuffer(table, np.int32)
+        if blocks.min() < 0 or blocks.max() >= self._blocks:
+            raise TensorError(reason="a block is outside the cache")
 
     def _check_rows(self, batch: StepBatch) -> None:
         tokens = batch.token_ids
