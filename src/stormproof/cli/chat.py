@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from stormproof.cli.failures import failures
-from stormproof.cli.server import LOCAL, Url, key_headers
+from stormproof.cli.server import LOCAL, Url, first_model, key_headers, read_json
 from stormproof.errors import ProtocolError, StormproofError, from_wire, translate
 
 _HELP = "Type a message; /new starts over, /exit or Ctrl-D leaves, Ctrl-C stops an answer."
@@ -37,7 +37,7 @@ def chat(
         options = {"temperature": temperature, "max_tokens": max_tokens}
         conversation = _Conversation(
             client,
-            model or _first_model(client),
+            model or first_model(client),
             system,
             {k: v for k, v in options.items() if v is not None},
         )
@@ -119,24 +119,12 @@ def _client(url: str) -> httpx2.Client:
     return httpx2.Client(base_url=url, headers=key_headers(), timeout=timeout)
 
 
-def _first_model(client: httpx2.Client) -> str:
-    try:
-        response = client.get("/v1/models")
-    except httpx2.HTTPError as error:
-        raise translate(error) from error
-    document = _json(response)
-    try:
-        return str(document["data"][0]["id"])
-    except (LookupError, TypeError) as error:
-        raise ProtocolError(reason="the server lists no model") from error
-
-
 def _stream(client: httpx2.Client, body: dict[str, Any]) -> Iterator[str]:
     try:
         with client.stream("POST", "/v1/chat/completions", json=body) as response:
             if response.is_error:
                 response.read()
-                _json(response)
+                read_json(response)
             yield from _texts(response)
     except httpx2.HTTPError as error:
         raise translate(error) from error
@@ -153,13 +141,3 @@ def _texts(response: httpx2.Response) -> Iterator[str]:
             for choice in chunk["choices"]:
                 yield choice["delta"].get("content") or ""
     raise ProtocolError(reason="the answer ended without saying so")
-
-
-def _json(response: httpx2.Response) -> Any:
-    try:
-        document = response.json()
-    except ValueError as error:
-        raise ProtocolError(reason="the server does not speak JSON") from error
-    if response.is_error:
-        raise from_wire(document)
-    return document

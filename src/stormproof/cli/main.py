@@ -9,6 +9,7 @@ except ModuleNotFoundError as missing:
     sys.exit(f"The command line needs the extra: pip install 'stormproof[serve]' ({missing})")
 
 from stormproof.cli import model
+from stormproof.cli.bench import bench
 from stormproof.cli.chat import chat
 from stormproof.cli.errors import errors
 from stormproof.cli.generate import generate
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(chat)
 app.command()(generate)
+app.command()(bench)
 app.command()(top)
 app.command()(errors)
 app.add_typer(model.app, name="model")

@@ -65,6 +65,9 @@ class _EngineCollector(Collector):
         yield _counter("preemptions", "Times a request lost its blocks.", stats.preemptions)
         yield _counter("down_seconds", "Seconds without a process to answer.", stats.down_seconds)
         yield _deaths(stats)
+        yield _counter("memory_shortages", "Steps in which memory ran out.", stats.memory_shortages)
+        yield _counter("drafted_tokens", "Tokens that were guessed.", stats.drafted_tokens)
+        yield _counter("accepted_tokens", "Guesses that were right.", stats.accepted_tokens)
         queries, hits = stats.prefix_query_tokens, stats.prefix_hit_tokens
         yield _counter("prefix_query_tokens", "Tokens looked for in the cache.", queries)
         yield _counter("prefix_hit_tokens", "Tokens found there, so not read again.", hits)
