@@ -88,6 +88,7 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
         max_waiting=settings.max_waiting,
         max_waiting_tokens=settings.max_waiting_tokens,
         prefix_cache=settings.prefix_cache,
+        speculation=settings.speculation,
         step_deadline=settings.step_deadline,
     )
     return load_engine(config, console)

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     prefix_cache: bool = Field(
         True, description="Compute a beginning once that prompts have in common."
     )
+    speculation: Literal["auto", "off"] = Field(
+        "auto", description="Guess tokens and verify several at once, where that is faster."
+    )
     step_deadline: float = Field(
         60, gt=0, description="Seconds after which a step of the engine counts as hung."
     )
