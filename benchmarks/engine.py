@@ -1,83 +1,89 @@
-"""Tokens per second of the engine, beside transformers, interleaved in one run.
+"""Tokens per second of the engine, beside the other engines that are installed.
 
-Each figure is the median of several repeats: prompts of 64 random tokens, 32 new tokens each,
-greedy, end of text ignored, one request at a time up to 32 at once. Run it on a quiet machine, and
-trust the ratios rather than the figures.
+    python benchmarks/engine.py [--rounds 5] [--engines stormproof,llama]
+
+Every engine is started once and held still while others are measured: each round, all of them get
+the same workloads in turn, so that a busy minute of the machine hits all alike. A figure is the
+median of the rounds; so is a ratio, which is taken within each round. The table and the plot are
+written beside this file; a run of some engines alone is only printed. `make peers` builds those
+that are not Python packages of ours; what is not found is named at the end.
 """
 
-import random
-import statistics
-import time
-from collections.abc import Callable
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-import torch
-from transformers import AutoModelForCausalLM
+from engine_peers import NAMES, installed
+from engine_peers.engine import Engine
+from engine_peers.machine import describe
+from engine_peers.plot import draw
+from engine_peers.readme import write_section
+from engine_peers.row import Row
+from engine_peers.table import ratios, table
+from engine_peers.workload import WORKLOADS
 
-from stormproof.engine import LLM, EngineConfig, SamplingParams
-from stormproof.weights import ModelLibrary
-
-REPEATS = 5
-PROMPT, NEW = 64, 32
-BATCHES = (1, 8, 32)
-
-Prompts = list[list[int]]
-Generate = Callable[[Prompts], None]
+PLOT: Final = Path(__file__).with_suffix(".svg")
 
 
-def ours(path: Path, dtype: Any) -> Generate:
-    # The repeats ask for the same, which the peers compute again.
-    config = EngineConfig(model=str(path), dtype=dtype, num_blocks=1024, prefix_cache=False)
-    llm = LLM.load(config)
-    params = SamplingParams(temperature=0, max_tokens=NEW, ignore_eos=True)
-    return lambda prompts: [llm.generate(prompts, params)].clear()
+def run(engines: Sequence[Engine], rounds: int) -> tuple[list[Row], list[str]]:
+    """Measure all engines in turn, several times; also name those that did not start."""
+    rows: dict[Engine, Row] = {}
+    failed = []
+    with ExitStack() as started:
+        for engine in engines:
+            try:
+                rows[engine] = started.enter_context(running(engine))
+            except RuntimeError as error:
+                failed.append(str(error))
+        for turn in range(rounds):
+            for engine, row in rows.items():
+                measure(engine, row)
+            print(f"round {turn + 1} of {rounds}", flush=True)
+    return list(rows.values()), failed
 
 
-def peers(path: Path, dtype: str) -> Generate:
-    model = AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, dtype=getattr(torch, dtype)
-    )
-    model.generation_config.pad_token_id = 0
-
-    def generate(prompts: Prompts) -> None:
-        tokens = torch.tensor(prompts)
-        mask = torch.ones_like(tokens)
-        model.generate(
-            tokens,
-            attention_mask=mask,
-            min_new_tokens=NEW,
-            max_new_tokens=NEW,
-            do_sample=False,
-        )
-
-    return generate
+@contextmanager
+def running(engine: Engine) -> Iterator[Row]:
+    """Start an engine and hold it still; end it in the end."""
+    try:
+        row = Row(engine.name, over_http=engine.over_http, start=engine.start())
+        engine.answer(WORKLOADS["eight"])  # what the first requests alone pay for
+        engine.process.pause()
+        yield row
+    finally:
+        engine.process.stop()
 
 
-def seconds(generate: Generate, prompts: Prompts) -> float:
-    started = time.perf_counter()
-    generate(prompts)
-    return time.perf_counter() - started
+def measure(engine: Engine, row: Row) -> None:
+    """Have one engine do everything once, while the others stand still."""
+    engine.process.resume()
+    for name, requests in WORKLOADS.items():
+        row.rounds[name].append(engine.answer(requests))
+    row.memory = max(row.memory, engine.process.memory())
+    engine.process.pause()
 
 
 def main() -> None:
-    path = ModelLibrary().pull("smollm2")
-    rng = random.Random(0)
-    engines = {
-        f"{name} {dtype}": make(path, dtype)
-        for dtype in ("float32", "bfloat16")
-        for name, make in (("stormproof", ours), ("transformers generate", peers))
-    }
-    print("| output tokens/s | " + " | ".join(f"{b} at once" for b in BATCHES) + " |")
-    print("|---|" + "---:|" * len(BATCHES))
-    timings: dict[str, list[str]] = {name: [] for name in engines}
-    for batch in BATCHES:
-        prompts = [[rng.randint(100, 10_000) for _ in range(PROMPT)] for _ in range(batch)]
-        rounds = [[seconds(run, prompts) for run in engines.values()] for _ in range(REPEATS)]
-        for name, taken in zip(engines, zip(*rounds, strict=True), strict=True):
-            timings[name].append(f"{batch * NEW / statistics.median(taken):.0f}")
-    for name, figures in timings.items():
-        print(f"| {name} | " + " | ".join(figures) + " |")
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--engines", default=",".join(NAMES), help="(%(default)s)")
+    options = arguments.parse_args()
+    names = options.engines.split(",")
+    engines, missing = installed(names)
+    rows, failed = run(engines, options.rounds)
+    parts = [
+        f"{describe()}; {options.rounds} rounds.",
+        table(rows),
+        ratios(rows),
+        f"Left out: {'; '.join(missing + failed) or 'none'}.",
+    ]
+    text = "\n\n".join(parts)
+    print(text)
+    if names == list(NAMES):
+        write_section("engine", text)
+        draw(rows, PLOT)
 
 
 if __name__ == "__main__":
