@@ -122,6 +122,28 @@ CASES = [
         "max_tokens",
     ),
     Case("n over the server's limit", post(n=100), 400, "INVALID_REQUEST", "n"),
+    Case("Stop string of 10 kB", post(stop="x" * 10_240), 400, "INVALID_REQUEST", "stop"),
+    Case(
+        "JSON schema that nothing satisfies",
+        post(structured_outputs={"json": {"type": "integer", "minimum": 2, "maximum": 1}}),
+        400,
+        "INVALID_REQUEST",
+        "grammar",
+    ),
+    Case(
+        "Grammar that explodes",
+        post(structured_outputs={"json": {"multipleOf": 999_983}}),
+        400,
+        "INVALID_REQUEST",
+        "grammar",
+    ),
+    Case(
+        "Two tools of one name",
+        post(tools=[{"type": "function", "function": {"name": "f"}}] * 2),
+        400,
+        "INVALID_REQUEST",
+    ),
+    Case("tool_choice without tools", post(tool_choice="required"), 400, "INVALID_REQUEST"),
     Case("Unknown field", post(max_token=5), 400, "INVALID_REQUEST", "max_token"),
     Case("stream_options without stream", post(stream_options={}), 400, "INVALID_REQUEST"),
     Case(

@@ -21,11 +21,15 @@ from stormproof.engine.settings import EngineConfig
 from stormproof.engine.stats import EngineStats
 from stormproof.engine.supervised.events import EngineDied, EngineRecovered, RequestConvicted
 from stormproof.engine.tokenizer import Tokenizer
+from stormproof.engine.tool_calls import Arguments, CallBegun, Said, Spoken, ToolCallReader
+from stormproof.engine.tool_format import Tool, ToolFormat
 
 __all__ = [
     "LLM",
+    "Arguments",
     "AsyncEmbedder",
     "AsyncLLM",
+    "CallBegun",
     "Draw",
     "Embedder",
     "Embedding",
@@ -41,9 +45,14 @@ __all__ = [
     "ModelRunner",
     "Output",
     "RequestConvicted",
+    "Said",
     "Sampled",
     "SamplingParams",
+    "Spoken",
     "StepBatch",
     "TokenLogprobs",
     "Tokenizer",
+    "Tool",
+    "ToolCallReader",
+    "ToolFormat",
 ]

@@ -16,6 +16,7 @@ from jinja2 import Template, TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from stormproof.engine.tool_format import ToolFormat, format_of
 from stormproof.errors import PromptError
 
 if TYPE_CHECKING:
@@ -54,15 +55,33 @@ class ChatTemplate:
         self._names = dict(names)
         self._now = now
 
-    def render(self, messages: Sequence[Mapping[str, Any]]) -> str:
+    @cached_property
+    def tool_format(self) -> ToolFormat | None:
+        """How the template tells a model of tools; None if it does not, or in no way we know."""
+        return format_of(self._source)
+
+    def render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+    ) -> str:
         """The text of a conversation, up to where the assistant is to speak.
+
+        Args:
+            messages: What was said.
+            tools: Functions that the assistant may call, as OpenAI's API describes them.
 
         Raises:
             PromptError: The template refuses the messages, lacks something in them, or is broken.
         """
         try:
             return self._template.render(
-                {**self._names, "messages": messages, "add_generation_prompt": True}
+                {
+                    **self._names,
+                    "messages": messages,
+                    "tools": tools or None,
+                    "add_generation_prompt": True,
+                }
             )
         except _Refused as error:
             raise PromptError(reason=str(error)[:MAX_REASON]) from error

@@ -12,9 +12,9 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
-from stormproof.engine.grammar import Grammar, GrammarKind
+from stormproof.engine.grammar import COMPACT_JSON, Grammar, GrammarKind
 from stormproof.errors import InvalidRequest, OutOfMemory
 
 if TYPE_CHECKING:
@@ -32,14 +32,8 @@ MAX_REASON: Final = 300
 MAX_MULTIPLE: Final = 10_000
 """The automaton of ``multipleOf: n`` has n states, and nothing below bounds the time they take."""
 
-_JSON_STYLE: Final[JsonCompileOptions] = {
-    # As models write it unasked. Free white space would let an answer go on for ever.
-    "whitespace_flexible": False,
-    "item_separator": ", ",
-    "key_separator": ": ",
-    "lenient": False,
-    "coerce_one_of": False,
-}
+# Whatever the schema itself may wish: an answer that validates, or a refusal.
+_JSON_OPTIONS: Final = {**COMPACT_JSON, "lenient": False, "coerce_one_of": False}
 _COMPILER_STACK: Final = 256 << 20
 """Bytes. Rules refer to rules as deep as a grammar is long, and the compiler recurses."""
 
@@ -207,7 +201,9 @@ def _source(grammar: Grammar) -> str:
         case GrammarKind.JSON_SCHEMA:
             _check_schema(_parsed(grammar.text))
             try:
-                return LLMatcher.grammar_from_json_schema(grammar.text, overrides=_JSON_STYLE)
+                return LLMatcher.grammar_from_json_schema(
+                    grammar.text, overrides=cast("JsonCompileOptions", _JSON_OPTIONS)
+                )
             except ValueError as error:
                 raise _refused(str(error)) from error
         case GrammarKind.REGEX:

@@ -4,11 +4,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 from stormproof.errors import FieldProblem, ValidationErrors
 
 MAX_GRAMMAR_LENGTH: Final = 65_536
+
+COMPACT_JSON: Final = MappingProxyType(
+    {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+)
+"""How JSON is laid out: as models write it unasked. Free space could go on for ever."""
 
 
 class GrammarKind(StrEnum):

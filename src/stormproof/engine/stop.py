@@ -43,9 +43,10 @@ class StopFilter:
 
     def _undecided(self, text: str) -> int:
         """Count the characters at the end of the text that may begin a stop text."""
-        return max((_overlap(text, stop) for stop in self._stop), default=0)
+        return max((overlap(text, stop) for stop in self._stop), default=0)
 
 
-def _overlap(text: str, stop: str) -> int:
+def overlap(text: str, stop: str) -> int:
+    """Count the characters at the end of a text that may begin a stop text."""
     longest = min(len(text), len(stop) - 1)
     return next((n for n in range(longest, 0, -1) if text.endswith(stop[:n])), 0)

@@ -10,10 +10,13 @@ from tokenizers.pre_tokenizers import Metaspace
 from stormproof.engine.chat_template import ChatTemplate
 from stormproof.engine.control_tokens import ControlTokens, unused_mark
 from stormproof.engine.spelling import spelling_of
+from stormproof.engine.tool_format import HERMES, Tool, ToolFormat, in_words
 from stormproof.errors import PromptError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from stormproof.engine.grammar import Grammar
 
 _ENDS: Final = frozenset({
     "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|end|>",
@@ -100,21 +103,43 @@ class Tokenizer:
         """
         return [*self._start_ids, *self._encode_plain(text)]
 
-    def chat(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
+    @property
+    def tool_format(self) -> ToolFormat:
+        """How the model writes that it calls a tool."""
+        return self._template.tool_format or HERMES
+
+    def tool_grammar(self, tools: Sequence[Tool], *, several: bool) -> Grammar:
+        """The grammar of answers that are nothing but calls with valid arguments.
+
+        Args:
+            tools: Which may be called.
+            several: Whether there may be more calls than one.
+
+        Raises:
+            ValidationErrors: The schemas of the parameters are too long.
+        """
+        marker = self._controls.ids.get(self.tool_format.marker or "")
+        return self.tool_format.grammar(tools, several=several, marker_id=marker)
+
+    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Tool] = ()) -> list[int]:
         """The tokens of a conversation, up to where the assistant is to speak.
 
         Args:
             messages: Each with a ``role`` and a ``content``, and what else the template reads.
+            tools: Functions that the assistant may call.
 
         Raises:
             PromptError: The template cannot render the messages, or as for `encode`.
         """
+        if self._template.tool_format is None:
+            messages, tools = in_words(messages, tools), ()
+        said = [messages, [tool.document() for tool in tools]]
         try:
-            mark = unused_mark(messages)
-            marked = self._controls.mark(messages, mark)
+            mark = unused_mark(said)
+            marked = self._controls.mark(said, mark)
         except RecursionError:
             raise PromptError(reason="the messages are nested too deeply") from None
-        return self._encode_parsed(self._template.render(marked), mark)
+        return self._encode_parsed(self._template.render(*marked), mark)
 
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes that a token stands for; none for a control token or an unknown one."""

@@ -83,21 +83,20 @@ class ChatFormat(_Envelope):
 
     def whole(self, outputs: Sequence[Output], usage: Json) -> Json:
         """Return the body of an answer that is not streamed."""
-        choices = [
-            {
-                "index": index,
-                "message": {"role": "assistant", "content": output.text, "refusal": None},
-                "logprobs": self._logprobs(output),
-                "finish_reason": output.finish_reason,
-            }
-            for index, output in enumerate(outputs)
-        ]
-        return self._whole(choices, usage)
+        return self._whole([self._choice(*pair) for pair in enumerate(outputs)], usage)
 
     def opening(self, count: int) -> bytes:
         """Return the events that say who speaks."""
         first = {"role": "assistant", "content": ""}
         return sse.data(*(self._delta(index, first) for index in range(count)))
+
+    def _choice(self, index: int, output: Output) -> Json:
+        return {
+            "index": index,
+            "message": {"role": "assistant", "content": output.text, "refusal": None},
+            "logprobs": self._logprobs(output),
+            "finish_reason": output.finish_reason,
+        }
 
     def _chunks(self, index: int, output: Output) -> list[Json]:
         """Make the chunk with the text, and the one that ends the choice."""

@@ -2,14 +2,25 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from stormproof.engine import AsyncLLM, SamplingParams
+from stormproof.engine import AsyncLLM, Grammar, SamplingParams
 from stormproof.errors import InvalidRequest
 from stormproof.gateway.generation import Choice
 from stormproof.gateway.schema import ChatRequest, CompletionRequest
 from stormproof.gateway.settings import Settings
+from stormproof.gateway.structure import chat_grammar, structured
+from stormproof.gateway.tools import offered, said
 
 AnyRequest = ChatRequest | CompletionRequest
+
+
+class _Asked(NamedTuple):
+    """What the routes say each in their own way."""
+
+    max_tokens: int | None
+    logprobs: int | None
+    grammar: Grammar | None
 
 
 class Prompts:
@@ -31,12 +42,18 @@ class Prompts:
             InvalidRequest: It is over one of the server's limits.
             PromptError: The model's template cannot render it.
         """
-        self._check_length(sum(len(message.text) for message in body.messages), "messages")
-        messages = [{"role": _role(m.role), "content": m.text} for m in body.messages]
+        self._check_length(sum(message.length for message in body.messages), "messages")
+        messages = [said(message) for message in body.messages]
+        tools = offered(body)
+        tokenizer = self._engine.tokenizer
         # Tokenizing a long prompt takes long enough to make other clients wait.
-        prompt = await asyncio.to_thread(self._engine.tokenizer.chat, messages)
-        asked = body.max_completion_tokens or body.max_tokens
-        return self._choices(body, [prompt], asked, self._chat_logprobs(body))
+        prompt = await asyncio.to_thread(tokenizer.chat, messages, tools)
+        asked = _Asked(
+            max_tokens=body.max_completion_tokens or body.max_tokens,
+            logprobs=(body.top_logprobs or 0) if body.logprobs else None,
+            grammar=chat_grammar(body, tokenizer),
+        )
+        return self._choices(body, [prompt], asked)
 
     async def complete(self, body: CompletionRequest) -> list[Choice]:
         """Return the answers that a plain completion asks for.
@@ -46,7 +63,8 @@ class Prompts:
         """
         self._check_length(sum(map(len, body.prompts)), "prompt")
         prompts = await asyncio.to_thread(self._tokenize, body.prompts)
-        return self._choices(body, prompts, body.max_tokens, body.logprobs)
+        asked = _Asked(body.max_tokens, body.logprobs, structured(body.structured_outputs))
+        return self._choices(body, prompts, asked)
 
     def _tokenize(self, prompts: "list[str] | list[list[int]]") -> list[list[int]]:
         tokenizer = self._engine.tokenizer
@@ -61,29 +79,20 @@ class Prompts:
             )
 
     def _choices(
-        self,
-        body: AnyRequest,
-        prompts: Sequence[list[int]],
-        asked: int | None,
-        logprobs: int | None,
+        self, body: AnyRequest, prompts: Sequence[list[int]], asked: _Asked
     ) -> list[Choice]:
         copies = body.n or 1
         if copies * len(prompts) > self._settings.max_choices:
             limit = self._settings.max_choices
             raise InvalidRequest(reason=f"at most {limit} answers per request", param="n")
         return [
-            Choice(prompt, self._params(body, prompt, asked, logprobs, copy))
+            Choice(prompt, self._params(body, prompt, asked, copy))
             for prompt in prompts
             for copy in range(copies)
         ]
 
     def _params(
-        self,
-        body: AnyRequest,
-        prompt: list[int],
-        asked: int | None,
-        logprobs: int | None,
-        copy: int,
+        self, body: AnyRequest, prompt: list[int], asked: _Asked, copy: int
     ) -> SamplingParams:
         temperature = body.temperature
         return SamplingParams(
@@ -97,9 +106,10 @@ class Prompts:
             # Copies of one seeded request must differ from each other, and be repeatable.
             seed=None if body.seed is None else body.seed + copy,
             stop=body.stops,
-            max_tokens=self._max_tokens(asked, len(prompt)),
+            max_tokens=self._max_tokens(asked.max_tokens, len(prompt)),
             ignore_eos=body.ignore_eos,
-            logprobs=logprobs,
+            logprobs=asked.logprobs,
+            grammar=asked.grammar,
         )
 
     def _max_tokens(self, asked: int | None, prompt_tokens: int) -> int:
@@ -112,12 +122,3 @@ class Prompts:
                 param="max_tokens",
             )
         return asked
-
-    @staticmethod
-    def _chat_logprobs(body: ChatRequest) -> int | None:
-        return (body.top_logprobs or 0) if body.logprobs else None
-
-
-def _role(role: str) -> str:
-    """Chat templates know OpenAI's newer name for the system's voice only by its old one."""
-    return "system" if role == "developer" else role

@@ -1,11 +1,12 @@
 """The OpenAI-compatible routes that write text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from fastapi import APIRouter, Request, Response, Security
 
-from stormproof.engine import AsyncLLM
-from stormproof.gateway.answers import ChatFormat, TextFormat
+from stormproof.engine import AsyncLLM, ToolCallReader
+from stormproof.gateway.answers import AnswerFormat, ChatFormat, TextFormat
 from stormproof.gateway.delivery import Job, deliver_stream, deliver_whole
 from stormproof.gateway.generation import Choice, generate
 from stormproof.gateway.model_routes import check_model
@@ -14,6 +15,7 @@ from stormproof.gateway.prompts import Prompts
 from stormproof.gateway.schema import ChatRequest, CompletionRequest
 from stormproof.gateway.settings import Settings
 from stormproof.gateway.token_times import TokenTimes
+from stormproof.gateway.tool_answers import ToolChatFormat
 from stormproof.recovery import Deadline, Pipeline
 
 
@@ -56,7 +58,7 @@ class Routes:
         """Answer a conversation."""
         check_model(body.model, self._model_name)
         choices = await self._prompts.chat(body)
-        return await self._answer(request, body, choices, ChatFormat)
+        return await self._answer(request, body, choices, self._chat_format(body))
 
     async def complete(self, request: Request, body: CompletionRequest) -> Response:
         """Continue one or several texts."""
@@ -64,12 +66,19 @@ class Routes:
         choices = await self._prompts.complete(body)
         return await self._answer(request, body, choices, TextFormat)
 
+    def _chat_format(self, body: ChatRequest) -> Callable[..., ChatFormat]:
+        names = {tool.function.name for tool in body.callable_tools}
+        if not names:
+            return ChatFormat
+        reader = partial(ToolCallReader, self._engine.tokenizer.tool_format, names)
+        return partial(ToolChatFormat, reader=reader)
+
     async def _answer(
         self,
         request: Request,
         body: ChatRequest | CompletionRequest,
         choices: Sequence[Choice],
-        answers: type[ChatFormat | TextFormat],
+        answers: Callable[..., AnswerFormat],
     ) -> Response:
         token_bytes = self._engine.tokenizer.token_bytes
         job = Job(

@@ -4,20 +4,95 @@ Everything that a field may not be is refused by name; nothing is ignored in sil
 that OpenAI's clients like to attach (``user``, ``metadata`` …) are accepted and have no effect.
 """
 
-from typing import Annotated, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_MESSAGES: Final = 2048
 MAX_PROMPTS: Final = 128
 MAX_EMBEDDED: Final = 2048
+MAX_TOOLS: Final = 128
 
 Text = Annotated[str, Field(max_length=10_000_000)]
 Token = Annotated[int, Field(ge=0, lt=2**31)]
+FunctionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class FunctionDefinition(_Strict):
+    """A function that the model may call."""
+
+    name: FunctionName
+    description: Annotated[str, Field(max_length=10_000)] = ""
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ToolDefinition(_Strict):
+    """A tool; only functions are supported."""
+
+    type: Literal["function"]
+    function: FunctionDefinition
+
+
+class ChosenFunction(_Strict):
+    """The name of a function."""
+
+    name: FunctionName
+
+
+class NamedTool(_Strict):
+    """The one tool that must be called."""
+
+    type: Literal["function"]
+    function: ChosenFunction
+
+
+class PlainFormat(_Strict):
+    """Any answer, or any JSON object."""
+
+    type: Literal["text", "json_object"]
+
+
+class NamedSchema(_Strict):
+    """A JSON schema with a name."""
+
+    name: FunctionName
+    description: Annotated[str, Field(max_length=10_000)] | None = None
+    json_schema: Annotated[dict[str, Any], Field(alias="schema")]
+    strict: bool | None = None
+
+
+class SchemaFormat(_Strict):
+    """A JSON document that a schema describes."""
+
+    type: Literal["json_schema"]
+    json_schema: NamedSchema
+
+
+class StructuredOutputs(_Strict):
+    """What the answer must match, as vLLM's extension to OpenAI's API has it: one of these."""
+
+    json_schema: Annotated[dict[str, Any] | None, Field(alias="json")] = None
+    regex: Text | None = None
+    choice: (
+        Annotated[
+            list[Annotated[str, Field(min_length=1, max_length=1024)]],
+            Field(min_length=1, max_length=1024),
+        ]
+        | None
+    ) = None
+    grammar: Text | None = None
+
+    @model_validator(mode="after")
+    def _only_one(self) -> "StructuredOutputs":
+        given = (self.json_schema, self.regex, self.choice, self.grammar)
+        if sum(value is not None for value in given) != 1:
+            raise ValueError("exactly one of json, regex, choice and grammar must be given")
+        return self
 
 
 class TextPart(_Strict):
@@ -27,19 +102,53 @@ class TextPart(_Strict):
     text: Text
 
 
+class CalledFunction(_Strict):
+    """What an assistant called."""
+
+    name: FunctionName
+    arguments: Text
+
+
+class ToolCall(_Strict):
+    """A call that an assistant asked for in an earlier answer."""
+
+    id: Annotated[str, Field(min_length=1, max_length=256)]
+    type: Literal["function"]
+    function: CalledFunction
+
+
 class Message(_Strict):
     """One message of a conversation."""
 
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Text | Annotated[list[TextPart], Field(min_length=1, max_length=256)]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: Text | Annotated[list[TextPart], Field(min_length=1, max_length=256)] | None = None
     name: Annotated[str, Field(max_length=256)] | None = None
+    refusal: None = None
+    tool_calls: Annotated[list[ToolCall], Field(min_length=1, max_length=MAX_TOOLS)] | None = None
+    tool_call_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+
+    @model_validator(mode="after")
+    def _parts_belong_to_roles(self) -> "Message":
+        if self.tool_calls is not None and self.role != "assistant":
+            raise ValueError("tool_calls are only for the assistant")
+        if (self.tool_call_id is not None) != (self.role == "tool"):
+            raise ValueError("tool_call_id belongs to messages of the role tool, and only there")
+        if self.content is None and self.tool_calls is None:
+            raise ValueError("content is missing")
+        return self
 
     @property
     def text(self) -> str:
         """The content as one text."""
         if isinstance(self.content, str):
             return self.content
-        return "".join(part.text for part in self.content)
+        return "".join(part.text for part in self.content or ())
+
+    @property
+    def length(self) -> int:
+        """How many characters it brings into the prompt."""
+        calls = self.tool_calls or ()
+        return len(self.text) + sum(len(call.function.arguments) for call in calls)
 
 
 class StreamOptions(_Strict):
@@ -88,6 +197,7 @@ class _Sampling(_Labels):
     max_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     ignore_eos: bool = False
     n: Annotated[int, Field(ge=1, le=128)] | None = None
+    structured_outputs: StructuredOutputs | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 
@@ -117,6 +227,51 @@ class ChatRequest(_Sampling):
     max_completion_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    response_format: Annotated[PlainFormat | SchemaFormat, Field(discriminator="type")] | None = (
+        None
+    )
+    tools: Annotated[list[ToolDefinition], Field(max_length=MAX_TOOLS)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
+
+    @model_validator(mode="after")
+    def _tools_fit_together(self) -> "ChatRequest":
+        names = [tool.function.name for tool in self.tools or ()]
+        if len(set(names)) < len(names):
+            raise ValueError("two tools have one name")
+        if self.tool_choice not in (None, "none", "auto") and not names:
+            raise ValueError("tool_choice needs tools")
+        if isinstance(self.tool_choice, NamedTool) and self.tool_choice.function.name not in names:
+            raise ValueError("tool_choice names none of the tools")
+        return self
+
+    @model_validator(mode="after")
+    def _one_form_at_a_time(self) -> "ChatRequest":
+        forms = (
+            self.structured_outputs is not None,
+            self.response_format is not None and self.response_format.type != "text",
+            bool(self.callable_tools),
+        )
+        if sum(forms) > 1:
+            raise ValueError(
+                "of structured_outputs, a response_format and tools only one may shape the answer"
+            )
+        return self
+
+    @property
+    def callable_tools(self) -> list[ToolDefinition]:
+        """The tools that the answer may call."""
+        if self.tool_choice == "none":
+            return []
+        if isinstance(self.tool_choice, NamedTool):
+            name = self.tool_choice.function.name
+            return [tool for tool in self.tools or () if tool.function.name == name]
+        return self.tools or []
+
+    @property
+    def must_call(self) -> bool:
+        """Whether the answer must be calls of tools, and nothing else."""
+        return self.tool_choice == "required" or isinstance(self.tool_choice, NamedTool)
 
     @model_validator(mode="after")
     def _alternatives_need_logprobs(self) -> "ChatRequest":
