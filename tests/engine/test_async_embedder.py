@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stormproof.engine import AsyncEmbedder, Embedder, Embedding, async_embedder
+from stormproof.engine.embedder import MAX_STEP_TOKENS
 from stormproof.errors import (
     CapacityExceeded,
     ContextTooLong,
@@ -136,7 +137,7 @@ async def test_what_is_larger_than_the_queue_is_let_in_alone(
 ) -> None:
     gated.open_gate()
     assert len(await embedder.embed([[RAIN] * 24] * 100)) == 100
-    assert max(sum(map(len, step)) for step in gated.steps) <= 2048
+    assert max(sum(map(len, step)) for step in gated.steps) <= MAX_STEP_TOKENS
 
 
 async def test_whoever_leaves_takes_no_more_time(gated: Gated, embedder: Watched) -> None:

@@ -44,8 +44,8 @@ def _serve(settings: Settings, console: Console) -> None:
     keyring = load_keys(settings)
     listener = listen(settings.host, settings.port)
     model = pulled(settings.model, console)
-    engine = _load(settings, model, console)
     embedders = _load_embedders(settings, console)
+    engine = _load(settings, model, console)
     lifecycle = Lifecycle(
         engine, drain_timeout=settings.drain_timeout, embedders=embedders.values()
     )

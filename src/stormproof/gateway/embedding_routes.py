@@ -63,17 +63,18 @@ class EmbeddingRoutes:
 
 def _document(body: EmbeddingRequest, embeddings: Sequence[Embedding]) -> bytes:
     tokens = sum(embedding.tokens for embedding in embeddings)
-    written = _base64 if body.encoding_format == "base64" else _numbers
-    document = {
+    head = {
         "object": "list",
-        "data": [
-            {"object": "embedding", "index": index, "embedding": written(embedding)}
-            for index, embedding in enumerate(embeddings)
-        ],
         "model": body.model,
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     }
-    return json.dumps(document).encode()
+    written = _base64 if body.encoding_format == "base64" else _numbers
+    # One by one: no other thread runs while the library writes a document.
+    entries = [
+        json.dumps({"object": "embedding", "index": index, "embedding": written(embedding)})
+        for index, embedding in enumerate(embeddings)
+    ]
+    return f'{json.dumps(head)[:-1]}, "data": [{", ".join(entries)}]}}'.encode()
 
 
 def _numbers(embedding: Embedding) -> list[float]:
