@@ -47,11 +47,13 @@ def test_the_second_process_finds_what_the_first_packed(
     assert os.pread(memory, 1 << 20, 0) == content
 
 
-def test_weights_packed_in_another_way_are_packed_anew(
+def test_weights_packed_in_another_way_are_left_to_those_who_use_them(
     checkpoint: Checkpoint, library: NativeLibrary, memory: int
 ) -> None:
     packed(checkpoint, library, memory)
+    content = os.pread(memory, 1 << 20, 0)
     assert len(packed(checkpoint, library, memory, "bfloat16")) > 100
+    assert os.pread(memory, 1 << 20, 0) == content
 
 
 def test_what_a_dying_process_left_is_packed_anew(
@@ -67,7 +69,7 @@ def test_what_a_dying_process_left_is_packed_anew(
 def test_memory_is_zero_until_it_is_sealed(memory: int) -> None:
     for descriptor in (None, memory):
         assert not Arena(FIRST, SEAL, descriptor).sealed
-    os.pwrite(memory, OTHER + b"rest", 0)
+    os.pwrite(memory, bytes(SEAL_BYTES) + b"left by one who died", 0)
     assert not Arena(2 * FIRST, SEAL, memory).sealed
     assert os.pread(memory, 2 * FIRST, 0) == bytes(2 * FIRST)
 

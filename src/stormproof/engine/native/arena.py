@@ -5,17 +5,23 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-from typing import Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from stormproof.errors import OutOfMemory
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SEAL_BYTES: Final = 32
 FIRST: Final = 64
 """Where its content begins; before it there is the seal."""
 
+_NO_SEAL: Final = bytes(SEAL_BYTES)
 _PROT_READ: Final = 1
+_SMALL: Final = 1 << 28
 
 
 class Arena:
@@ -28,11 +34,10 @@ class Arena:
     Args:
         size: Bytes.
         seal: What its content is made of, as a digest of 32 bytes.
-        descriptor: Memory to share with other processes, as `shared_memory` gives it; None for
-            memory of this process alone.
+        descriptor: Memory to share with other processes, as `shared_memory` gives it. Where there
+            is none, or other content is sealed in it, the memory is of this process alone.
 
     Attributes:
-        address: Where it lies in this process; a multiple of the size of a page.
         sealed: Whether it holds the whole content that the seal stands for.
 
     Raises:
@@ -41,23 +46,38 @@ class Arena:
 
     def __init__(self, size: int, seal: bytes, descriptor: int | None = None) -> None:
         self._seal = seal
-        try:
-            memory = _private(size) if descriptor is None else _shared(descriptor, size, seal)
-        except (OSError, OverflowError) as error:
-            raise OutOfMemory from error
+        # Somebody may be running with what else is sealed there.
+        self._shares = descriptor is not None and _seal_of(descriptor) in (seal, _NO_SEAL)
+        with _fitting():
+            if descriptor is not None and self._shares:
+                memory = _shared(descriptor, size)
+            else:
+                memory = _private(size)
         self._octets = np.frombuffer(memory, np.uint8)
-        self.address: int = self._octets.ctypes.data
         self.sealed = bytes(self._octets[:SEAL_BYTES]) == seal
         if self.sealed:
-            self._protect()
+            self._settle()
+
+    @property
+    def address(self) -> int:
+        """Where it lies in this process: the beginning of a page. Sealing may move it."""
+        address: int = self._octets.ctypes.data
+        return address
 
     def close(self) -> None:
         """Says that its content is whole, and forbids to change it."""
         self._octets[:SEAL_BYTES] = np.frombuffer(self._seal, np.uint8)
-        self._protect()
         self.sealed = True
+        self._settle()
 
-    def _protect(self) -> None:
+    def _settle(self) -> None:
+        # Linux gives shared memory no huge pages by default; a token takes a tenth longer then. A
+        # copy of what is small costs less than that.
+        if self._shares and self._octets.size <= _SMALL:
+            with _fitting():
+                copy = np.frombuffer(_private(self._octets.size), np.uint8)
+            copy[:] = self._octets
+            self._octets = copy
         libc = ctypes.CDLL(None)
         arguments = (ctypes.c_void_p(self.address), ctypes.c_size_t(self._octets.size))
         libc.mprotect(*arguments, _PROT_READ)
@@ -74,6 +94,14 @@ def shared_memory() -> int | None:
     return os.memfd_create("stormproof-weights")
 
 
+@contextmanager
+def _fitting() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, OverflowError) as error:
+        raise OutOfMemory from error
+
+
 def _private(size: int) -> mmap.mmap:
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):  # matrices are read from end to end, again and again
@@ -81,8 +109,12 @@ def _private(size: int) -> mmap.mmap:
     return memory
 
 
-def _shared(descriptor: int, size: int, seal: bytes) -> mmap.mmap:
-    if os.fstat(descriptor).st_size != size or os.pread(descriptor, SEAL_BYTES, 0) != seal:
-        os.ftruncate(descriptor, 0)  # what there was becomes zero
+def _seal_of(descriptor: int) -> bytes:
+    return os.pread(descriptor, SEAL_BYTES, 0) or _NO_SEAL
+
+
+def _shared(descriptor: int, size: int) -> mmap.mmap:
+    if _seal_of(descriptor) == _NO_SEAL:
+        os.ftruncate(descriptor, 0)  # what somebody who died has left becomes zero
         os.ftruncate(descriptor, size)
     return mmap.mmap(descriptor, size)

@@ -72,13 +72,13 @@ class PackedWeights:
         packer = Packer(library, dtype)
         size = _Layout(checkpoint, packer, base=0).place().size
         self._arena = Arena(size, _seal(checkpoint, dtype, size), memory)
-        layout = _Layout(checkpoint, packer, base=self._arena.address).place()
-        self.model = layout.model
         if not self._arena.sealed:
+            jobs = _Layout(checkpoint, packer, base=self._arena.address).place().jobs
             with ThreadPoolExecutor(threads) as pool:
-                for number, _ in enumerate(pool.map(_run, layout.jobs), 1):
-                    progress(number / len(layout.jobs))
+                for number, _ in enumerate(pool.map(_run, jobs), 1):
+                    progress(number / len(jobs))
             self._arena.close()
+        self.model = _Layout(checkpoint, packer, base=self._arena.address).place().model
         progress(1.0)
 
 
