@@ -14,9 +14,11 @@ from stormproof.engine.output import Output
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.scheduler import Scheduler
 from stormproof.engine.sequence import FinishReason
+from stormproof.engine.urgency import Urgency
 from stormproof.errors import (
     CapacityExceeded,
     ContextTooLong,
+    DeadlineExceeded,
     InternalError,
     InvalidRequest,
     OutOfMemory,
@@ -25,6 +27,7 @@ from stormproof.errors import (
     TensorError,
     TokenizationError,
 )
+from stormproof.recovery import Priority
 from support.byte_tokenizer import EOS
 from support.scripted_engine import Script, ScriptedRunner, babble, make_core
 
@@ -271,6 +274,26 @@ def test_an_aborted_request_frees_its_blocks_and_says_no_more() -> None:
     core.abort(aborted)
     assert core.stats().total_blocks - core.stats().free_blocks == held - 5
     assert drain(core).keys() == {other}
+
+
+def test_an_answer_ends_at_its_deadline_with_what_there_is() -> None:
+    now = 0.0
+    core = make_core(clock=lambda: now)
+    late, other = core.add([1], GREEDY, urgency=Urgency(deadline=5)), core.add([2], GREEDY)
+    pieces = core.step()
+    now = 5.0
+    pieces += core.step()
+    assert core.stats().running == 1
+    last = dict(pieces)[late]
+    assert isinstance(last.error, DeadlineExceeded)
+    assert (last.completion_tokens, last.finish_reason) == (1, FinishReason.ERROR)
+    assert drain(core)[other].completion_tokens == 8
+
+
+def test_the_more_important_of_two_that_wait_is_answered_first() -> None:
+    core = make_core(max_sequences=1)
+    usual, important = core.add([1], GREEDY), core.add([2], GREEDY, urgency=Urgency(Priority.HIGH))
+    assert list(drain(core)) == [important, usual]
 
 
 def test_a_request_that_ended_or_never_was_cannot_be_aborted() -> None:

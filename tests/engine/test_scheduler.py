@@ -15,6 +15,7 @@ from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.scheduler import Chunk, Scheduler, SchedulerLimits
 from stormproof.engine.sequence import HEAD_START, FinishReason, Sequence, SequenceState
 from stormproof.engine.service_rate import ServiceRate
+from stormproof.engine.urgency import Urgency
 from stormproof.errors import CapacityExceeded, ContextTooLong, InvalidStateTransition
 from stormproof.recovery import Priority
 
@@ -171,7 +172,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         prompt=st.integers(1, 30),
         max_tokens=st.integers(1, 30),
         alike=st.integers(0, 30),
-        priority=st.sampled_from(Priority),
+        urgency=st.builds(Urgency, st.sampled_from(Priority)),
         alone_until=st.sampled_from([0, 0, 0, 5, 40]),
     )
     def arrive(self, prompt: int, max_tokens: int, alike: int, **properties: Any) -> None:
@@ -275,7 +276,7 @@ def test_prompts_are_read_one_after_another() -> None:
 def test_the_more_important_starts_first_and_the_rest_in_order_of_arrival() -> None:
     bench = Bench(sequences=1)
     order = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.NORMAL, Priority.CRITICAL]
-    added = [bench.add(1, priority=priority) for priority in order]
+    added = [bench.add(1, urgency=Urgency(priority)) for priority in order]
     started = [bench.step()[0].sequence for _ in order]
     assert [added.index(sequence) for sequence in started] == [4, 2, 1, 3, 0]
 
@@ -283,10 +284,10 @@ def test_the_more_important_starts_first_and_the_rest_in_order_of_arrival() -> N
 def test_the_least_important_starts_in_time_whatever_comes_after_it() -> None:
     """Each step of importance is worth a head start of so many requests, and no more."""
     bench = Bench(sequences=1)
-    low = bench.add(1, priority=Priority.LOW)
+    low = bench.add(1, urgency=Urgency(Priority.LOW))
     overtaken = 0
     while low.state is not SequenceState.FINISHED:
-        bench.add(1, priority=Priority.CRITICAL)
+        bench.add(1, urgency=Urgency(Priority.CRITICAL))
         bench.step()
         overtaken += 1
     assert overtaken == HEAD_START * (Priority.CRITICAL - Priority.LOW)
@@ -296,13 +297,13 @@ def test_an_important_prompt_leaves_a_token_to_those_that_generate() -> None:
     bench = Bench(blocks=20, step_tokens=8)
     bench.add(3, max_tokens=9)
     bench.step()
-    bench.add(20, priority=Priority.CRITICAL)
+    bench.add(20, urgency=Urgency(Priority.CRITICAL))
     assert [sorted(lengths(bench.step())) for _ in range(3)] == [[1, 7], [1, 7], [1, 6]]
 
 
 def test_the_least_important_loses_its_blocks_to_one_that_came_later() -> None:
     bench = Bench(blocks=5)
-    low = bench.add(3, max_tokens=12, priority=Priority.LOW)
+    low = bench.add(3, max_tokens=12, urgency=Urgency(Priority.LOW))
     bench.step()
     high = bench.add(4, max_tokens=12)
     while not bench.scheduler.preemptions:
@@ -323,7 +324,9 @@ def test_a_step_reads_less_while_memory_is_short() -> None:
 
 def test_what_is_past_its_deadline_is_late() -> None:
     bench = Bench(sequences=1)
-    running, waiting, patient = (bench.add(2, 9, deadline=at) for at in (10, 20, 1000))
+    running, waiting, patient = (
+        bench.add(2, 9, urgency=Urgency(deadline=at)) for at in (10, 20, 1000)
+    )
     bench.step()
     assert bench.scheduler.late(9.9) == []
     assert bench.scheduler.late(10) == [running]
@@ -342,7 +345,7 @@ def test_what_waits_behind_too_many_is_late_before_its_time() -> None:
         bench.rate.record(finished=1, seconds=4)
     bench.add(2, 9)
     bench.step()
-    _, _, third, fourth = (bench.add(2, 9, deadline=at) for at in (5, 5, 5, 9))
+    _, _, third, fourth = (bench.add(2, 9, urgency=Urgency(deadline=at)) for at in (5, 5, 5, 9))
     assert bench.scheduler.late(0) == [third]
     bench.end(third, FinishReason.ERROR)
     assert bench.scheduler.late(0) == []
@@ -355,7 +358,7 @@ def test_how_long_requests_take_is_not_guessed() -> None:
     for _ in range(3):
         bench.rate.record(finished=1, seconds=400)
     for _ in range(9):
-        bench.add(2, deadline=5)
+        bench.add(2, urgency=Urgency(deadline=5))
     assert bench.scheduler.late(0) == []
 
 

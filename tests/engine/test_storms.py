@@ -1,5 +1,6 @@
 """Whatever happens to an engine, each request ends as it would alone, or says what is wrong."""
 
+import math
 import random
 from collections.abc import Sequence
 from typing import Final
@@ -17,6 +18,7 @@ from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.sequence import FinishReason
 from stormproof.engine.sequence import Sequence as TokenSequence
 from stormproof.engine.settings import EngineConfig
+from stormproof.engine.urgency import Urgency
 from stormproof.errors import (
     CapacityExceeded,
     ContextTooLong,
@@ -140,12 +142,12 @@ class Storm(RuleBasedStateMachine):
         generated = [] if poisoned else expected(prompt, max_tokens)[:delivered]
         if EOS in generated or len(generated) == max_tokens:
             generated = []
+        deadline = math.inf if timeout is None else self.now + timeout
         try:
             number = self.core.add(
                 prompt,
                 SamplingParams(temperature=0, max_tokens=max_tokens),
-                priority=priority,
-                timeout=timeout,
+                urgency=Urgency(priority, deadline),
                 generated=generated,
                 alone_until=len(prompt) if delivered else 0,
             )
@@ -154,7 +156,6 @@ class Storm(RuleBasedStateMachine):
         except CapacityExceeded:
             assert self.core.stats().waiting == 8
         else:
-            deadline = float("inf") if timeout is None else self.now + timeout
             self.open[number] = (prompt, max_tokens, deadline)
             self.answers[number] = Output(
                 token_ids=tuple(generated), prompt_tokens=0, completion_tokens=0

@@ -17,6 +17,7 @@ from stormproof.engine.settings import EngineConfig
 from stormproof.engine.start import start_core
 from stormproof.engine.stats import EngineStats
 from stormproof.engine.supervised.supervisor import Supervisor
+from stormproof.engine.urgency import urgency_in_force
 from stormproof.errors import ServiceUnavailable, StormproofError
 
 # About how long a replacement takes to start.
@@ -85,6 +86,8 @@ class AsyncLLM:
         """Answer a request piece by piece.
 
         Closing or cancelling the stream gives the request up; its blocks are free at the next step.
+        The priority and the deadline that are in force (`stormproof.recovery.prioritized`,
+        `stormproof.recovery.Deadline`) hold for it in the engine's queue as well.
 
         Args:
             prompt: Token ids.
@@ -98,6 +101,7 @@ class AsyncLLM:
             ContextTooLong: Prompt and answer can never fit.
             InvalidRequest: The prompt is empty, or names a token that does not exist.
             CapacityExceeded: The queue is full; ``retry_after`` says when to come back.
+            DeadlineExceeded: The deadline in force has passed, or the answer would not even begin.
             ServiceUnavailable: The engine is shutting down, or does not come back after a crash.
             PoisonedRequest: The engine's process died of this request, twice.
             StormproofError: Whatever went wrong with this request.
@@ -129,7 +133,7 @@ class AsyncLLM:
             raise _shutting_down()
         self._host.limits.check(prompt, params)
         mailbox = Mailbox()
-        self._host.submit(mailbox, prompt, params)
+        self._host.submit(mailbox, prompt, params, urgency_in_force())
         return mailbox
 
     async def drain(self, grace: float) -> None:

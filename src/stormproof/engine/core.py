@@ -1,7 +1,6 @@
 """The engine itself: requests in, steps, pieces of answers out."""
 
 import itertools
-import math
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from stormproof.engine.settings import EngineConfig
 from stormproof.engine.speculation import Drafter, Speculation
 from stormproof.engine.stats import EngineStats
 from stormproof.engine.tokenizer import Tokenizer
+from stormproof.engine.urgency import USUAL, Urgency
 from stormproof.errors import (
     DeadlineExceeded,
     InvalidRequest,
@@ -33,7 +33,6 @@ from stormproof.errors import (
     StormproofError,
     translate,
 )
-from stormproof.recovery import Priority
 
 _SEED_BITS: Final = 64
 
@@ -114,8 +113,7 @@ class EngineCore:
         prompt: Sequence[int],
         params: SamplingParams,
         *,
-        priority: Priority = Priority.NORMAL,
-        timeout: float | None = None,
+        urgency: Urgency = USUAL,
         generated: Sequence[int] = (),
         admitted: bool = False,
         alone_until: int = 0,
@@ -125,9 +123,8 @@ class EngineCore:
         Args:
             prompt: Token ids.
             params: How to answer it.
-            priority: How important it is; of what waits, the more important starts first.
-            timeout: Seconds after which the answer is of no use and ends with `DeadlineExceeded`;
-                it also does as soon as it is clear that it will not even begin by then.
+            urgency: How important it is, and by when it must have been answered. It ends with
+                `DeadlineExceeded` then, or as soon as it is clear that it will not even begin.
             generated: What another engine has answered already; only what follows is reported, and
                 is what that engine would have reported.
             admitted: Whether another engine has accepted it, so that no queue is too full for it.
@@ -146,14 +143,12 @@ class EngineCore:
         self.limits.check(prompt, params)
         self.limits.check_tokens(generated, "generated")
         seed = self._entropy(_SEED_BITS) if params.seed is None else params.seed
-        deadline = math.inf if timeout is None else self._clock() + timeout
         sequence = TokenSequence(
             next(self._ids),
             list(prompt),
             params,
             seed,
-            priority=priority,
-            deadline=deadline,
+            urgency,
             alone_until=alone_until,
         )
         matcher = self._grammars.matcher(params.grammar) if params.grammar else None

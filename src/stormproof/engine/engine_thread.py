@@ -10,6 +10,7 @@ from stormproof.engine.core import EngineCore
 from stormproof.engine.mailbox import Letter, Mailbox, deliver
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.stats import EngineStats
+from stormproof.engine.urgency import Urgency
 from stormproof.errors import InternalError, ServiceUnavailable, StormproofError
 
 Command = Callable[[], None]
@@ -71,7 +72,9 @@ class EngineThread:
         """The numbers as they were after the last step."""
         return self._stats
 
-    def submit(self, mailbox: Mailbox, prompt: Sequence[int], params: SamplingParams) -> None:
+    def submit(
+        self, mailbox: Mailbox, prompt: Sequence[int], params: SamplingParams, urgency: Urgency
+    ) -> None:
         """Have a request answered into a mailbox; a refusal goes there as well.
 
         Raises:
@@ -81,7 +84,7 @@ class EngineThread:
             if self._ended:
                 raise ServiceUnavailable(reason="the engine has stopped")
             self._open.add(mailbox)
-        self._post(lambda: self._add(mailbox, prompt, params))
+        self._post(lambda: self._add(mailbox, prompt, params, urgency))
 
     def cancel(self, mailbox: Mailbox) -> None:
         """Give up the request of a mailbox, if it has not ended; never raises."""
@@ -155,9 +158,11 @@ class EngineThread:
                 future.set_result(None)
         self._awaiting_idle.clear()
 
-    def _add(self, mailbox: Mailbox, prompt: Sequence[int], params: SamplingParams) -> None:
+    def _add(
+        self, mailbox: Mailbox, prompt: Sequence[int], params: SamplingParams, urgency: Urgency
+    ) -> None:
         try:
-            self._mailboxes[self._core.add(prompt, params)] = mailbox
+            self._mailboxes[self._core.add(prompt, params, urgency=urgency)] = mailbox
         except StormproofError as refusal:
             deliver([(mailbox, refusal)])
 

@@ -10,6 +10,7 @@ from stormproof.engine.request_limits import RequestLimits
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.stats import EngineStats
 from stormproof.engine.tokenizer import Tokenizer
+from stormproof.engine.urgency import Urgency
 from stormproof.errors import StormproofError
 
 
@@ -46,7 +47,9 @@ class EngineHost(Protocol):
         """The numbers as they were after the last step."""
         ...
 
-    def submit(self, mailbox: Mailbox, prompt: Sequence[int], params: SamplingParams) -> None:
+    def submit(
+        self, mailbox: Mailbox, prompt: Sequence[int], params: SamplingParams, urgency: Urgency
+    ) -> None:
         """Have a request answered into a mailbox; a refusal may go there as well.
 
         Raises:

@@ -153,7 +153,7 @@ class Scheduler:
         if not admitted:
             self._check_queue(sequence.prompt_length)
         insort(self.waiting, sequence, key=_RANK)
-        self._first_deadline = min(self._first_deadline, sequence.deadline)
+        self._first_deadline = min(self._first_deadline, sequence.urgency.deadline)
 
     def _check_queue(self, tokens: int) -> None:
         queued = sum(len(waiting.tokens) for waiting in self.waiting)
@@ -314,13 +314,13 @@ class Scheduler:
         if self._first_deadline > now + wait:
             return []
         free = self._limits.sequences - len(self.running)
-        late = [sequence for sequence in self.running if sequence.deadline <= now] + [
+        late = [sequence for sequence in self.running if sequence.urgency.deadline <= now] + [
             sequence
             for place, sequence in enumerate(self.waiting)
-            if sequence.deadline <= now + self._rate.least_wait(place + 1 - free)
+            if sequence.urgency.deadline <= now + self._rate.least_wait(place + 1 - free)
         ]
         others = {*self.running, *self.waiting}.difference(late)
-        self._first_deadline = min((one.deadline for one in others), default=math.inf)
+        self._first_deadline = min((one.urgency.deadline for one in others), default=math.inf)
         return late
 
     def _release(self, sequence: Sequence) -> None:

@@ -1,14 +1,13 @@
 """One request on its way through the engine."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.urgency import USUAL, Urgency
 from stormproof.errors import InvalidStateTransition
-from stormproof.recovery import Priority
 
 HEAD_START: Final = 64
 """Requests before which one ranks that is a step more important."""
@@ -57,8 +56,7 @@ class Sequence:
         tokens: The prompt and what was generated so far.
         params: How its tokens are chosen.
         seed: Seed of its random numbers, as unsigned 64-bit integer.
-        priority: How important it is.
-        deadline: When its answer is of no use any more, on the engine's clock.
+        urgency: How important it is, and until when.
         alone_until: How many of the tokens are read in steps of their own.
         prompt_length: How many of the tokens are the prompt.
         computed: How many of the tokens have their keys and values in the cache.
@@ -72,8 +70,7 @@ class Sequence:
     tokens: list[int]
     params: SamplingParams
     seed: int = 0
-    priority: Priority = Priority.NORMAL
-    deadline: float = math.inf
+    urgency: Urgency = USUAL
     alone_until: int = 0
     prompt_length: int = field(init=False)
     computed: int = 0
@@ -84,7 +81,7 @@ class Sequence:
 
     def __post_init__(self) -> None:
         self.prompt_length = len(self.tokens)
-        self.rank = (self.seq_id - HEAD_START * self.priority, self.seq_id)
+        self.rank = (self.seq_id - HEAD_START * self.urgency.priority, self.seq_id)
 
     @property
     def pending(self) -> int:

@@ -10,6 +10,7 @@ from stormproof.engine.output import Output
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.supervised.step_record import Reading
 from stormproof.engine.supervised.suspicion import Suspicion
+from stormproof.engine.urgency import USUAL, Urgency
 from stormproof.errors import CapacityExceeded
 
 _SEED_BITS: Final = 64
@@ -25,6 +26,7 @@ class Entry:
         mailbox: Where its client waits.
         prompt: Token ids.
         params: How to answer. They have a seed: whoever goes on draws the same random numbers.
+        urgency: How soon.
         generated: The tokens that were delivered.
         suspicion: Whether processes die of it.
     """
@@ -33,6 +35,7 @@ class Entry:
     mailbox: Mailbox
     prompt: Sequence[int]
     params: SamplingParams
+    urgency: Urgency = USUAL
     generated: list[int] = field(default_factory=list)
     suspicion: Suspicion = field(default_factory=Suspicion)
 
@@ -63,7 +66,13 @@ class Journal:
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 
-    def open(self, mailbox: Mailbox, prompt: Sequence[int], params: SamplingParams) -> Entry:
+    def open(
+        self,
+        mailbox: Mailbox,
+        prompt: Sequence[int],
+        params: SamplingParams,
+        urgency: Urgency = USUAL,
+    ) -> Entry:
         """Write a request down.
 
         Raises:
@@ -76,7 +85,7 @@ class Journal:
         if params.seed is None:
             params = replace(params, seed=self._entropy(_SEED_BITS))
         self._last_number += 1
-        entry = Entry(self._last_number, mailbox, tuple(prompt), params)
+        entry = Entry(self._last_number, mailbox, tuple(prompt), params, urgency)
         self._entries[entry.number] = entry
         self._numbers[mailbox] = entry.number
         return entry

@@ -13,6 +13,7 @@ from stormproof.engine.sequence import FinishReason
 from stormproof.engine.settings import EngineConfig
 from stormproof.engine.stats import EngineStats
 from stormproof.engine.tokenizer import Tokenizer
+from stormproof.engine.urgency import USUAL, Urgency
 from stormproof.errors import StormproofError
 
 
@@ -37,6 +38,7 @@ class Add:
         number: What the server calls the request.
         prompt: Token ids.
         params: How to answer; with a seed.
+        urgency: How soon.
         generated: What an earlier process has answered already.
         alone_until: How many of its tokens are read in steps of their own.
         admitted: Whether it was accepted before, so that no queue is too full for it.
@@ -45,6 +47,7 @@ class Add:
     number: int
     prompt: Sequence[int]
     params: SamplingParams
+    urgency: Urgency = USUAL
     generated: Sequence[int] = ()
     alone_until: int = 0
     admitted: bool = False

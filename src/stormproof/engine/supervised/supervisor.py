@@ -29,6 +29,7 @@ from stormproof.engine.supervised.messages import (
 from stormproof.engine.supervised.step_record import Reading
 from stormproof.engine.supervised.succession import Succession
 from stormproof.engine.supervised.wire import encode
+from stormproof.engine.urgency import Urgency
 from stormproof.errors import (
     ModelLoadError,
     PoisonedRequest,
@@ -123,7 +124,9 @@ class Supervisor:
             self._stats, deaths=dict(self._deaths), down_seconds=round(self._down_seconds, 6)
         )
 
-    def submit(self, mailbox: Mailbox, prompt: Sequence[int], params: SamplingParams) -> None:
+    def submit(
+        self, mailbox: Mailbox, prompt: Sequence[int], params: SamplingParams, urgency: Urgency
+    ) -> None:
         """Have a request answered into a mailbox; a refusal may go there as well.
 
         Raises:
@@ -132,16 +135,16 @@ class Supervisor:
         """
         with self._lock:
             self._check_open()
-            order = self._written_down(mailbox, prompt, params)
+            order = self._written_down(mailbox, prompt, params, urgency)
             if self._state is State.SERVING:
                 self._orders += order
         self._succession.notify()
 
     def _written_down(
-        self, mailbox: Mailbox, prompt: Sequence[int], params: SamplingParams
+        self, mailbox: Mailbox, prompt: Sequence[int], params: SamplingParams, urgency: Urgency
     ) -> bytes:
         """Return the order for a new request, of which the journal now knows."""
-        entry = self._journal.open(mailbox, prompt, params)
+        entry = self._journal.open(mailbox, prompt, params, urgency)
         try:
             return _order(entry, admitted=self._state is not State.SERVING)
         except BaseException:  # parameters that cannot travel
@@ -291,7 +294,17 @@ class Supervisor:
 
 def _order(entry: Entry, *, admitted: bool) -> bytes:
     alone = entry.suspicion.positions.stop
-    return encode(Add(entry.number, entry.prompt, entry.params, entry.generated, alone, admitted))
+    return encode(
+        Add(
+            entry.number,
+            entry.prompt,
+            entry.params,
+            entry.urgency,
+            entry.generated,
+            alone,
+            admitted,
+        )
+    )
 
 
 def _poisoned(entry: Entry, death: Death) -> PoisonedRequest:

@@ -137,6 +137,7 @@ class Worker:
             seq_id = self._core.add(
                 request.prompt,
                 request.params,
+                urgency=request.urgency,
                 generated=request.generated,
                 admitted=request.admitted,
                 alone_until=request.alone_until,
