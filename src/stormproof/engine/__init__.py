@@ -18,11 +18,13 @@ from stormproof.engine.output import Output
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.sequence import FinishReason
 from stormproof.engine.settings import EngineConfig
+from stormproof.engine.speculation import Drafter
 from stormproof.engine.stats import EngineStats
 from stormproof.engine.supervised.events import EngineDied, EngineRecovered, RequestConvicted
 from stormproof.engine.tokenizer import Tokenizer
 from stormproof.engine.tool_calls import Arguments, CallBegun, Said, Spoken, ToolCallReader
 from stormproof.engine.tool_format import Tool, ToolFormat
+from stormproof.engine.urgency import Urgency
 
 __all__ = [
     "LLM",
@@ -30,6 +32,7 @@ __all__ = [
     "AsyncEmbedder",
     "AsyncLLM",
     "CallBegun",
+    "Drafter",
     "Draw",
     "Embedder",
     "Embedding",
@@ -55,4 +58,5 @@ __all__ = [
     "Tool",
     "ToolCallReader",
     "ToolFormat",
+    "Urgency",
 ]
