@@ -5,8 +5,8 @@
 Every engine is started once and held still while others are measured: each round, all of them get
 the same workloads in turn, so that a busy minute of the machine hits all alike. A figure is the
 median of the rounds; so is a ratio, which is taken within each round. The table and the plot are
-written beside this file; a run of some engines alone is only printed. `make peers` builds those
-that are not Python packages of ours; what is not found is named at the end.
+written beside this file; a run of some engines alone is only printed. llama.cpp and vLLM are built
+by `engine_peers.install`; what is not found is named at the end.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from engine_peers.plot import draw
 from engine_peers.readme import write_section
 from engine_peers.row import Row
 from engine_peers.table import ratios, table
-from engine_peers.workload import WORKLOADS
+from engine_peers.workload import REPEATS, WORKLOADS
 
 PLOT: Final = Path(__file__).with_suffix(".svg")
 
@@ -60,7 +60,8 @@ def measure(engine: Engine, row: Row) -> None:
     """Have one engine do everything once, while the others stand still."""
     engine.process.resume()
     for name, requests in WORKLOADS.items():
-        row.rounds[name].append(engine.answer(requests))
+        for _ in range(REPEATS[name]):
+            row.rounds[name].append(engine.answer(requests))
     row.memory = max(row.memory, engine.process.memory())
     engine.process.pause()
 

@@ -134,7 +134,7 @@ def report(limits: Machine, step: NativeStep) -> str:
     names = [f"{name}, ms" for name in measured[1][1]]
     most = (
         f"{describe()}: {limits.read / 1e9:.0f} GB/s read, {limits.int8 / 1e9:.0f} GOP/s int8, "
-        f"{limits.bfloat16 / 1e9:.0f} GFLOP/s bfloat16."
+        f"{limits.bfloat16 / 1e9:.0f} GFLOP/s bfloat16; kernels for {step.library.kernels}."
     )
     tables = markdown_table(0, BOUND_HEAD, lines), markdown_table(0, ["rows", *names], phases)
     return "\n\n".join((most, *tables))

@@ -1,6 +1,6 @@
 """Builds the engines that ours is measured beside, each in an environment of its own.
 
-    make peers
+    cd benchmarks && python -m engine_peers.install
 
 llama.cpp is compiled from source, which takes a quarter of an hour on two cores; vLLM is a large
 download. Both end up under build/peers, where the benchmarks find them.
@@ -38,7 +38,7 @@ def environment(name: str) -> Path:
 
 
 def pip(python: Path, *packages: str, variables: Mapping[str, str] | None = None) -> None:
-    command = [python, "-m", "pip", "install", "--quiet", *packages]
+    command = [str(python), "-m", "pip", "install", "--quiet", *packages]
     subprocess.run(command, check=True, env={**os.environ, **(variables or {})})
 
 

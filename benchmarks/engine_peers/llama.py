@@ -48,7 +48,7 @@ def requantised(program: Path, to: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         quantize = program.with_name("llama-quantize")
-        command = [quantize, "--allow-requantize", gguf(), partial, to]
+        command = [str(quantize), "--allow-requantize", str(gguf()), str(partial), to]
         subprocess.run(command, check=True, capture_output=True)
         partial.rename(path)
     return path

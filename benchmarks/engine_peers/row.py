@@ -18,7 +18,7 @@ class Row:
         over_http: Whether its figures include HTTP.
         start: Seconds from its process's start to its first token.
         memory: The most bytes it was seen to hold.
-        rounds: The answers of each round, by workload.
+        rounds: The answers of each time, by workload.
     """
 
     name: str

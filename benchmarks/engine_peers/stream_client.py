@@ -8,6 +8,7 @@ import io
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 
@@ -102,9 +103,7 @@ async def fetch(port: int, requests: Sequence[HttpRequest]) -> list[Stream]:
     started = time.perf_counter()
     connections = await asyncio.gather(
         *(
-            loop.create_connection(
-                lambda request=request: Stream(request, started), "127.0.0.1", port
-            )
+            loop.create_connection(partial(Stream, request, started), "127.0.0.1", port)
             for request in requests
         )
     )

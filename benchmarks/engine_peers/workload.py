@@ -52,3 +52,6 @@ def _tokens(rng: random.Random, count: int) -> list[int]:
 
 WORKLOADS: Final = {"single": single(), "eight": several(8), "mixed": mixed()}
 """What is sent at once, by name."""
+
+REPEATS: Final = {"single": 3, "eight": 1, "mixed": 1}
+"""How often each is sent in a round; what is short is easily disturbed."""
