@@ -31,8 +31,8 @@ class PacedCore:
         self.tokenizer = SimpleNamespace(
             prompt=lambda _: [1], chat=lambda _: [1], token_bytes=lambda _: b"x"
         )
-        self.model = SimpleNamespace(vocab_size=10)
-        self.max_sequence_tokens = 100_000
+        self.model = None
+        self.limits = SimpleNamespace(sequence_tokens=100_000, check=lambda *_: None)
         self._stats = EngineStats()
         self._left: dict[int, list[int]] = {}
         self._next = 0.0
@@ -41,9 +41,6 @@ class PacedCore:
     @property
     def has_work(self) -> bool:
         return bool(self._left)
-
-    def check(self, prompt: Any, params: Any) -> None:
-        pass
 
     def stats(self) -> Any:
         return self._stats
@@ -89,6 +86,7 @@ def serve() -> None:
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
     from stormproof.engine import AsyncLLM  # noqa: PLC0415
+    from stormproof.engine.engine_thread import EngineThread  # noqa: PLC0415
     from stormproof.gateway import (  # noqa: PLC0415
         Keyring,
         Lifecycle,
@@ -99,7 +97,7 @@ def serve() -> None:
     )
     from stormproof.signals import Metrics  # noqa: PLC0415
 
-    engine = AsyncLLM(PacedCore())  # type: ignore[arg-type]
+    engine = AsyncLLM(EngineThread(PacedCore()))  # type: ignore[arg-type]
     lifecycle = Lifecycle(engine, drain_timeout=0)
     app = create_app(
         engine,

@@ -34,8 +34,10 @@ def bench_progress(console: Console) -> Iterator[Callable[[Workload, int], Calla
 
 def table(results: Sequence[Result]) -> Table:
     """Lay results out for people."""
-    shown = Table(box=None, header_style="bold", caption="tokens a second, and milliseconds")
-    shown.add_column("Requests x\nin + out")
+    shown = Table(
+        box=None, pad_edge=False, header_style="bold", caption="tokens a second, and milliseconds"
+    )
+    shown.add_column("Requests x\nin + out", no_wrap=True)
     for heading in (
         *("Output\ntok/s", "Prompt\ntok/s", "First token\np50", "\np95"),
         *("Between\np50", "\np95", "\np99"),
