@@ -300,3 +300,23 @@ async def test_an_event_loop_that_goes_away_takes_its_requests_with_it(serve: Se
     await settle(llm)
     assert all_blocks_are_free(llm)
     assert (await read(llm.stream([65], GREEDY))).completion_tokens == 8
+
+
+async def test_a_program_that_wants_whole_answers_gets_them() -> None:
+    """Of a text, of tokens, and of a conversation; many at once."""
+    before = len("<|im_start|>user\n")
+    params = SamplingParams(temperature=0, max_tokens=4)
+    with AsyncLLM(make_core(lambda context: context[-1], num_blocks=64)) as llm:
+        answers = await asyncio.gather(llm.generate("ab", params), llm.generate([99], params))
+    assert [answer.text for answer in answers] == ["bbbb", "cccc"]
+    with AsyncLLM(make_core(lambda context: context[before], num_blocks=64)) as llm:
+        answer = await llm.chat([{"role": "user", "content": "Hello!"}], params)
+        assert (answer.text, answer.completion_tokens) == ("HHHH", 4)
+
+
+async def test_after_the_block_of_an_engine_it_is_closed() -> None:
+    with AsyncLLM(make_core()) as llm:
+        pass
+    with pytest.raises(ServiceUnavailable) as caught:
+        await llm.generate("a", request_id="mine")
+    assert caught.value.request_id == "mine"

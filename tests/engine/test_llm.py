@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from stormproof.engine.batch_progress import BatchProgress
 from stormproof.engine.llm import LLM
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.sequence import FinishReason
@@ -86,3 +87,43 @@ def test_prompts_are_read_only_as_fast_as_they_are_answered() -> None:
 
     assert len(LLM(core).generate(prompts(), GREEDY)) == 12
     assert max(ahead) <= 5
+
+
+def test_many_conversations_are_answered_together() -> None:
+    """One that cannot be answered does not take the others with it."""
+    before = len("<|im_start|>user\n")
+    core = make_core(lambda context: context[before], num_blocks=64)
+    said = [[{"role": "user", "content": text}] for text in ("Hello!", "x" * 999, "Bye!")]
+    answers = LLM(core).chat(said, GREEDY)
+    assert [answer.text for answer in answers] == ["HHHHHH", "", "BBBBBB"]
+    assert isinstance(answers[1].error, ContextTooLong)
+
+
+def test_whoever_waits_is_told_how_far_it_is() -> None:
+    told: list[BatchProgress] = []
+    LLM(make_core(echo, max_sequences=2)).generate(
+        ["AA", "B", "C" * 999], GREEDY, progress=told.append
+    )
+    assert told[-1] == BatchProgress(answered=3, total=3, prompt_tokens=3, output_tokens=12)
+    assert [progress.output_tokens for progress in told] == sorted(
+        progress.output_tokens for progress in told
+    )
+    assert len({progress.answered for progress in told}) > 1
+
+
+def test_of_prompts_that_cannot_be_counted_no_total_is_told() -> None:
+    told: list[BatchProgress] = []
+    LLM(make_core(echo)).generate(iter(["A", "B"]), GREEDY, progress=told.append)
+    assert (told[-1].answered, told[-1].total) == (2, None)
+
+
+def test_a_bar_is_shown_where_one_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error, with the rates; standard output is the program's."""
+    llm = LLM(make_core(echo))
+    llm.generate(["A"], GREEDY)
+    assert capsys.readouterr() == ("", "")
+    llm.generate(["A", "B"], GREEDY, progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "2/2" in shown.err
+    assert "tokens/s in" in shown.err

@@ -9,6 +9,7 @@ from stormproof.engine.architecture import ModelConfig
 from stormproof.engine.async_embedder import AsyncEmbedder
 from stormproof.engine.async_llm import AsyncLLM
 from stormproof.engine.batch import ModelRunner, StepBatch
+from stormproof.engine.batch_progress import BatchProgress
 from stormproof.engine.core import EngineCore
 from stormproof.engine.draw import Draw, Sampled, TokenLogprobs
 from stormproof.engine.embedder import Embedder, Embedding
@@ -31,6 +32,7 @@ __all__ = [
     "Arguments",
     "AsyncEmbedder",
     "AsyncLLM",
+    "BatchProgress",
     "CallBegun",
     "Drafter",
     "Draw",

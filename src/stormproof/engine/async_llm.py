@@ -3,12 +3,13 @@
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Final, Self
 
 from stormproof.engine.core import EngineCore
 from stormproof.engine.engine_thread import EngineThread
 from stormproof.engine.host import EngineHost
+from stormproof.engine.llm import Conversation, Prompt
 from stormproof.engine.loading import Progress
 from stormproof.engine.mailbox import Mailbox
 from stormproof.engine.output import Output
@@ -28,10 +29,10 @@ class AsyncLLM:
     """Answers any number of requests at once, each as a stream, from one engine.
 
     ```python
-    llm = AsyncLLM.load(EngineConfig(model="smollm2.gguf"))
-    prompt = llm.tokenizer.chat([{"role": "user", "content": "Hello!"}])
-    async for piece in llm.stream(prompt, SamplingParams(max_tokens=32)):
-        print(piece.text, end="")
+    with AsyncLLM.load(EngineConfig(model="smollm2.gguf")) as llm:
+        prompt = llm.tokenizer.chat([{"role": "user", "content": "Hello!"}])
+        async for piece in llm.stream(prompt, SamplingParams(max_tokens=32)):
+            print(piece.text, end="")
     ```
 
     Args:
@@ -113,6 +114,50 @@ class AsyncLLM:
                 output = await mailbox.get()
             yield output
 
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams | None = None, *, request_id: str | None = None
+    ) -> Output:
+        """Answer a prompt, and return the answer as a whole.
+
+        Args:
+            prompt: A text or token ids.
+            params: How to answer.
+            request_id: Written on every error.
+
+        Raises:
+            StormproofError: As `stream` does.
+        """
+        # Tokenizing a long prompt takes long enough to make others wait.
+        encode = self.tokenizer.prompt
+        tokens = await asyncio.to_thread(encode, prompt) if isinstance(prompt, str) else prompt
+        answer = Output(prompt_tokens=0, completion_tokens=0)
+        stream = self.stream(tokens, params or SamplingParams(), request_id=request_id)
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                answer = answer.then(piece)
+        return answer
+
+    async def chat(
+        self,
+        messages: Conversation,
+        params: SamplingParams | None = None,
+        *,
+        request_id: str | None = None,
+    ) -> Output:
+        """Answer a conversation, and return the answer as a whole.
+
+        Args:
+            messages: What was said, as the model's chat template wants it.
+            params: How to answer.
+            request_id: Written on every error.
+
+        Raises:
+            PromptError: The template cannot render the messages.
+            StormproofError: As `stream` does.
+        """
+        tokens = await asyncio.to_thread(self.tokenizer.chat, messages)
+        return await self.generate(tokens, params, request_id=request_id)
+
     @contextmanager
     def _request(
         self, prompt: Sequence[int], params: SamplingParams, request_id: str | None
@@ -148,6 +193,12 @@ class AsyncLLM:
             await asyncio.wait_for(asyncio.wrap_future(self._host.when_idle()), grace)
         except TimeoutError:
             self._host.fail_all(_shutting_down)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """End all streams with ``ServiceUnavailable`` and stop the engine."""

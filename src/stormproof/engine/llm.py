@@ -1,9 +1,11 @@
 """The engine for programs that want answers to a list of prompts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from contextlib import suppress
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, TypeAlias, overload
 
+from stormproof.engine.batch_progress import BatchProgress, Report, reporting
 from stormproof.engine.core import EngineCore
 from stormproof.engine.loading import Progress
 from stormproof.engine.output import Output
@@ -13,7 +15,8 @@ from stormproof.engine.settings import EngineConfig
 from stormproof.engine.start import start_core
 from stormproof.errors import CapacityExceeded, SequenceNotFound, StormproofError
 
-Prompt = str | Sequence[int]
+Prompt: TypeAlias = str | Sequence[int]
+Conversation: TypeAlias = Sequence[Mapping[str, Any]]
 
 
 class LLM:
@@ -48,59 +51,110 @@ class LLM:
         return cls(start_core(config, progress=progress))
 
     def generate(
-        self, prompts: Iterable[Prompt], params: SamplingParams | None = None
+        self,
+        prompts: Iterable[Prompt],
+        params: SamplingParams | None = None,
+        *,
+        progress: bool | Report = False,
     ) -> list[Output]:
         """Answer many prompts together.
 
         Args:
             prompts: Texts or token ids; read as fast as the queue takes them.
             params: How to answer all of them.
+            progress: True shows a bar; or what is told how far it is, after every step.
 
         Returns:
             The answers in order. One that failed has ``finish_reason`` ``error`` and its error.
         """
-        params = params or SamplingParams()
-        batch = _Batch(self._core)
-        try:
-            for prompt in prompts:
-                batch.add(prompt, params)
-            return batch.finish()
-        finally:
-            batch.abandon()
+        return self._answer(prompts, self._tokens, params, progress)
+
+    @overload
+    def chat(
+        self,
+        messages: Conversation,
+        params: SamplingParams | None = None,
+        *,
+        progress: bool | Report = False,
+    ) -> Output: ...
+
+    @overload
+    def chat(
+        self,
+        messages: Sequence[Conversation],
+        params: SamplingParams | None = None,
+        *,
+        progress: bool | Report = False,
+    ) -> list[Output]: ...
 
     def chat(
-        self, messages: Sequence[Mapping[str, Any]], params: SamplingParams | None = None
-    ) -> Output:
-        """Answer a conversation.
+        self,
+        messages: Conversation | Sequence[Conversation],
+        params: SamplingParams | None = None,
+        *,
+        progress: bool | Report = False,
+    ) -> Output | list[Output]:
+        """Answer a conversation, or many together.
 
         Args:
-            messages: What was said, as the model's chat template wants it.
-            params: How to answer.
+            messages: What was said, as the model's chat template wants it; or many such lists.
+            params: How to answer all of them.
+            progress: As for `generate`.
+
+        Returns:
+            The answer; or those to many, as `generate` returns them.
 
         Raises:
-            StormproofError: It could not be answered.
+            StormproofError: The one conversation could not be answered.
         """
-        answer = self.generate([self.tokenizer.chat(messages)], params)[0]
+        if messages and not isinstance(messages[0], Mapping):
+            return self._answer(messages, self.tokenizer.chat, params, progress)
+        [answer] = self._answer([messages], self.tokenizer.chat, params, progress)
         if answer.error:
             raise answer.error
         return answer
+
+    def _tokens(self, prompt: Prompt) -> Sequence[int]:
+        return self.tokenizer.prompt(prompt) if isinstance(prompt, str) else prompt
+
+    def _answer(
+        self,
+        items: Iterable[Any],
+        encode: Callable[[Any], Sequence[int]],
+        params: SamplingParams | None,
+        progress: bool | Report,
+    ) -> list[Output]:
+        total = len(items) if isinstance(items, Sized) else None
+        with reporting(progress) as report:
+            batch = _Batch(self._core, params or SamplingParams(), total, report)
+            try:
+                for item in items:
+                    batch.add(partial(encode, item))
+                return batch.finish()
+            finally:
+                batch.abandon()
 
 
 class _Batch:
     """Prompts on their way through the engine, and their answers in order."""
 
-    def __init__(self, core: EngineCore) -> None:
+    def __init__(
+        self, core: EngineCore, params: SamplingParams, total: int | None, report: Report
+    ) -> None:
         self._core = core
+        self._params = params
+        self._total = total
+        self._report = report
         self._answers: list[Output] = []
         self._places: dict[int, int] = {}
+        self._prompt_tokens = self._output_tokens = 0
 
-    def add(self, prompt: Prompt, params: SamplingParams) -> None:
+    def add(self, encode: Callable[[], Sequence[int]]) -> None:
         """Send a prompt, after as many steps as it takes until there is room."""
         place = len(self._answers)
         self._answers.append(Output(prompt_tokens=0, completion_tokens=0))
         try:
-            tokens = self._core.tokenizer.prompt(prompt) if isinstance(prompt, str) else prompt
-            self._places[self._admit(tokens, params)] = place
+            self._places[self._admit(encode())] = place
         except StormproofError as error:
             self._answers[place] = Output(
                 prompt_tokens=0,
@@ -109,10 +163,10 @@ class _Batch:
                 error=error,
             )
 
-    def _admit(self, tokens: Sequence[int], params: SamplingParams) -> int:
+    def _admit(self, tokens: Sequence[int]) -> int:
         while True:
             try:
-                return self._core.add(tokens, params)
+                return self._core.add(tokens, self._params)
             except CapacityExceeded:
                 self._step()
 
@@ -120,13 +174,26 @@ class _Batch:
         for seq_id, output in self._core.step():
             place = self._places[seq_id]
             self._answers[place] = self._answers[place].then(output)
+            self._output_tokens += len(output.token_ids)
             if output.finish_reason:
                 del self._places[seq_id]
+                self._prompt_tokens += output.prompt_tokens
+        self._tell()
+
+    def _tell(self) -> None:
+        progress = BatchProgress(
+            answered=len(self._answers) - len(self._places),
+            total=self._total,
+            prompt_tokens=self._prompt_tokens,
+            output_tokens=self._output_tokens,
+        )
+        self._report(progress)
 
     def finish(self) -> list[Output]:
         """Step until every prompt is answered."""
         while self._places:
             self._step()
+        self._tell()
         return self._answers
 
     def abandon(self) -> None:

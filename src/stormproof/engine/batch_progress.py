@@ -1,0 +1,78 @@
+"""How far a batch of prompts is, for those who wait for it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchProgress:
+    """What was done of a batch.
+
+    Attributes:
+        answered: Prompts whose answers are complete, or failed.
+        total: Prompts there are; None while that is not known.
+        prompt_tokens: Tokens of those that are answered.
+        output_tokens: Tokens generated for all.
+    """
+
+    answered: int
+    total: int | None
+    prompt_tokens: int
+    output_tokens: int
+
+
+Report: TypeAlias = Callable[[BatchProgress], None]
+"""Told how far a batch is, after every step."""
+
+
+@contextmanager
+def reporting(wanted: bool | Report) -> Iterator[Report]:
+    """Yield what is told how far a batch is.
+
+    Args:
+        wanted: What to tell it to; True shows a bar on standard error.
+    """
+    if callable(wanted):
+        yield wanted
+    elif wanted:
+        with _bar() as report:
+            yield report
+    else:
+        yield lambda _: None
+
+
+@contextmanager
+def _bar() -> Iterator[Report]:
+    # Only those who want a bar pay for it.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    with Progress(
+        TextColumn("Answering"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rates]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    ) as bars:
+        task = bars.add_task("", total=None, rates="")
+
+        def report(progress: BatchProgress) -> None:
+            seconds = max(bars.tasks[0].elapsed or 0.0, 1e-9)
+            rates = (
+                f"{progress.prompt_tokens / seconds:,.0f} tokens/s in, "
+                f"{progress.output_tokens / seconds:,.0f} out"
+            )
+            bars.update(task, completed=progress.answered, total=progress.total, rates=rates)
+
+        yield report
