@@ -26,7 +26,7 @@ class FunctionDefinition(_Strict):
     """A function that the model may call."""
 
     name: FunctionName
-    description: Annotated[str, Field(max_length=10_000)] = ""
+    description: Annotated[str, Field(max_length=10_000)] | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
 
@@ -124,16 +124,16 @@ class Message(_Strict):
     content: Text | Annotated[list[TextPart], Field(min_length=1, max_length=256)] | None = None
     name: Annotated[str, Field(max_length=256)] | None = None
     refusal: None = None
-    tool_calls: Annotated[list[ToolCall], Field(min_length=1, max_length=MAX_TOOLS)] | None = None
+    tool_calls: Annotated[list[ToolCall], Field(max_length=MAX_TOOLS)] | None = None
     tool_call_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
 
     @model_validator(mode="after")
     def _parts_belong_to_roles(self) -> "Message":
-        if self.tool_calls is not None and self.role != "assistant":
+        if self.tool_calls and self.role != "assistant":
             raise ValueError("tool_calls are only for the assistant")
         if (self.tool_call_id is not None) != (self.role == "tool"):
             raise ValueError("tool_call_id belongs to messages of the role tool, and only there")
-        if self.content is None and self.tool_calls is None:
+        if self.content is None and not self.tool_calls:
             raise ValueError("content is missing")
         return self
 

@@ -21,7 +21,7 @@ def offered(body: ChatRequest) -> list[Tool]:
         if parameters.get("type", "object") != "object":
             reason = "the parameters of a function must be an object"
             raise InvalidRequest(reason=reason, param="tools")
-        found.append(Tool(function.name, function.description, parameters))
+        found.append(Tool(function.name, function.description or "", parameters))
     return found
 
 

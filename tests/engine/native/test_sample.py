@@ -2,11 +2,8 @@
 
 import ctypes
 import math
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from shutil import which
 from typing import Any
 
 import numpy as np
@@ -16,8 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import stormproof.engine
 from stormproof.engine.draw import Draw, Sampled
+from stormproof.engine.native.build import library_path
+from stormproof.engine.native.structures import SpDraw
 from stormproof.engine.randomness import uniform
 from stormproof.engine.sampler import sample
 from stormproof.engine.sampling import SamplingParams
@@ -25,28 +23,6 @@ from stormproof.engine.sampling import SamplingParams
 Logits = NDArray[np.float32]
 
 NOT_NUMBERS, NOTHING_ALLOWED = -1, -2
-
-
-class CDraw(ctypes.Structure):
-    """``SpDraw``."""
-
-    _fields_ = [
-        ("row", ctypes.c_int32),
-        ("temperature", ctypes.c_float),
-        ("top_p", ctypes.c_float),
-        ("min_p", ctypes.c_float),
-        ("top_k", ctypes.c_int32),
-        ("uniform", ctypes.c_double),
-        ("offsets", ctypes.c_int32),
-        ("offset_tokens", ctypes.c_void_p),
-        ("offset_values", ctypes.c_void_p),
-        ("allowed", ctypes.c_void_p),
-        ("logprobs", ctypes.c_int32),
-        ("top_tokens", ctypes.c_void_p),
-        ("top_logprobs", ctypes.c_void_p),
-        ("token", ctypes.c_int32),
-        ("logprob", ctypes.c_float),
-    ]
 
 
 @dataclass(frozen=True)
@@ -60,14 +36,9 @@ Choose = Callable[..., Chosen]
 
 
 @pytest.fixture(scope="module")
-def choose(tmp_path_factory: pytest.TempPathFactory) -> Choose:
+def choose() -> Choose:
     """Calls the sampler on one row."""
-    native = Path(stormproof.engine.__file__).parent / "native"
-    path = tmp_path_factory.mktemp("native") / "sample.so"
-    flags = ["-O3", "-ffp-contract=off", "-std=c++20", "-shared", "-fPIC"]
-    command = [which("c++") or "c++", *flags, str(native / "sample.cpp"), "-o", str(path)]
-    subprocess.run(command, check=True)
-    library = ctypes.CDLL(str(path))
+    library = ctypes.CDLL(str(library_path()))
 
     def call(
         logits: Logits,
@@ -82,7 +53,7 @@ def choose(tmp_path_factory: pytest.TempPathFactory) -> Choose:
         mask = np.frombuffer(allowed, np.uint32) if allowed is not None else None
         top_tokens = np.zeros(max(logprobs, 0), np.int32)
         top_logprobs = np.zeros(max(logprobs, 0), np.float32)
-        draw = CDraw(
+        draw = SpDraw(
             row=0,
             **{
                 "temperature": 0.0,
