@@ -248,6 +248,17 @@ def test_a_grammar_that_explodes_ends_in_a_typed_error_or_works(
         list(islice(babble(grammars.matcher(grammar), seed=7), 30))
 
 
+def test_a_schema_as_large_as_programs_have_them_is_no_explosion(
+    grammars: Grammars, tokenizer: Tokenizer
+) -> None:
+    """Hundreds of optional properties are ordinary."""
+    properties = {f"p{n}": {"type": "string"} for n in range(400)}
+    matcher = grammars.matcher(_schema({"type": "object", "properties": properties}))
+    for token in tokenizer.encode('{"p0": "x", "p399": "y"}', special=False):
+        assert token in allowed_tokens(matcher.allowed())
+        matcher.advance(token)
+
+
 def test_the_grammars_used_last_are_kept(tokenizer: Tokenizer) -> None:
     """One that was used a moment ago costs nothing; a stream of others cannot fill the memory."""
     grammars = Grammars(tokenizer, eos_ids=tokenizer.eos_ids, vocab_size=tokenizer.vocab_size)

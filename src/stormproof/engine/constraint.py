@@ -183,12 +183,12 @@ def _limits() -> LLParserLimits:
     from llguidance import LLParserLimits  # noqa: PLC0415
 
     return LLParserLimits(
-        max_items_in_row=500,
-        initial_lexer_fuel=200_000,
+        max_items_in_row=2_000,
+        initial_lexer_fuel=100_000,
         step_lexer_fuel=50_000,
         step_max_items=10_000,
         max_lexer_states=10_000,
-        max_grammar_size=20_000,
+        max_grammar_size=10_000,
         verbose_errors=False,
     )
 
