@@ -48,7 +48,9 @@ def _letter(context: list[int], draw: Draw) -> int:
     return ord("a") + (state + int(luck * 1000)) % 26
 
 
-def mortal_core(config: EngineConfig, *, progress: Progress | None = None) -> EngineCore:
+def mortal_core(
+    config: EngineConfig, *, progress: Progress | None = None, memory: int | None = None
+) -> EngineCore:
     """Make the engine; it cannot start while the file that its settings name exists."""
     if Path(config.model).exists():
         raise ModelLoadError(reason="somebody has put a file in the way")
@@ -58,6 +60,17 @@ def mortal_core(config: EngineConfig, *, progress: Progress | None = None) -> En
     return EngineCore(runner, byte_tokenizer(), config, num_blocks=BLOCKS)
 
 
-def stillborn(config: EngineConfig, *, progress: Progress | None = None) -> EngineCore:
+def sharing_core(
+    config: EngineConfig, *, progress: Progress | None = None, memory: int | None = None
+) -> EngineCore:
+    """Make the engine as one does that has left its weights for the next."""
+    if memory is not None:
+        os.ftruncate(memory, 1)
+    return mortal_core(config, progress=progress)
+
+
+def stillborn(
+    config: EngineConfig, *, progress: Progress | None = None, memory: int | None = None
+) -> EngineCore:
     """Die of a model."""
     os.abort()

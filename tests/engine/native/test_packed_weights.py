@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from stormproof.engine.checkpoint import Checkpoint
-from stormproof.engine.native.arena import FIRST, SEAL_BYTES, Arena, shared_memory
+from stormproof.engine.native.arena import FIRST, SEAL_BYTES, Arena
 from stormproof.engine.native.library import NativeLibrary
 from stormproof.engine.native.packed_weights import PackedWeights
+from stormproof.engine.native.shared_memory import shared_memory
 from stormproof.engine.settings import DType
 
 SEAL, OTHER = bytes(range(SEAL_BYTES)), bytes(SEAL_BYTES - 1) + b"x"

@@ -24,10 +24,14 @@ class Start:
     Attributes:
         config: The settings.
         factory: What makes the core of them, as ``module:function``.
+        memory: Where processes share weights: a descriptor.
+        introduce: Whether the server has yet to learn what the model is.
     """
 
     config: EngineConfig
     factory: str
+    memory: int | None = None
+    introduce: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,18 @@ class Loading:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """From the process: it waits for requests."""
+class Introduction:
+    """From the process: what it has loaded."""
 
     model: ModelConfig
     tokenizer: Tokenizer
     limits: RequestLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the process: it waits for requests."""
+
     stats: EngineStats
 
 

@@ -1,9 +1,12 @@
 """One process of the engine after another, without end until told so."""
 
+import os
 import threading
 from collections.abc import Sequence
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any, Final, Protocol
 
+from stormproof.engine.native.shared_memory import shared_memory
 from stormproof.engine.supervised.bell import Bell
 from stormproof.engine.supervised.crash_loop import CrashLoop
 from stormproof.engine.supervised.deaths import Death
@@ -12,6 +15,9 @@ from stormproof.engine.supervised.messages import Start
 from stormproof.engine.supervised.step_record import Reading
 from stormproof.engine.supervised.worker_process import WorkerGone, WorkerProcess
 from stormproof.recovery import Clock
+
+_SETTLED: Final = 1.0
+"""Seconds of work after which a process gets a spare: nobody's first token is to wait for it."""
 
 
 class Overseer(Protocol):
@@ -51,6 +57,9 @@ class Overseer(Protocol):
 class Succession:
     """Starts processes, watches them, and replaces those that die or hang.
 
+    Where processes share their weights, a spare one is loaded beside the one that works: it costs
+    little memory, and takes over within milliseconds.
+
     Args:
         start: What each is to load.
         overseer: Whom they work for.
@@ -61,7 +70,9 @@ class Succession:
     def __init__(
         self, start: Start, overseer: Overseer, *, step_deadline: float, clock: Clock
     ) -> None:
-        self._start = start
+        self._memory = shared_memory()
+        self._start = replace(start, memory=self._memory)
+        self._spare: WorkerProcess | None = None
         self._overseer = overseer
         self._step_deadline = step_deadline
         self._clock = clock
@@ -93,22 +104,30 @@ class Succession:
                 pass
         finally:
             self._overseer.ended()
-            self._bell.close()
+            self._clear_away()
+
+    def _clear_away(self) -> None:
+        if self._spare:
+            self._spare.kill()
+        if self._memory is not None:
+            os.close(self._memory)
+        self._bell.close()
 
     def _live(self) -> bool:
         """See one process through its life, and wait; returns whether it is time for the next."""
-        worker = WorkerProcess(self._start)
+        worker = self._next()
         life = Life(self._clock.now, self._step_deadline)
         try:
             hung = self._attend(worker, life)
         except WorkerGone:
             hung = None
-        finally:
-            if self._stopping.is_set():
-                worker.kill()
-        death, readings = worker.end(self._clock, hung=hung)
+        except BaseException:
+            worker.kill()
+            raise
         if self._stopping.is_set():
+            worker.kill()
             return False
+        death, readings = worker.end(self._clock, hung=hung)
         wait = self._crash_loop.died(steps=life.steps, seconds=life.served)
         hopeless = self._crash_loop.hopeless
         if not self._overseer.bereaved(death, readings, wait, hopeless=hopeless):
@@ -116,12 +135,36 @@ class Succession:
         self._clock.wait(self._stopping, wait)
         return not self._stopping.is_set()
 
+    def _next(self) -> WorkerProcess:
+        """Return the spare process, if it is still there, or one that has yet to load."""
+        spare, self._spare = self._spare, None
+        if spare and spare.lives:
+            return spare
+        if spare:
+            spare.kill()
+        start, self._start = self._start, replace(self._start, introduce=False)
+        return WorkerProcess(start)
+
+    def _provide(self, life: Life) -> float | None:
+        """Start a spare once the process at work has settled; returns when to look again."""
+        if self._spare or not self._weights_are_shared():
+            return None
+        if life.served < _SETTLED:
+            return _SETTLED
+        self._spare = WorkerProcess(self._start)
+        return None
+
+    def _weights_are_shared(self) -> bool:
+        return self._memory is not None and os.fstat(self._memory).st_size > 0
+
     def _attend(self, worker: WorkerProcess, life: Life) -> str | None:
         """Pass on what is said; returns what looks like a hang, or nothing when it is to end."""
         while not self._stopping.is_set():
             worker.send(self._overseer.orders())
             life.expects(waiting=self._overseer.waiting)
-            for report in worker.receive(self._bell, life.patience):
+            waits = (life.patience, self._provide(life))
+            timeout = min((wait for wait in waits if wait is not None), default=None)
+            for report in worker.receive(self._bell, timeout):
                 life.heard(report)
                 self._overseer.heard(report)
             if life.overdue:

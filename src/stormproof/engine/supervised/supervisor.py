@@ -19,6 +19,7 @@ from stormproof.engine.supervised.journal import Entry, Journal
 from stormproof.engine.supervised.messages import (
     Abort,
     Add,
+    Introduction,
     Loading,
     Ready,
     Refused,
@@ -84,7 +85,7 @@ class Supervisor:
         self._lock = threading.Lock()
         self._state = State.STARTING
         self._refusal: StormproofError | None = None
-        self._first: Future[Ready] = Future()
+        self._introduction: Future[Introduction] = Future()
         self._journal = Journal(config.max_sequences + config.max_waiting)
         self._orders = b""
         self._awaiting_idle: list[Future[None]] = []
@@ -93,19 +94,19 @@ class Supervisor:
         self._died_at = 0.0
         self._down_seconds = 0.0
         self._succession = Succession(
-            Start(config, factory),
+            Start(config, factory, introduce=True),
             self,
             step_deadline=config.step_deadline,
             clock=current_clock(),
         )
         try:
-            first = self._first.result()
+            model = self._introduction.result()
         except BaseException:
             self.stop()
             raise
-        self.model: Final = first.model
-        self.tokenizer: Final = first.tokenizer
-        self.limits: Final = first.limits
+        self.model: Final = model.model
+        self.tokenizer: Final = model.tokenizer
+        self.limits: Final = model.limits
 
     @property
     def alive(self) -> bool:
@@ -208,6 +209,8 @@ class Supervisor:
         match report:
             case Stepped():
                 self._deliver(report)
+            case Introduction():
+                self._introduced = report
             case Ready():
                 self._hand_over(report)
             case Loading(fraction) if self._progress and self._state is State.STARTING:
@@ -221,7 +224,7 @@ class Supervisor:
         """Learn that the process died, and judge who is to blame; returns whether to go on."""
         if self._state is State.STARTING:
             refusal = self._refusal
-            self._first.set_exception(_died_loading(death) if refusal is None else refusal)
+            self._introduction.set_exception(_died_loading(death) if refusal is None else refusal)
             return False
         with self._lock:
             if self._state is State.SERVING:
@@ -262,7 +265,7 @@ class Supervisor:
             was, self._state = self._state, State.SERVING
             self._stats = report.stats
         if was is State.STARTING:
-            self._first.set_result(report)
+            self._introduction.set_result(self._introduced)
             return
         seconds = self._now() - self._died_at
         self._down_seconds += seconds

@@ -23,6 +23,7 @@ from stormproof.engine.sequence import FinishReason
 from stormproof.engine.supervised.messages import (
     Abort,
     Add,
+    Introduction,
     Loading,
     Piece,
     Ready,
@@ -187,20 +188,24 @@ def main() -> None:
     faulthandler.register(signal.SIGUSR1, stacks)  # whatever it is stuck in
     link = Link(socket.socket(fileno=server))
     try:
-        core = _start(link)
-        link.send(Ready(core.model, core.tokenizer, core.limits, core.stats()))
+        core = _start(link, link.receive())
+        link.send(Ready(core.stats()))
         Worker(core, link, StepRecord(record)).run()
     except (EOFError, OSError):
         return  # the server is gone, and with it everybody who waited
 
 
-def _start(link: Link) -> EngineCore:
-    start: Start = link.receive()
+def _start(link: Link, start: Start) -> EngineCore:
     try:
-        return _factory(start.factory)(start.config, progress=lambda done: link.send(Loading(done)))
+        core = _factory(start.factory)(
+            start.config, progress=lambda done: link.send(Loading(done)), memory=start.memory
+        )
     except Exception as error:
         link.send(Refused(translate(error)))
         raise EOFError from error
+    if start.introduce:
+        link.send(Introduction(core.model, core.tokenizer, core.limits))
+    return core
 
 
 def _factory(name: str) -> Callable[..., EngineCore]:

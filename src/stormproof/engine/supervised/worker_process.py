@@ -45,11 +45,19 @@ class WorkerProcess:
         self._socket, theirs = socket.socketpair()
         with theirs, tempfile.TemporaryFile() as page:
             self._record = StepRecord.create(page.fileno())
-            self._process = _spawn(theirs.fileno(), page.fileno(), self._stacks.fileno())
+            descriptors = (theirs.fileno(), page.fileno(), self._stacks.fileno())
+            self._process = _spawn(
+                descriptors, also=() if start.memory is None else (start.memory,)
+            )
         self._socket.setblocking(False)
         self._decoder = Decoder()
         self._unsent = bytearray()
         self.send(encode(start))
+
+    @property
+    def lives(self) -> bool:
+        """Whether it has not exited."""
+        return self._process.poll() is None
 
     def send(self, frames: bytes) -> None:
         """Send messages; what the process does not take at once goes out while `receive` waits."""
@@ -97,12 +105,11 @@ class WorkerProcess:
             hung: What made it look so, if it did.
         """
         facts = self._interrogate(clock) if hung else ""
-        cause, detail = (Cause.HANG, hung) if hung else exited(self._reap())
-        self.kill()
+        status = self._reap(_LAST_BREATH if hung is None else 0)
+        cause, detail = (Cause.HANG, hung) if hung else exited(status)
         stacks = os.pread(self._stacks.fileno(), _MOST_STACKS, 0).decode("utf-8", "replace")
         readings = self._record.read()
-        self._record.close()
-        self._stacks.close()
+        self.kill()
         return Death(cause=cause, detail=detail, facts=facts, stacks=stacks), readings
 
     def kill(self) -> None:
@@ -110,11 +117,13 @@ class WorkerProcess:
         self._process.kill()
         self._process.wait()
         self._socket.close()
+        self._record.close()
+        self._stacks.close()
 
-    def _reap(self) -> int:
-        """Return the exit status; one that closed its end and lives on is killed."""
+    def _reap(self, patience: float) -> int:
+        """Return the exit status; one that lives on for so many seconds is killed."""
         try:
-            return self._process.wait(_LAST_BREATH)
+            return self._process.wait(patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
@@ -130,15 +139,17 @@ class WorkerProcess:
         return facts
 
 
-def _spawn(*descriptors: int) -> subprocess.Popen[bytes]:
-    """Start a worker that has these descriptors and dies with this process.
+def _spawn(descriptors: tuple[int, ...], also: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    """Start a worker that dies with this process, and imports from the same places.
 
-    It imports what this process imports, from the same places.
+    Args:
+        descriptors: What it is told of on its command line.
+        also: What else is to be open in it.
     """
     arguments = [*map(str, descriptors), str(os.getpid())]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-P", "-m", "stormproof.engine.supervised.worker", *arguments],
         stdin=subprocess.DEVNULL,
-        pass_fds=descriptors,
+        pass_fds=(*descriptors, *also),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
