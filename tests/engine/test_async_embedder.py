@@ -40,7 +40,7 @@ class Gated(Embedder):
     gate: threading.Semaphore
     entered: threading.Semaphore
     steps: list[list[list[int]]]
-    failure: Exception
+    failure: BaseException
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +201,20 @@ async def test_closing_ends_what_waits(
         await second
     with pytest.raises(ServiceUnavailable):
         await embedder.embed(["sea"])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_thread_that_dies_takes_its_requests_along(gated: Gated, embedder: Watched) -> None:
+    """Nobody waits for what will never come, and health says so."""
+    gated.failure = SystemExit()
+    first = await begin(embedder, gated)
+    deadly = await queued(embedder, [STORM])
+    assert embedder.alive
+    gated.open_gate()
+    assert len(await first) == 1
+    with pytest.raises(ServiceUnavailable):
+        await deadly
+    with pytest.raises(ServiceUnavailable):
+        await embedder.embed(["sea"])
+    embedder.close()
+    assert not embedder.alive

@@ -85,6 +85,11 @@ class AsyncEmbedder:
         self._thread = threading.Thread(target=self._run, name="stormproof-embedder", daemon=True)
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     async def embed(self, texts: Iterable[Text], *, truncate: bool = False) -> list[Embedding]:
         """Embed texts; whoever is cancelled takes up no more of the model's time.
 
@@ -147,12 +152,17 @@ class AsyncEmbedder:
         self._jobs = deque(job for job in self._jobs if not job.future.done())
 
     def _run(self) -> None:
-        while self._take_step():
-            started = self._clock()
-            finished = self._compute(self._step)
-            self._rate.record(finished=finished, seconds=self._clock() - started)
-        for job in self._jobs:
-            job.fail(_closed())
+        try:
+            while self._take_step():
+                started = self._clock()
+                finished = self._compute(self._step)
+                self._rate.record(finished=finished, seconds=self._clock() - started)
+        finally:
+            with self._woken:
+                self._closed = True
+                jobs = [*self._jobs, *(job for job, _ in self._step)]
+            for job in jobs:
+                job.fail(_closed())
 
     def _take_step(self) -> bool:
         """Wait for texts and take as many as a step has room for; false when it is closed."""

@@ -36,6 +36,8 @@ class Lifecycle:
         """
         if not self._engine.alive:
             raise ServiceUnavailable(reason="the engine has stopped making progress")
+        if not all(embedder.alive for embedder in self._embedders):
+            raise ServiceUnavailable(reason="an embedding model has stopped")
 
     def check_accepting(self) -> None:
         """Say whether new work is let in.
