@@ -37,11 +37,16 @@ class KVCache:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
+        self.num_blocks = num_blocks
         self.block_size = block_size
         self.kv_heads = config.kv_heads
         shape = (config.layers, config.kv_heads, num_blocks, block_size, config.head_dim)
         self._keys = torch.zeros(shape, device=device, dtype=dtype)
         self._values = torch.zeros(shape, device=device, dtype=dtype)
+
+    def layer(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of a layer, in place: [kv_heads, blocks, block_size, head_dim] each."""
+        return self._keys[layer], self._values[layer]
 
     def wipe(self, blocks: torch.Tensor) -> None:
         """Forgets what blocks hold, before they are used by another sequence.

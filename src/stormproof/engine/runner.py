@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
-from itertools import accumulate, chain, islice
+from importlib.util import find_spec
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 import torch
 
-from stormproof.engine.attention import attend, padding, plan
 from stormproof.engine.checkpoint import Checkpoint, open_checkpoint
+from stormproof.engine.forward import DeviceLost, Forward
+from stormproof.engine.gathered_forward import GatheredForward
 from stormproof.engine.kv_cache import KVCache
 from stormproof.engine.loading import loading
 from stormproof.engine.sampler import sample
@@ -38,15 +41,15 @@ class TorchRunner:
     """A model and its cache, run by torch; a `ModelRunner`.
 
     Args:
-        transformer: The model.
-        cache: Its cache, on the same device.
+        config: The model's architecture.
+        forward: What computes.
+        device: Where it does.
     """
 
-    def __init__(self, transformer: Transformer, cache: KVCache) -> None:
-        self.config: ModelConfig = transformer.config
-        self._transformer = transformer
-        self._cache = cache
-        self._device = transformer.embedding.device
+    def __init__(self, config: ModelConfig, forward: Forward, device: torch.device) -> None:
+        self.config: ModelConfig = config
+        self._forward = forward
+        self._device = device
 
     @classmethod
     def load(
@@ -121,7 +124,8 @@ class TorchRunner:
                 device=place,
                 dtype=numbers,
             )
-        return cls(transformer, cache)
+            forward = _forward(transformer, cache, place)
+        return cls(checkpoint.config, forward, place)
 
     def step(
         self, batch: StepBatch, draws: Sequence[Sequence[Draw]]
@@ -130,11 +134,13 @@ class TorchRunner:
 
         Raises:
             OutOfMemory: The batch does not fit.
-            TensorError: The batch contradicts itself, or the device failed.
+            TensorError: The batch contradicts itself.
+            DeviceLost: The device failed, and will fail again.
         """
         counts = [len(wanted) for wanted in draws]
         logits = self.forward(batch, counts)
-        chosen = iter(sample(logits, list(chain.from_iterable(draws))) if len(logits) else ())
+        with _translated(self._device), torch.inference_mode():
+            chosen = iter(sample(logits, list(chain.from_iterable(draws))) if len(logits) else ())
         return [list(islice(chosen, count)) for count in counts]
 
     def forward(self, batch: StepBatch, counts: Sequence[int]) -> torch.Tensor:
@@ -149,7 +155,8 @@ class TorchRunner:
 
         Raises:
             OutOfMemory: The batch does not fit.
-            TensorError: The batch contradicts itself, or the device failed.
+            TensorError: The batch contradicts itself.
+            DeviceLost: The device failed, and will fail again.
         """
         if not 0 <= min(batch.token_ids) <= max(batch.token_ids) < self.config.vocab_size:
             # Torch would take a negative one from the end, and CUDA would not survive the others.
@@ -157,69 +164,20 @@ class TorchRunner:
         with _translated(self._device), torch.inference_mode():
             return self._forward(batch, counts)
 
-    def _forward(self, batch: StepBatch, counts: Sequence[int]) -> torch.Tensor:
-        count = len(batch.token_ids)
-        sharing = self.config.heads // self.config.kv_heads
-        block_size = self._cache.block_size
-        plans = {
-            window: plan(
-                batch, block_size=block_size, sharing=sharing, window=window, device=self._device
-            )
-            for window in {kind.window for kind in self.config.layer_kinds}
-        }
-        positions = _positions(batch)
-        places = _slots(batch, block_size)
-        slots = self._tensor(places)
-        begun = [slot // block_size for slot in places if slot % block_size == 0]
-        if begun:
-            self._cache.wipe(self._tensor(begun))
-
-        def attend_rows(
-            layer: int, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
-        ) -> torch.Tensor:
-            self._cache.write(layer, slots, keys[:count], values[:count])
-            return attend(
-                queries,
-                plans[self.config.kind(layer).window],
-                self._cache,
-                layer,
-                scale=self.config.attention_scale,
-                softcap=self.config.attention_softcap,
-            )
-
-        rows = self._transformer.hidden(
-            self._padded(batch.token_ids), self._padded(positions), attend_rows
-        )
-        ends = accumulate(batch.query_lengths)
-        last = [row for end, n in zip(ends, counts, strict=True) for row in range(end - n, end)]
-        return self._transformer.logits(rows[self._padded(last)])[: len(last)]
-
-    def _padded(self, numbers: list[int]) -> torch.Tensor:
-        return self._tensor(numbers + [0] * padding(len(numbers)))
-
-    def _tensor(self, numbers: list[int]) -> torch.Tensor:
-        return torch.tensor(numbers, device=self._device, dtype=torch.int64)
-
-
-def _positions(batch: StepBatch) -> list[int]:
-    """The positions [rows] of the rows in their sequences."""
-    pairs = zip(batch.query_lengths, batch.context_lengths, strict=True)
-    return [position for length, end in pairs for position in range(end - length, end)]
-
-
-def _slots(batch: StepBatch, block_size: int) -> list[int]:
-    """The places [rows] where the rows are cached: ``block * block_size + offset``."""
-    sequences = zip(batch.query_lengths, batch.context_lengths, batch.block_tables, strict=True)
-    return [
-        blocks[position // block_size] * block_size + position % block_size
-        for length, end, blocks in sequences
-        for position in range(end - length, end)
-    ]
-
 
 def number_bytes(device: Device, dtype: DType) -> int:
     """The bytes that a number takes in a runner that is loaded with these settings."""
     return _dtype(dtype, _device(device)).itemsize
+
+
+def _forward(transformer: Transformer, cache: KVCache, device: torch.device) -> Forward:
+    if device.type == "cuda":
+        if find_spec("triton"):
+            from stormproof.engine.cuda.paged_forward import PagedForward  # noqa: PLC0415
+
+            return PagedForward(transformer, cache)
+        warnings.warn("Triton is not installed: this is slow", RuntimeWarning, stacklevel=2)
+    return GatheredForward(transformer, cache)
 
 
 def _device(name: Device) -> torch.device:
@@ -241,6 +199,9 @@ def _translated(device: torch.device) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(device=device.type) from error
+    except torch.AcceleratorError as error:
+        # Every call after a failed kernel fails too, until the process has ended.
+        raise DeviceLost(str(error).partition("\n")[0]) from error
     except (RuntimeError, IndexError, ValueError) as error:
         # The CPU allocator has no error class of its own.
         if "can't allocate memory" in str(error):

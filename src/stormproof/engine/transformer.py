@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from stormproof.engine.architecture import Activation
+from stormproof.engine.operations import Operations, TorchOperations, Turn, activate
 
 if TYPE_CHECKING:
     from stormproof.engine.architecture import ModelConfig
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 Attend = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Attention of one layer, given its number and all rows' queries, keys and values, each
 [rows, heads, head_dim]; it returns [rows, heads * head_dim]."""
-
-Turn = tuple[torch.Tensor, torch.Tensor]
-"""Cosine and sine of the angles by which pairs of dimensions turn. Each [rows, 1, head_dim / 2]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """RMSNorm or, with a bias, LayerNorm. Computed in float32, whatever the model's numbers are.
+    """RMSNorm or, with a bias, LayerNorm.
 
     Attributes:
         weight: Scale of each component, float32. [width]
@@ -59,15 +56,6 @@ class Norm:
     weight: torch.Tensor
     bias: torch.Tensor | None
     eps: float
-
-    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
-        """Normalises the last dimension."""
-        wide = rows.float()
-        if self.bias is not None:
-            wide = wide - wide.mean(-1, keepdim=True)
-        scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
-        wide = wide * scale * self.weight
-        return (wide if self.bias is None else wide + self.bias).to(rows.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +86,7 @@ class Transformer:
         norm: Before the output projection.
         head: The output projection.
         rope_tables: Radians per position. [tables, head_dim / 2]
+        operations: What computes between the projections.
     """
 
     config: ModelConfig
@@ -107,6 +96,7 @@ class Transformer:
     norm: Norm
     head: Linear
     rope_tables: torch.Tensor
+    operations: Operations = TorchOperations()  # noqa: RUF009 - it has no state
 
     def hidden(self, tokens: torch.Tensor, positions: torch.Tensor, attend: Attend) -> torch.Tensor:
         """The residual stream after the last layer.
@@ -121,16 +111,19 @@ class Transformer:
         """
         rows = self._embed(tokens, positions)
         turns = self._turns(positions, rows.dtype)
+        change = torch.zeros_like(rows)
         for number, layer in enumerate(self.layers):
             turn = turns[self.config.kind(number).rope] if turns else None
-            heads = self._heads(layer, layer.attention_norm(rows), turn)
-            rows = rows + _normed(layer.output(attend(number, *heads)), layer.post_attention_norm)
-            rows = rows + _normed(self._mlp(layer, layer.mlp_norm(rows)), layer.post_mlp_norm)
-        return rows
+            rows, seen = self.operations.add_norm(rows, change, layer.attention_norm)
+            attended = attend(number, *self._heads(layer, seen, turn))
+            change = self._normed(layer.output(attended), layer.post_attention_norm)
+            rows, seen = self.operations.add_norm(rows, change, layer.mlp_norm)
+            change = self._normed(self._mlp(layer, seen), layer.post_mlp_norm)
+        return rows + change
 
     def logits(self, rows: torch.Tensor) -> torch.Tensor:
         """Scores of every next token after some rows of the residual stream, in float32."""
-        logits = self.head(self.norm(rows)).float()
+        logits = self.head(self.operations.norm(rows, self.norm)).float()
         cap = self.config.final_softcap
         return logits.div_(cap).tanh_().mul_(cap) if cap else logits
 
@@ -151,31 +144,17 @@ class Transformer:
         heads, kv_heads = self.config.heads, self.config.kv_heads
         projected = layer.qkv(rows).view(len(rows), -1, self.config.head_dim)
         queries, keys, values = torch.split(projected, [heads, kv_heads, kv_heads], 1)
-        queries, keys = _normed(queries, layer.query_norm), _normed(keys, layer.key_norm)
         if turn is None:
-            return queries, keys, values
-        return _rotate(queries, turn), _rotate(keys, turn), values
+            queries = self._normed(queries, layer.query_norm)
+            return queries, self._normed(keys, layer.key_norm), values
+        queries = self.operations.turn(queries, layer.query_norm, turn)
+        return queries, self.operations.turn(keys, layer.key_norm, turn), values
 
     def _mlp(self, layer: Layer, rows: torch.Tensor) -> torch.Tensor:
-        if not self.config.gated:
-            return layer.down(self._activation(layer.gate_up(rows)))
-        gate, up = layer.gate_up(rows).chunk(2, -1)
-        return layer.down(self._activation(gate) * up)
+        inner, activation = layer.gate_up(rows), self.config.activation
+        if self.config.gated:
+            return layer.down(self.operations.gate(inner, activation))
+        return layer.down(activate(inner, activation))
 
-    def _activation(self, rows: torch.Tensor) -> torch.Tensor:
-        match self.config.activation:
-            case Activation.SILU:
-                return functional.silu(rows)
-            case Activation.GELU_TANH:
-                return functional.gelu(rows, approximate="tanh")
-
-
-def _normed(rows: torch.Tensor, norm: Norm | None) -> torch.Tensor:
-    return rows if norm is None else norm(rows)
-
-
-def _rotate(heads: torch.Tensor, turn: Turn) -> torch.Tensor:
-    """Turns each pair of dimensions of [rows, heads, head_dim]; they lie half a head apart."""
-    cos, sin = turn
-    first, second = heads.chunk(2, -1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), -1)
+    def _normed(self, rows: torch.Tensor, norm: Norm | None) -> torch.Tensor:
+        return rows if norm is None else self.operations.norm(rows, norm)
