@@ -175,6 +175,8 @@ def _doubling(count: int) -> Grammar:
 
 HOPELESS: Final = {
     "no regex": Grammar.regex("((("),
+    "half a surrogate pair": Grammar.regex("\ud800"),
+    "half a pair in a schema": Grammar.json_schema({"const": "\ud800"}),
     "look-around": Grammar.regex("(?=a)b"),
     "no rule": Grammar.lark("start: missing"),
     "no Lark": Grammar.lark("{}"),

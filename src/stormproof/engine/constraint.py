@@ -89,7 +89,11 @@ class Grammars:
     def _compile(self, grammar: Grammar) -> LLMatcher:
         from llguidance import LLMatcher  # noqa: PLC0415 - takes a while, and few need it
 
-        source, tokens = _source(grammar), self._tokens
+        try:
+            source = _source(grammar)
+        except ValueError as error:  # nested too deeply for it, or half a surrogate pair
+            raise _refused(str(error)) from error
+        tokens = self._tokens
         compiled = _on_large_stack(lambda: LLMatcher(tokens, source, log_level=0, limits=_limits()))
         _check(compiled)
         return compiled
@@ -200,12 +204,8 @@ def _source(grammar: Grammar) -> str:
     match grammar.kind:
         case GrammarKind.JSON_SCHEMA:
             _check_schema(_parsed(grammar.text))
-            try:
-                return LLMatcher.grammar_from_json_schema(
-                    grammar.text, overrides=cast("JsonCompileOptions", _JSON_OPTIONS)
-                )
-            except ValueError as error:
-                raise _refused(str(error)) from error
+            options = cast("JsonCompileOptions", _JSON_OPTIONS)
+            return LLMatcher.grammar_from_json_schema(grammar.text, overrides=options)
         case GrammarKind.REGEX:
             return LLMatcher.grammar_from_regex(grammar.text)
         case GrammarKind.LARK:
