@@ -1,5 +1,6 @@
 """Server-sent events: the bytes on the wire (WHATWG HTML, section 9.2)."""
 
+import json
 import secrets
 from collections.abc import Callable
 from json.encoder import encode_basestring
@@ -25,7 +26,7 @@ def data(*documents: dict[str, Any]) -> bytes:
 
 def failure(error: StormproofError) -> bytes:
     """Return the event that ends a stream which failed after it had begun."""
-    return b"event: error\n" + data(to_wire(error))
+    return b"event: error\ndata: %b\n\n" % json.dumps(to_wire(error)).encode()
 
 
 class TextEvent:

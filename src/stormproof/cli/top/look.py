@@ -66,16 +66,29 @@ class Watch:
         except httpx2.HTTPError as error:
             raise translate(error) from error
         state = "ready" if ready else why_busy
-        return Look(Figures.of(self._scrapes), alive, ready, state if alive else why_dead)
+        try:
+            figures = Figures.of(self._scrapes)
+        except ValueError as error:  # bounds of a histogram that are no numbers
+            self._scrapes.clear()
+            raise ProtocolError(reason="the server's metrics cannot be read") from error
+        return Look(figures, alive, ready, state if alive else why_dead)
 
     def _scrape(self) -> Scrape:
-        response = self._client.get("/metrics")
-        if response.is_error or len(response.content) > _LARGEST:
-            raise ProtocolError(reason=f"/metrics was answered with {response.status_code}")
-        scrape = Scrape.parse(response.text, self._clock())
+        scrape = Scrape.parse(self._metrics(), self._clock())
         if "stormproof_engine_steps_total" not in scrape.samples:
             raise ProtocolError(reason="this is not a server of Stormproof's")
         return scrape
+
+    def _metrics(self) -> str:
+        text = bytearray()
+        with self._client.stream("GET", "/metrics") as response:
+            if response.is_error:
+                raise ProtocolError(reason=f"/metrics was answered with {response.status_code}")
+            for piece in response.iter_bytes():
+                text += piece
+                if len(text) > _LARGEST:
+                    raise ProtocolError(reason="/metrics does not end")
+        return text.decode("utf-8", "replace")
 
     def _probe(self, path: str) -> tuple[bool, str]:
         response = self._client.get(path)

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from stormproof.errors import ProtocolError
 
 Labels = frozenset[tuple[str, str]]
+
+_LARGEST: Final = 1e15
+"""What is greater counts nothing that there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,9 @@ class Scrape:
         try:
             for family in text_string_to_metric_families(text):
                 for sample in family.samples:
-                    values = samples.setdefault(sample.name, {})
-                    values[frozenset(sample.labels.items())] = sample.value
+                    if abs(sample.value) < _LARGEST:  # not true of NaN either
+                        values = samples.setdefault(sample.name, {})
+                        values[frozenset(sample.labels.items())] = sample.value
         except Exception as error:  # the parser was not written for bytes that mean something else
             raise ProtocolError(reason="the server's metrics cannot be read") from error
         return cls(at, samples)
