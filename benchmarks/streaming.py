@@ -29,7 +29,7 @@ class PacedCore:
         from stormproof.engine import EngineStats  # noqa: PLC0415
 
         self.tokenizer = SimpleNamespace(
-            prompt=lambda _: [1], chat=lambda _: [1], token_bytes=lambda _: b"x"
+            prompt=lambda *_: [1], chat=lambda *_: [1], token_bytes=lambda _: b"x"
         )
         self.model = None
         self.limits = SimpleNamespace(sequence_tokens=100_000, check=lambda *_: None)
