@@ -21,14 +21,14 @@ class NativeStep(BuildHookInterface):
         folder = Path(self.root, NATIVE)
         compiler = runpy.run_path(str(folder / "compiler.py"))
         library = folder / compiler["library_name"]()
-        if not library.is_file():
-            for stale in folder.glob("libstormproof-*.so"):
-                stale.unlink()
-            try:
+        for stale in set(folder.glob("libstormproof-*.so")) - {library}:
+            stale.unlink()
+        try:
+            if not library.is_file():
                 compiler["compile_library"](library)
-            except compiler["CannotCompile"] as error:
-                self.app.display_warning(f"no native step, because {error}")
-                return
+        except compiler["CannotCompile"] as error:
+            self.app.display_warning(f"no native step, because {error}")
+            return
         build_data["artifacts"].append(f"{NATIVE}/*.so")
         build_data["pure_python"] = False
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")

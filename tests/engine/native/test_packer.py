@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
-from gguf import GGMLQuantizationType
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf.quants import quantize
 
 from stormproof.engine.native.library import NativeLibrary
@@ -25,7 +25,7 @@ def stored(encoding: str, rows: int = ROWS) -> StoredTensor:
 
 def packed_bytes(packer: Packer, packed: Packed, *tensors: StoredTensor) -> bytes:
     rows = sum(tensor.shape[0] for tensor in tensors)
-    room = np.zeros(packer.size(packed, rows, COLS), np.uint8)
+    room = np.zeros(packer.size(packed, rows, tensors[0].shape[1]), np.uint8)
     first = 0
     for tensor in tensors:
         packer.pack(tensor, packed, room.ctypes.data, first)
@@ -64,6 +64,19 @@ def test_any_encoding_becomes_any_format(
     packer = Packer(library, "auto")
     plain = StoredTensor.of(stored(encoding).numbers())
     assert packed_bytes(packer, packed, stored(encoding)) == packed_bytes(packer, packed, plain)
+
+
+@pytest.mark.parametrize("encoding", ["Q3_K", "Q4_K", "Q5_K", "Q6_K"])
+def test_what_the_kernels_do_not_know_becomes_8_bits(library: NativeLibrary, encoding: str) -> None:
+    kind = GGMLQuantizationType[encoding]
+    numbers, octets = GGML_QUANT_SIZES[kind]
+    content = np.random.default_rng(2).integers(1, 0x33, 16 * octets).astype(np.uint8)
+    whole = StoredTensor(kind, (16, numbers), lambda: content)
+    packer = Packer(library, "auto")
+    assert packer.format([whole]) is Packed.Q8
+    plain = StoredTensor.of(whole.numbers())
+    assert np.isfinite(plain.numbers()).all()
+    assert packed_bytes(packer, Packed.Q8, whole) == packed_bytes(packer, Packed.Q8, plain)
 
 
 def test_rows_are_packed_by_several_calls_as_by_one(library: NativeLibrary) -> None:
