@@ -1,5 +1,14 @@
-// Threads that work through one step together.
+// Threads that work through the phases of a step together.
+//
+// A phase is a number of pieces that do not depend on each other; whoever is there takes the next
+// one. It is over when every piece is done, not when every thread has arrived: on a machine that is
+// shared, one whose processor is busy elsewhere holds up nobody, unless in the middle of a piece.
+// When it comes back, it finds the phases over that it has missed, and catches up.
+//
+// Phases are numbered, and the counters of each know its number. So one that comes back even after
+// the step is over, and others have begun the next, takes nothing that is not its to take.
 #pragma once
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -10,40 +19,78 @@
 #include <immintrin.h>
 #endif
 
-// Waiting for others costs a few hundred nanoseconds while they are about to arrive, and no processor
-// time when they are not: machines are shared, and what one waits for may not be running.
-class Wait {
-  public:
-    static void until_changed(const std::atomic<uint32_t>& value, uint32_t from) {
-        for (int turn = 0; turn < SPINS; turn++) {
-            if (value.load(std::memory_order_acquire) != from) return;
-            pause();
-        }
-        value.wait(from, std::memory_order_acquire);
-    }
+// Numbers go round; of two that are near each other, the later one.
+inline bool is_after(uint32_t one, uint32_t other) {
+    return static_cast<int32_t>(one - other) > 0;
+}
 
-  private:
-    static constexpr int SPINS = 4000;
-
-    static void pause() {
+// Waiting costs nothing but time on the processor while the others are about to be done, and not even
+// that when they are not.
+template <class Done>
+void wait_until(const std::atomic<uint32_t>& value, const Done& done) {
+    constexpr int SPINS = 2000;
+    for (int turn = 0; turn < SPINS; turn++) {
+        if (done(value.load(std::memory_order_acquire))) return;
 #if defined(__x86_64__)
         _mm_pause();
 #else
         std::this_thread::yield();
 #endif
     }
+    for (uint32_t now; !done(now = value.load(std::memory_order_acquire));)
+        value.wait(now, std::memory_order_acquire);
+}
+
+// How many pieces of a phase were taken, or are done; the number of the phase comes with it.
+class Counter {
+  public:
+    // Takes some pieces of a phase; returns the first, or `count` if there are none left for us.
+    uint32_t take(uint32_t phase, uint32_t count, uint32_t at_once) {
+        uint64_t now = state_.load(std::memory_order_acquire);
+        for (;;) {
+            if (is_after(phase_of(now), phase)) return count;
+            const uint32_t taken = phase_of(now) == phase ? static_cast<uint32_t>(now) : 0;
+            if (taken >= count) return count;
+            if (state_.compare_exchange_weak(now, state(phase, taken + at_once),
+                                             std::memory_order_acq_rel))
+                return taken;
+        }
+    }
+
+    // Adds pieces of a phase that has not ended; returns how many that makes.
+    uint32_t add(uint32_t phase, uint32_t pieces) {
+        uint64_t now = state_.load(std::memory_order_acquire);
+        for (;;) {
+            const uint32_t sum = (phase_of(now) == phase ? static_cast<uint32_t>(now) : 0) + pieces;
+            if (state_.compare_exchange_weak(now, state(phase, sum), std::memory_order_acq_rel))
+                return sum;
+        }
+    }
+
+    // From now on nothing can be taken of the phases up to this one.
+    void close(uint32_t phase) { state_.store(state(phase, 0), std::memory_order_release); }
+
+  private:
+    static uint64_t state(uint32_t phase, uint32_t pieces) { return uint64_t{phase} << 32 | pieces; }
+    static uint32_t phase_of(uint64_t state) { return static_cast<uint32_t>(state >> 32); }
+
+    std::atomic<uint64_t> state_{0};
 };
 
 class Crew {
   public:
-    explicit Crew(int threads) : size_(threads) {
+    // What every member does of a step: a run through its phases, from the given one on.
+    using Work = std::function<void(int member, uint32_t first_phase)>;
+
+    Crew(int threads, Work work) : size_(threads), work_(std::move(work)) {
         for (int member = 1; member < threads; member++)
             others_.emplace_back([this, member] { serve(member); });
     }
 
     ~Crew() {
-        work_ = nullptr;
-        begin();
+        leaving_ = true;
+        begun_.fetch_add(1, std::memory_order_release);
+        begun_.notify_all();
         for (std::thread& other : others_) other.join();
     }
 
@@ -52,64 +99,61 @@ class Crew {
 
     int size() const { return size_; }
 
-    // Has every member do the work, the caller as member 0; returns when all have.
-    void run(const std::function<void(int)>& work) {
-        if (size_ == 1) return work(0);
-        work_ = &work;
-        begin();
-        work(0);
-        meet();
+    // Ends what others may still believe to be going on. Only then may that change which they read.
+    void close() {
+        for (Phase& phase : phases_) phase.taken.close(next_);
+        next_++;
     }
 
-    // Waits until every member is here.
-    void meet() {
-        if (size_ == 1) return;
-        const uint32_t now = met_.load(std::memory_order_acquire);
-        if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 < size_)
-            return Wait::until_changed(met_, now);
-        arrived_.store(0, std::memory_order_relaxed);
-        met_.fetch_add(1, std::memory_order_release);
-        met_.notify_all();
+    // Has the members do the work, the caller as member 0; returns when it is done.
+    void run() {
+        begun_.store(next_, std::memory_order_release);
+        if (size_ > 1) begun_.notify_all();
+        work_(0, next_);
+    }
+
+    // Takes part in a phase until it is over: `each(first, last)` does some of its pieces.
+    template <class Each>
+    void share(int member, uint32_t number, int32_t count, int32_t at_once, const Each& each) {
+        if (member == 0) next_ = number + 1;
+        if (count <= 0) return;
+        if (size_ == 1) return each(0, count);
+        Phase& phase = phases_[number % phases_.size()];
+        const uint32_t all = count;
+        for (uint32_t first; (first = phase.taken.take(number, all, at_once)) < all;) {
+            const uint32_t last = first + at_once < all ? first + at_once : all;
+            each(static_cast<int32_t>(first), static_cast<int32_t>(last));
+            if (phase.done.add(number, last - first) == all) announce(number + 1);
+        }
+        wait_until(over_, [number](uint32_t over) { return is_after(over, number); });
     }
 
   private:
-    void begin() {
-        begun_.fetch_add(1, std::memory_order_release);
-        begun_.notify_all();
+    struct Phase {
+        alignas(64) Counter taken;
+        alignas(64) Counter done;
+    };
+
+    void announce(uint32_t over) {
+        over_.store(over, std::memory_order_release);
+        over_.notify_all();
     }
 
     void serve(int member) {
-        for (uint32_t seen = 0;; seen++) {
-            Wait::until_changed(begun_, seen);
-            if (!work_) return;
-            (*work_)(member);
-            meet();
+        for (uint32_t seen = 0;;) {
+            wait_until(begun_, [seen](uint32_t begun) { return begun != seen; });
+            seen = begun_.load(std::memory_order_acquire);
+            if (leaving_) return;
+            work_(member, seen);
         }
     }
 
     const int size_;
-    const std::function<void(int)>* work_ = nullptr;
-    std::vector<std::thread> others_;
-    alignas(64) std::atomic<uint32_t> begun_{0};
-    alignas(64) std::atomic<int> arrived_{0};
-    alignas(64) std::atomic<uint32_t> met_{0};
-};
-
-// Hands out the numbers 0..count-1 to the members of a crew, some at a time, so that none waits for
-// one whose processor is busy elsewhere.
-class Shares {
-  public:
-    void reset() { next_.store(0, std::memory_order_relaxed); }
-
-    template <class Each>
-    void take(int count, int at_once, const Each& each) {
-        for (;;) {
-            const int first = next_.fetch_add(at_once, std::memory_order_relaxed);
-            if (first >= count) return;
-            each(first, first + at_once < count ? first + at_once : count);
-        }
-    }
-
-  private:
-    alignas(64) std::atomic<int> next_{0};
+    const Work work_;
+    std::atomic<bool> leaving_{false};
+    uint32_t next_ = 1;                  // phase, known to member 0 alone
+    std::array<Phase, 4> phases_;        // nobody is more than one behind, of those that matter
+    alignas(64) std::atomic<uint32_t> begun_{0};  // the first phase of the step
+    alignas(64) std::atomic<uint32_t> over_{0};   // the phase after the last that is over
+    std::vector<std::thread> others_;    // last: they use all of the above
 };

@@ -1,10 +1,9 @@
 // One step of a decoder-only transformer: rows of any mix of prompts and answers, over a paged
 // key/value cache (PagedAttention, Kwon et al. 2023, https://arxiv.org/abs/2309.06180).
 //
-// The members of a crew go through the layers side by side and meet wherever one needs what another
-// has made. Matrices are shared out by columns, everything else by rows or heads.
+// The members of a crew go through the layers side by side, in phases: one needs what another has
+// made only in the phase before. Matrices are shared out by columns, all else by rows or heads.
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -123,29 +122,34 @@ struct SpEngine {
           scratch(int64_t{threads} * widest),
           shared(std::max(max_rows, max_draws), widest),
           max_rows(max_rows),
-          crew(threads) {
+          crew(threads, [this](int member, uint32_t phase) { forward(member, phase); }) {
         for (int member = 0; member < threads; member++) {
             own.emplace_back(OWN_ROWS, widest);
             choosers.emplace_back(model.vocab);
         }
         row_sequence.resize(max_rows);
         row_position.resize(max_rows);
+        drawn_row.resize(max_draws);
     }
 
     void step(const SpStep& next) {
-        at = &next;
+        crew.close();
+        at = next;
         plan();
-        for (Shares& share : shares) share.reset();
-        crew.run([this](int member) { forward(member); });
+        crew.run();
     }
 
     int64_t nanoseconds[PHASES] = {};
 
   private:
-    // A member's way through a step.
+    // A member's way through a step. One that is late, because its processor was busy elsewhere, may
+    // be on its way when the step is over and the caller's memory gone. Nothing is left for it to do
+    // then; but until it notices, it reads. So outside of the pieces of a phase it reads nothing but
+    // this, and what the engine owns.
     struct Walk {
         int member;
-        int phase = 0;  // how many times work was shared out: the same for all members
+        uint32_t phase;
+        int32_t rows, draws, tasks;
         Stopwatch watch;
     };
 
@@ -164,19 +168,20 @@ struct SpEngine {
     void plan() {
         int32_t row = 0;
         tasks.clear();
-        for (int32_t sequence = 0; sequence < at->sequences; sequence++) {
-            const int32_t length = at->query_lengths[sequence];
-            const int32_t begin = at->context_lengths[sequence] - length;
+        for (int32_t sequence = 0; sequence < at.sequences; sequence++) {
+            const int32_t length = at.query_lengths[sequence];
+            const int32_t begin = at.context_lengths[sequence] - length;
             for (int32_t i = 0; i < length; i++, row++) {
                 row_sequence[row] = sequence;
                 row_position[row] = begin + i;
             }
         }
+        for (int32_t i = 0; i < at.draws; i++) drawn_row[i] = at.draw[i].row;
         const int32_t together = plan_width();
         const int32_t sharing = model.heads / model.kv_heads;
-        for (int32_t sequence = 0; sequence < at->sequences; sequence++)
+        for (int32_t sequence = 0; sequence < at.sequences; sequence++)
             for (int32_t head = 0; head < model.kv_heads; head++) {
-                const int32_t queries = at->query_lengths[sequence] * sharing;
+                const int32_t queries = at.query_lengths[sequence] * sharing;
                 for (int32_t first = 0; first < queries; first += together)
                     tasks.push_back({sequence, head, first, std::min(together, queries - first)});
             }
@@ -184,28 +189,24 @@ struct SpEngine {
 
     // Reading keys once for several queries saves bandwidth; but every member should have a share.
     int32_t plan_width() const {
-        const int32_t queries = at->rows * model.heads;
+        const int32_t queries = at.rows * model.heads;
         return std::clamp(queries / crew.size(), 1, kernels.queries);
     }
 
     // --- Sharing work ---
 
-    void meet(Walk& walk, Phase phase) {
-        crew.meet();
+    // One phase: `each(first, last)` does some of its pieces.
+    template <class Each>
+    void share(Walk& walk, Phase phase, int32_t count, int32_t at_once, const Each& each) {
+        crew.share(walk.member, walk.phase++, count, std::max(at_once, 1), each);
         walk.watch.lap(phase);
     }
 
-    // The next counter to share work by. It was used four times before; by now all are done with it.
-    Shares& next_shares(Walk& walk) {
-        if (walk.member == 0) shares[(walk.phase + 2) % shares.size()].reset();
-        return shares[walk.phase++ % shares.size()];
-    }
-
     template <class Each>
-    void each_of_mine(int member, int32_t count, const Each& each) {
-        const int64_t first = int64_t{count} * member / crew.size();
-        const int64_t last = int64_t{count} * (member + 1) / crew.size();
-        for (int64_t i = first; i < last; i++) each(static_cast<int32_t>(i));
+    void share_rows(Walk& walk, Phase phase, int32_t rows, const Each& each) {
+        share(walk, phase, rows, rows / (2 * crew.size()), [&](int32_t first, int32_t last) {
+            for (int32_t row = first; row < last; row++) each(row);
+        });
     }
 
     // --- Rows into matrices ---
@@ -232,8 +233,7 @@ struct SpEngine {
             for (int32_t row = 0; row < rows; row++) one(row);
             walk.watch.lap(NORMS);
         } else {
-            each_of_mine(walk.member, rows, one);
-            meet(walk, NORMS);
+            share_rows(walk, NORMS, rows, one);
         }
         return memory.rows(matrix.cols);
     }
@@ -241,25 +241,22 @@ struct SpEngine {
     void multiply(Walk& walk, const SpMatrix& matrix, const Rows& in, int32_t rows, const Out& out,
                   Phase phase) {
         const int32_t tiles = (matrix.rows + TILE - 1) / TILE;
-        const int32_t at_once = std::max(1, tiles / (crew.size() * 6));
-        next_shares(walk).take(tiles, at_once, [&](int32_t first, int32_t last) {
+        share(walk, phase, tiles, tiles / (crew.size() * 6), [&](int32_t first, int32_t last) {
             kernels.multiply(matrix, in, rows, out, first, last);
         });
-        meet(walk, phase);
     }
 
     // The result of a branch is added to the residual stream, at once or after a norm of its own.
     void multiply_onto_stream(Walk& walk, const SpMatrix& matrix, const Rows& in,
                               const SpNorm& post_norm) {
         const bool add = !post_norm.weight;
-        multiply(walk, matrix, in, at->rows, {add ? stream : branch, model.hidden, add}, MATRICES);
+        multiply(walk, matrix, in, walk.rows, {add ? stream : branch, model.hidden, add}, MATRICES);
         if (!post_norm.weight) return;
-        each_of_mine(walk.member, at->rows, [&](int32_t row) {
+        share_rows(walk, NORMS, walk.rows, [&](int32_t row) {
             float* normed = scratch + int64_t{walk.member} * widest;
             normalise(branch + int64_t{row} * model.hidden, post_norm, model.hidden, normed);
             kernels.add(normed, model.hidden, stream + int64_t{row} * model.hidden);
         });
-        meet(walk, NORMS);
     }
 
     void normalise(const float* x, const SpNorm& norm, int32_t width, float* out) const {
@@ -268,10 +265,10 @@ struct SpEngine {
 
     // --- The step ---
 
-    void forward(int member) {
-        Walk walk{member, 0, Stopwatch(nanoseconds, member == 0)};
-        each_of_mine(member, at->rows, [this](int32_t row) { embed(row); });
-        meet(walk, NORMS);
+    void forward(int member, uint32_t phase) {
+        Walk walk{member,  phase, at.rows, at.draws, static_cast<int32_t>(tasks.size()),
+                  Stopwatch(nanoseconds, member == 0)};
+        share_rows(walk, NORMS, walk.rows, [this](int32_t row) { embed(row); });
         for (int32_t layer = 0; layer < model.layers; layer++) {
             attention_block(walk, layers[layer], layer);
             mlp_block(walk, layers[layer]);
@@ -281,7 +278,7 @@ struct SpEngine {
 
     void embed(int32_t row) {
         float* x = stream + int64_t{row} * model.hidden;
-        unpack_row(model.embedding, at->tokens[row], x);
+        unpack_row(model.embedding, at.tokens[row], x);
         const float* place = model.position_embedding;
         if (place) place += int64_t{row_position[row]} * model.hidden;
         for (int32_t i = 0; i < model.hidden; i++)
@@ -298,31 +295,29 @@ struct SpEngine {
     }
 
     void attention_block(Walk& walk, const SpLayer& layer, int32_t number) {
-        const Rows in = prepare(walk, layer.qkv, at->rows, [&](int32_t row, float* out) {
+        const Rows in = prepare(walk, layer.qkv, walk.rows, [&](int32_t row, float* out) {
             normalise(stream + int64_t{row} * model.hidden, layer.attention_norm, model.hidden, out);
         });
-        multiply(walk, layer.qkv, in, at->rows, {projected, qkv_width(), false}, MATRICES);
-        each_of_mine(walk.member, at->rows * model.kv_heads, [&](int32_t i) {
+        multiply(walk, layer.qkv, in, walk.rows, {projected, qkv_width(), false}, MATRICES);
+        share_rows(walk, ATTENTION, walk.rows * model.kv_heads, [&](int32_t i) {
             turn_and_store(layer, number, i / model.kv_heads, i % model.kv_heads);
         });
-        meet(walk, ATTENTION);
-        next_shares(walk).take(static_cast<int>(tasks.size()), 1, [&](int first, int) {
-            attend(layer, number, tasks[first]);
+        share(walk, ATTENTION, walk.tasks, 1, [&](int32_t first, int32_t last) {
+            for (int32_t task = first; task < last; task++) attend(layer, number, tasks[task]);
         });
-        meet(walk, ATTENTION);
         const int32_t width = model.heads * model.head_dim;
-        const Rows heads = prepare(walk, layer.output, at->rows, [&](int32_t row, float* out) {
+        const Rows heads = prepare(walk, layer.output, walk.rows, [&](int32_t row, float* out) {
             std::memcpy(out, attended + int64_t{row} * width, width * sizeof(float));
         });
         multiply_onto_stream(walk, layer.output, heads, layer.post_attention_norm);
     }
 
     void mlp_block(Walk& walk, const SpLayer& layer) {
-        const Rows in = prepare(walk, layer.up, at->rows, [&](int32_t row, float* out) {
+        const Rows in = prepare(walk, layer.up, walk.rows, [&](int32_t row, float* out) {
             normalise(stream + int64_t{row} * model.hidden, layer.mlp_norm, model.hidden, out);
         });
-        multiply(walk, layer.up, in, at->rows, {inner, inner_stride(), false}, MATRICES);
-        const Rows wide = prepare(walk, layer.down, at->rows, [&](int32_t row, float* out) {
+        multiply(walk, layer.up, in, walk.rows, {inner, inner_stride(), false}, MATRICES);
+        const Rows wide = prepare(walk, layer.down, walk.rows, [&](int32_t row, float* out) {
             const float* gate = inner + row * inner_stride();
             const float* up = model.gated ? gate + model.intermediate : nullptr;
             kernels.activate(gate, up, model.intermediate, model.activation, out);
@@ -362,13 +357,13 @@ struct SpEngine {
 
     void store(int32_t number, int32_t row, int32_t kv_head, const float* key, const float* value) {
         const int32_t position = row_position[row], dim = model.head_dim;
-        const int32_t* table = at->block_tables + int64_t{row_sequence[row]} * at->table_stride;
+        const int32_t* table = at.block_tables + int64_t{row_sequence[row]} * at.table_stride;
         const int64_t line = position % block_size / KEY_LINE * KEY_LINE * int64_t{dim};
         const int64_t start = number * layer_stride + table[position / block_size] * block_stride +
                               int64_t{kv_head} * block_size * dim + line;
         uint16_t *k = keys + start, *v = values + start;
         const int32_t in_line = position % KEY_LINE;
-        const int32_t end = at->context_lengths[row_sequence[row]] - position;
+        const int32_t end = at.context_lengths[row_sequence[row]] - position;
         if (in_line == 0 && end < KEY_LINE) clear_values(v, end);
         for (int32_t i = 0; i < dim; i++) {
             k[i / 2 * 2 * KEY_LINE + in_line * 2 + i % 2] = to_brain(key[i]);
@@ -399,7 +394,7 @@ struct SpEngine {
         together.softcap = model.attention_softcap;
         together.keys = keys + start;
         together.values = values + start;
-        together.table = at->block_tables + int64_t{task.sequence} * at->table_stride;
+        together.table = at.block_tables + int64_t{task.sequence} * at.table_stride;
         together.block_stride = block_stride;
         together.block_size = block_size;
         for (int32_t i = 0; i < task.count; i++) {
@@ -414,27 +409,25 @@ struct SpEngine {
 
     int32_t first_row_of(int32_t sequence) const {
         return static_cast<int32_t>(
-            std::lower_bound(row_sequence.begin(), row_sequence.begin() + at->rows, sequence) -
+            std::lower_bound(row_sequence.begin(), row_sequence.begin() + at.rows, sequence) -
             row_sequence.begin());
     }
 
     // --- Choosing ---
 
     void choose(Walk& walk) {
-        if (!at->draws) return;
-        const Out scores = {at->logits ? at->logits : static_cast<float*>(logits),
-                            at->logits ? model.vocab : logits_stride(), false};
-        const Rows in = prepare(walk, model.head, at->draws, [&](int32_t i, float* out) {
-            const float* row = stream + int64_t{at->draw[i].row} * model.hidden;
+        const Out scores = {at.logits ? at.logits : static_cast<float*>(logits),
+                            at.logits ? model.vocab : logits_stride(), false};
+        const Rows in = prepare(walk, model.head, walk.draws, [&](int32_t i, float* out) {
+            const float* row = stream + int64_t{drawn_row[i]} * model.hidden;
             normalise(row, model.norm, model.hidden, out);
         });
-        multiply(walk, model.head, in, at->draws, scores, HEAD);
-        each_of_mine(walk.member, at->draws, [&](int32_t i) {
+        multiply(walk, model.head, in, walk.draws, scores, HEAD);
+        share_rows(walk, CHOOSING, walk.draws, [&](int32_t i) {
             float* row = scores.values + i * scores.stride;
             if (model.final_softcap != 0.0f) kernels.cap(row, model.vocab, model.final_softcap);
-            choosers[walk.member].choose(row, at->draw[i]);
+            choosers[walk.member].choose(row, at.draw[i]);
         });
-        meet(walk, CHOOSING);
     }
 
     const SpModel model;
@@ -460,10 +453,10 @@ struct SpEngine {
     std::vector<Chooser> choosers;
     const int32_t max_rows;
 
-    const SpStep* at = nullptr;
+    SpStep at{};
     std::vector<int32_t> row_sequence, row_position;  // [rows]
+    std::vector<int32_t> drawn_row;                   // [draws]
     std::vector<AttentionTask> tasks;
-    std::array<Shares, 4> shares;
     Crew crew;  // last: its threads end before what they use
 };
 
