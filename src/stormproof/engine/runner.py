@@ -16,6 +16,7 @@ from stormproof.engine.gathered_forward import GatheredForward
 from stormproof.engine.kv_cache import KVCache
 from stormproof.engine.loading import loading
 from stormproof.engine.sampler import sample
+from stormproof.engine.shard import WHOLE, Shard
 from stormproof.engine.transformer_loading import load_transformer
 from stormproof.errors import OutOfMemory, TensorError
 
@@ -111,20 +112,16 @@ class TorchRunner:
         """
         if threads:
             torch.set_num_threads(threads)
-        place = _device(device)
-        numbers = _dtype(dtype, place)
-        with loading(name), _translated(place):
-            transformer = load_transformer(
-                checkpoint, device=place, dtype=numbers, progress=progress
-            )
-            cache = KVCache(
-                checkpoint.config,
-                num_blocks=num_blocks,
-                block_size=block_size,
-                device=place,
-                dtype=numbers,
-            )
-            forward = _forward(transformer, cache, place)
+        place = device_of(device)
+        forward = load_forward(
+            checkpoint,
+            name=name,
+            num_blocks=num_blocks,
+            block_size=block_size,
+            device=place,
+            dtype=dtype_of(dtype, place),
+            progress=progress,
+        )
         return cls(checkpoint.config, forward, place)
 
     def step(
@@ -165,9 +162,51 @@ class TorchRunner:
             return self._forward(batch, counts)
 
 
+def load_forward(
+    checkpoint: Checkpoint,
+    *,
+    name: str,
+    num_blocks: int,
+    block_size: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    shard: Shard = WHOLE,
+    progress: Progress | None = None,
+) -> Forward:
+    """Loads a model, or a part of it, and makes its cache.
+
+    Args:
+        checkpoint: The model.
+        name: What errors call it.
+        num_blocks: Blocks in the cache.
+        block_size: Tokens in a block.
+        device: Where to compute.
+        dtype: What to compute with.
+        shard: Which part of the model.
+        progress: Told the fraction that is loaded.
+
+    Raises:
+        ModelLoadError: It is damaged.
+        ConfigurationError: It cannot be shared out so.
+        OutOfMemory: It and its cache do not fit.
+    """
+    with loading(name), _translated(device):
+        transformer = load_transformer(
+            checkpoint, device=device, dtype=dtype, shard=shard, progress=progress
+        )
+        cache = KVCache(
+            transformer.config,
+            num_blocks=num_blocks,
+            block_size=block_size,
+            device=device,
+            dtype=dtype,
+        )
+        return _forward(transformer, cache, device)
+
+
 def number_bytes(device: Device, dtype: DType) -> int:
     """The bytes that a number takes in a runner that is loaded with these settings."""
-    return _dtype(dtype, _device(device)).itemsize
+    return dtype_of(dtype, device_of(device)).itemsize
 
 
 def _forward(transformer: Transformer, cache: KVCache, device: torch.device) -> Forward:
@@ -180,13 +219,15 @@ def _forward(transformer: Transformer, cache: KVCache, device: torch.device) -> 
     return GatheredForward(transformer, cache)
 
 
-def _device(name: Device) -> torch.device:
+def device_of(name: Device) -> torch.device:
+    """Where to compute."""
     if name != "auto":
         return torch.device(name)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _dtype(name: DType, device: torch.device) -> torch.dtype:
+def dtype_of(name: DType, device: torch.device) -> torch.dtype:
+    """What to compute with there."""
     if name != "auto":
         return _DTYPES[name]
     return torch.float32 if device.type == "cpu" else torch.bfloat16

@@ -27,6 +27,7 @@ _POSITIVE: Final = (
     "max_waiting",
     "max_waiting_tokens",
     "step_deadline",
+    "tensor_parallel",
 )
 
 
@@ -41,6 +42,7 @@ class EngineConfig:
         dtype: What weights become: ``float32``, ``bfloat16``, ``float16``, ``int4`` (only on a CPU)
             or ``auto``: on a CPU, quantised ones stay as they are and others get 8 bits; on CUDA
             all become ``bfloat16``.
+        tensor_parallel: How many processes share the model, each with a GPU where there are any.
         threads: How many compute on a CPU; None for as many cores as this process may use.
         block_size: Tokens in a block of the cache.
         num_blocks: Blocks of the cache; None for as many as ``cache_bytes`` hold.
@@ -64,6 +66,7 @@ class EngineConfig:
     adapter: str | None = None
     device: Device = "auto"
     dtype: DType = "auto"
+    tensor_parallel: int = 1
     threads: int | None = None
     block_size: int = 16
     num_blocks: int | None = None

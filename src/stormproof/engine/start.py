@@ -34,16 +34,26 @@ def start_core(
         ModelLoadError: The model cannot be used.
         OutOfMemory: It and its cache do not fit.
     """
+    checkpoint = open_model(config)
+    if _is_native(config, checkpoint.config):
+        return _native_core(checkpoint, config, progress, memory)
+    return _torch_core(checkpoint, config, progress)
+
+
+def open_model(config: EngineConfig) -> "Checkpoint":
+    """Open the model that the settings name, with its adapter.
+
+    Raises:
+        ModelLoadError: It cannot be used.
+    """
     # What computes is heavy: programs that only speak of an engine do without it.
     from stormproof.engine.checkpoint import open_checkpoint  # noqa: PLC0415
     from stormproof.engine.lora import AdaptedCheckpoint  # noqa: PLC0415
 
     checkpoint = open_checkpoint(Path(config.model).expanduser())
-    if config.adapter is not None:
-        checkpoint = AdaptedCheckpoint(checkpoint, Path(config.adapter).expanduser())
-    if _is_native(config, checkpoint.config):
-        return _native_core(checkpoint, config, progress, memory)
-    return _torch_core(checkpoint, config, progress)
+    if config.adapter is None:
+        return checkpoint
+    return AdaptedCheckpoint(checkpoint, Path(config.adapter).expanduser())
 
 
 def _is_native(config: EngineConfig, model: ModelConfig) -> bool:
@@ -52,6 +62,8 @@ def _is_native(config: EngineConfig, model: ModelConfig) -> bool:
 
     if config.device == "cuda" or (config.device == "auto" and has_gpu()):
         why = "GPUs do not have it"
+    elif config.tensor_parallel > 1:
+        why = "it is not shared by several processes"
     elif (found := why_not_native(model, config.block_size)) is None:
         return True
     else:
@@ -94,9 +106,15 @@ def _torch_core(
     checkpoint: "Checkpoint", config: EngineConfig, progress: Progress | None
 ) -> EngineCore:
     from stormproof.engine.runner import TorchRunner, number_bytes  # noqa: PLC0415
+    from stormproof.engine.shard import Shard  # noqa: PLC0415
+    from stormproof.engine.tensor_parallel import parallel_runner  # noqa: PLC0415
 
+    shard = Shard(0, config.tensor_parallel)
     size = number_bytes(config.device, config.dtype)
-    num_blocks = config.num_blocks or blocks_within(config, checkpoint.config, size)
+    num_blocks = config.num_blocks or blocks_within(config, shard.of(checkpoint.config), size)
+    if shard.count > 1:
+        shared = parallel_runner(checkpoint, config, num_blocks=num_blocks, progress=progress)
+        return EngineCore(shared, checkpoint.tokenizer(), config, num_blocks=num_blocks)
     runner = TorchRunner.from_checkpoint(
         checkpoint,
         name=Path(config.model).name,

@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional
 
 from stormproof.engine.operations import Operations, TorchOperations, Turn, activate
+from stormproof.engine.shard import WHOLE, Shard
 
 if TYPE_CHECKING:
     from stormproof.engine.architecture import ModelConfig
@@ -87,6 +88,7 @@ class Transformer:
         head: The output projection.
         rope_tables: Radians per position. [tables, head_dim / 2]
         operations: What computes between the projections.
+        shard: Which part of a model this is.
     """
 
     config: ModelConfig
@@ -97,6 +99,7 @@ class Transformer:
     head: Linear
     rope_tables: torch.Tensor
     operations: Operations = TorchOperations()  # noqa: RUF009 - it has no state
+    shard: Shard = WHOLE
 
     def hidden(self, tokens: torch.Tensor, positions: torch.Tensor, attend: Attend) -> torch.Tensor:
         """The residual stream after the last layer.
@@ -116,14 +119,15 @@ class Transformer:
             turn = turns[self.config.kind(number).rope] if turns else None
             rows, seen = self.operations.add_norm(rows, change, layer.attention_norm)
             attended = attend(number, *self._heads(layer, seen, turn))
-            change = self._normed(layer.output(attended), layer.post_attention_norm)
+            change = self._normed(self._summed(layer.output, attended), layer.post_attention_norm)
             rows, seen = self.operations.add_norm(rows, change, layer.mlp_norm)
             change = self._normed(self._mlp(layer, seen), layer.post_mlp_norm)
         return rows + change
 
     def logits(self, rows: torch.Tensor) -> torch.Tensor:
         """Scores of every next token after some rows of the residual stream, in float32."""
-        logits = self.head(self.operations.norm(rows, self.norm)).float()
+        scores = self.head(self.operations.norm(rows, self.norm))
+        logits = self.shard.row_of_all(scores, self.config.vocab_size).float()
         cap = self.config.final_softcap
         return logits.div_(cap).tanh_().mul_(cap) if cap else logits
 
@@ -153,8 +157,12 @@ class Transformer:
     def _mlp(self, layer: Layer, rows: torch.Tensor) -> torch.Tensor:
         inner, activation = layer.gate_up(rows), self.config.activation
         if self.config.gated:
-            return layer.down(self.operations.gate(inner, activation))
-        return layer.down(activate(inner, activation))
+            return self._summed(layer.down, self.operations.gate(inner, activation))
+        return self._summed(layer.down, activate(inner, activation))
+
+    def _summed(self, linear: Linear, rows: torch.Tensor) -> torch.Tensor:
+        """Projects rows of which each shard has some columns."""
+        return self.shard.total(linear(rows))
 
     def _normed(self, rows: torch.Tensor, norm: Norm | None) -> torch.Tensor:
         return rows if norm is None else self.operations.norm(rows, norm)

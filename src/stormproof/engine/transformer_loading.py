@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from stormproof.engine.checkpoint import tensor_of_shape
+from stormproof.engine.shard import WHOLE, Shard
 from stormproof.engine.transformer import Layer, Linear, Norm, Transformer
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def load_transformer(
     *,
     device: torch.device,
     dtype: torch.dtype,
+    shard: Shard = WHOLE,
     progress: Progress | None = None,
 ) -> Transformer:
     """Reads all weights of a model.
@@ -30,21 +32,26 @@ def load_transformer(
         checkpoint: The model.
         device: Where the weights are to lie.
         dtype: What their numbers are to be.
+        shard: Which part of the model to read.
         progress: Told after each layer.
 
     Raises:
         Unusable: A tensor does not have the shape that the architecture says.
         ModelLoadError: A tensor is missing or damaged.
+        ConfigurationError: The model cannot be shared out so.
     """
-    return _Loader(checkpoint, device, dtype).transformer(progress or (lambda _: None))
+    return _Loader(checkpoint, device, dtype, shard).transformer(progress or (lambda _: None))
 
 
 class _Loader:
-    def __init__(self, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, shard: Shard
+    ) -> None:
         self._checkpoint = checkpoint
         self._config = checkpoint.config
         self._device = device
         self._dtype = dtype
+        self._shard = shard
 
     def transformer(self, progress: Progress) -> Transformer:
         config = self._config
@@ -58,12 +65,13 @@ class _Loader:
         head = embedding if tied else self._tensor("lm_head.weight", *size)
         progress(1.0)
         return Transformer(
-            config=config,
+            config=self._shard.of(config),
             embedding=embedding,
             positions=self._positions(),
             layers=tuple(layers),
             norm=self._norm("model.norm", config.hidden_size),
-            head=Linear(head),
+            head=Linear(self._shard.part(head, 0)),
+            shard=self._shard,
             rope_tables=torch.tensor(config.rope_tables, device=self._device).view(
                 len(config.rope_tables), config.head_dim // 2
             ),
@@ -89,21 +97,35 @@ class _Loader:
             qkv=self._linear(attention, qkv, hidden, bias=config.qkv_bias),
             query_norm=self._head_norm(f"{attention}.q_norm"),
             key_norm=self._head_norm(f"{attention}.k_norm"),
-            output=self._linear(attention, {"o_proj": hidden}, wide, bias=config.output_bias),
+            output=self._sum(attention, "o_proj", wide, bias=config.output_bias),
             post_attention_norm=self._post_norm(f"{name}.post_attention_layernorm"),
             mlp_norm=self._norm(f"{name}.{before_mlp}_layernorm", hidden),
             gate_up=self._linear(mlp, gate_up, hidden, bias=config.mlp_bias),
-            down=self._linear(mlp, {"down_proj": hidden}, inner, bias=config.mlp_bias),
+            down=self._sum(mlp, "down_proj", inner, bias=config.mlp_bias),
             post_mlp_norm=self._post_norm(f"{name}.post_feedforward_layernorm"),
         )
 
     def _linear(self, owner: str, parts: dict[str, int], width: int, *, bias: bool) -> Linear:
-        """One projection made of several that read the same rows; ``parts`` have these heights."""
-        weights = [self._tensor(f"{owner}.{part}.weight", n, width) for part, n in parts.items()]
+        """One projection made of several that read the same rows; ``parts`` have these heights.
+
+        Shards share out what comes of it.
+        """
+        weights = [self._rows(f"{owner}.{part}.weight", n, width) for part, n in parts.items()]
         if not bias:
             return Linear(_joined(weights))
-        biases = [self._tensor(f"{owner}.{part}.bias", n) for part, n in parts.items()]
+        biases = [self._rows(f"{owner}.{part}.bias", n) for part, n in parts.items()]
         return Linear(_joined(weights), _joined(biases))
+
+    def _sum(self, owner: str, name: str, width: int, *, bias: bool) -> Linear:
+        """A projection back to the residual stream: shards share out what goes into it."""
+        hidden = self._config.hidden_size
+        weight = self._shard.part(self._tensor(f"{owner}.{name}.weight", hidden, width), 1)
+        if not bias or self._shard.rank:  # once is enough for a sum
+            return Linear(weight)
+        return Linear(weight, self._tensor(f"{owner}.{name}.bias", hidden))
+
+    def _rows(self, name: str, *shape: int) -> torch.Tensor:
+        return self._shard.part(self._tensor(name, *shape), 0)
 
     def _norm(self, name: str, width: int) -> Norm:
         # In float32 whatever the model has: a norm is computed so, and Gemma's are near 1, where
