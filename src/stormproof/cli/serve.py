@@ -79,6 +79,7 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
         adapter=settings.adapter,
         device=settings.device,
         dtype=settings.dtype,
+        tensor_parallel=settings.tensor_parallel,
         threads=settings.threads,
         block_size=settings.block_size,
         num_blocks=settings.num_blocks,

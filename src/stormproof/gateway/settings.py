@@ -57,6 +57,9 @@ class Settings(BaseSettings):
         None, ge=1, le=1024, description="CPU threads; by default one for each core."
     )
 
+    tensor_parallel: int = Field(
+        1, ge=1, le=64, description="Processes that share the model, each with a GPU of its own."
+    )
     block_size: int = Field(16, ge=1, le=1024, description="Tokens per KV cache block.")
     num_blocks: int | None = Field(
         None, ge=1, description="KV cache blocks; by default as many as cache_bytes hold."
