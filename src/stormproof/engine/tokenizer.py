@@ -11,7 +11,7 @@ from stormproof.engine.chat_template import ChatTemplate
 from stormproof.engine.control_tokens import ControlTokens, unused_mark
 from stormproof.engine.spelling import spelling_of
 from stormproof.engine.tool_format import HERMES, Tool, ToolFormat, in_words
-from stormproof.errors import PromptError
+from stormproof.errors import PromptError, TokenizationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -92,6 +92,7 @@ class Tokenizer:
 
         Raises:
             PromptError: The text holds half a surrogate pair.
+            TokenizationError: The vocabulary has no tokens for it.
         """
         return self._encode_parsed(text, mark="") if special else self._encode_plain(text)
 
@@ -170,6 +171,8 @@ class Tokenizer:
             ids: list[int] = backend.encode(text, add_special_tokens=False).ids
         except (UnicodeEncodeError, TypeError) as error:
             raise PromptError(reason="the text is not valid Unicode") from error
+        except Exception as error:  # the library has no class of its own for this
+            raise TokenizationError(reason="the vocabulary does not cover the text") from error
         return ids
 
     def _spell(self, token_id: int) -> bytes:
