@@ -1,0 +1,29 @@
+"""Deaths in a row are followed by ever longer pauses, and in the end by no hope."""
+
+from stormproof.engine.supervised.crash_loop import CrashLoop
+from stormproof.recovery import GrowingBreak
+
+WAITS = GrowingBreak(first=1, factor=2, longest=4, jitter=0)
+
+
+def test_pauses_grow_up_to_a_bound() -> None:
+    loop = CrashLoop(WAITS)
+    assert [loop.died(steps=0, seconds=0) for _ in range(5)] == [0, 1, 2, 4, 4]
+
+
+def test_a_life_that_was_worth_it_begins_anew() -> None:
+    loop = CrashLoop(WAITS)
+    for _ in range(5):
+        loop.died(steps=0, seconds=0)
+    assert loop.died(steps=100, seconds=60) == 0
+    assert not loop.hopeless
+
+
+def test_six_lives_without_a_step_are_hopeless_until_one_makes_a_step() -> None:
+    loop = CrashLoop(WAITS)
+    for number in range(6):
+        assert not loop.hopeless, number
+        loop.died(steps=0, seconds=0)
+    assert loop.hopeless
+    loop.died(steps=1, seconds=0)
+    assert not loop.hopeless

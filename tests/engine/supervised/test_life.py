@@ -1,0 +1,55 @@
+"""A process hangs if it says nothing while somebody waits, and only then."""
+
+from stormproof.engine.stats import EngineStats
+from stormproof.engine.supervised.life import Life
+from stormproof.engine.supervised.messages import Ready, Stepped
+
+
+class Now:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def working(now: Now) -> Life:
+    life = Life(now, step_deadline=60)
+    life.heard(Ready(EngineStats()))
+    return life
+
+
+def test_an_idle_process_is_never_overdue() -> None:
+    now = Now()
+    life = working(now)
+    life.expects(waiting=False)
+    now.seconds = 1e6
+    assert life.patience is None
+    assert not life.overdue
+
+
+def test_one_that_is_waited_for_is_overdue_after_the_deadline() -> None:
+    """Counted from when the waiting began, or from its last word."""
+    now = Now()
+    life = working(now)
+    life.expects(waiting=False)
+    now.seconds = 1000
+    life.expects(waiting=True)
+    now.seconds = 1059
+    assert not life.overdue
+    life.heard(Stepped([], EngineStats(steps=3)))
+    assert life.steps == 3
+    now.seconds = 1118
+    assert life.patience == 1
+    now.seconds = 1119
+    assert life.overdue
+
+
+def test_loading_may_take_longer_than_a_step() -> None:
+    now = Now()
+    life = Life(now, step_deadline=60)
+    life.expects(waiting=False)
+    now.seconds = 299
+    assert not life.overdue
+    now.seconds = 300
+    assert life.overdue
+    assert life.served == 0

@@ -1,0 +1,43 @@
+"""Only what kills again, alone, at the same place, is guilty."""
+
+from stormproof.engine.supervised.suspicion import Suspicion
+
+
+def test_two_deaths_alone_at_the_same_place_convict() -> None:
+    suspicion = Suspicion()
+    suspicion.died(range(10, 11), alone=True)
+    assert not suspicion.proven
+    suspicion.died(range(11), alone=True)  # read again from the start
+    assert suspicion.proven
+
+
+def test_deaths_among_others_convict_nobody() -> None:
+    suspicion = Suspicion()
+    for _ in range(100):
+        suspicion.died(range(10, 11), alone=False)
+    assert not suspicion.proven
+
+
+def test_a_death_among_others_says_where_to_look() -> None:
+    suspicion = Suspicion()
+    suspicion.died(range(10, 11), alone=False)
+    suspicion.died(range(11), alone=True)
+    suspicion.died(range(11), alone=True)
+    assert suspicion.proven
+
+
+def test_deaths_at_different_places_are_coincidence() -> None:
+    suspicion = Suspicion()
+    for position in range(100):
+        suspicion.died(range(position, position + 1), alone=True)
+    assert not suspicion.proven
+
+
+def test_who_is_past_the_place_is_acquitted() -> None:
+    suspicion = Suspicion()
+    suspicion.died(range(10, 11), alone=True)
+    suspicion.clear_before(10)
+    assert suspicion.deaths == 1
+    suspicion.clear_before(11)
+    suspicion.died(range(11), alone=True)
+    assert not suspicion.proven
