@@ -7,10 +7,11 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from stormproof.engine import EngineConfig, EngineCore, Output, SamplingParams
+from stormproof.engine import EngineConfig, EngineCore, Output, SamplingParams, Tokenizer
 from stormproof.engine.native.runner import why_not_native
 from stormproof.engine.speculation import Speculation
 from stormproof.engine.start import start_core
+from stormproof.errors import ConfigurationError
 
 WORDS = ["rain", "storm", "sea", "the", "and", "home", "light", "why", "once", "Paris", "7", "\n"]
 BLOCKS = 512
@@ -111,14 +112,37 @@ def test_continued_by_another_engine(
     assert joined == tokens(alone)
 
 
-def test_with_guessed_tokens(
-    model_path: Path,
-    requests: list[Request],
-    alone: list[Output],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Whether or not they pay."""
+@pytest.fixture
+def _rows_are_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens are guessed whether or not that pays."""
     monkeypatch.setattr(Speculation, "_row_share", lambda *_: 0.02)
+
+
+@pytest.mark.usefixtures("_rows_are_cheap")
+def test_with_guessed_tokens(
+    model_path: Path, requests: list[Request], alone: list[Output]
+) -> None:
     core = start(model_path, speculation="auto")
     assert tokens(answer(core, requests)) == tokens(alone)
     assert core.stats().drafted_tokens > core.stats().accepted_tokens > 0
+
+
+@pytest.mark.usefixtures("_rows_are_cheap")
+def test_with_tokens_that_a_model_guessed(
+    model_path: Path, requests: list[Request], alone: list[Output]
+) -> None:
+    """By the same model: what it guesses is right, save for penalties that it does not know of."""
+    core = start(model_path, draft_model=str(model_path))
+    part = slice(0, len(requests), 4)
+    assert tokens(answer(core, requests[part])) == tokens(alone[part])
+    assert core.stats().accepted_tokens > 0.7 * core.stats().drafted_tokens > 0
+
+
+def test_a_draft_model_with_another_vocabulary_is_refused(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = iter([100, 99])
+    monkeypatch.setattr(Tokenizer, "vocab_size", property(lambda _: next(sizes)))
+    with pytest.raises(ConfigurationError) as caught:
+        start(model_path, draft_model=str(model_path))
+    assert caught.value.setting == "draft_model"

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormproof.engine.core import EngineCore
+from stormproof.engine.draft_model import DraftModel
 from stormproof.engine.grammar import Grammar
 from stormproof.engine.output import Output
 from stormproof.engine.prompt_lookup import PromptLookup
@@ -19,7 +20,7 @@ from stormproof.engine.sequence import Sequence as TokenSequence
 from stormproof.engine.speculation import MAX_DRAFTED, Drafter, Speculation
 from stormproof.errors import TensorError
 from support.byte_tokenizer import EOS
-from support.scripted_engine import Script, babble, make_core
+from support.scripted_engine import Script, ScriptedRunner, babble, make_core
 
 Request = tuple[bytes, SamplingParams]
 
@@ -79,18 +80,44 @@ sampled = st.builds(
     logprobs=st.sampled_from([None, 1]),
     grammar=st.sampled_from([None, None, Grammar.regex("([a-f]+ )*"), Grammar.regex("[a-z]{12}")]),
 )
+
+
+def draft_model(script: Script, blocks: int) -> DraftModel:
+    """Guess with a model that is of another opinion now and then."""
+
+    def similar(context: list[int]) -> int:
+        if len(context) % 7 == 6:
+            return 66
+        token = script(context)
+        assert isinstance(token, int)
+        return token
+
+    runner = ScriptedRunner(similar, num_blocks=blocks, block_size=4)
+    return DraftModel(runner, block_size=4, step_tokens=5)
+
+
 requests = st.lists(st.tuples(st.binary(min_size=1, max_size=24), sampled), min_size=1, max_size=6)
 
 
 @pytest.mark.usefixtures("_rows_are_cheap")
 @pytest.mark.parametrize("script", [babble, echo])
 @settings(max_examples=60)
-@given(wanted=requests, seed=st.integers(), blocks=st.integers(12, 40), lookup=st.booleans())
+@given(
+    wanted=requests,
+    seed=st.integers(),
+    blocks=st.integers(12, 40),
+    kind=st.sampled_from(["lookup", "oracle", "model"]),
+)
 def test_answers_are_the_same_with_and_without(
-    script: Script, wanted: list[Request], seed: int, blocks: int, lookup: bool
+    script: Script, wanted: list[Request], seed: int, blocks: int, kind: str
 ) -> None:
     """Greedy and sampled, penalised, held to grammars, ended in any way, in any cache."""
-    drafter: Drafter = PromptLookup() if lookup else Oracle(script, seed)
+    drafters: dict[str, Drafter] = {
+        "lookup": PromptLookup(),
+        "oracle": Oracle(script, seed),
+        "model": draft_model(script, blocks),
+    }
+    drafter = drafters[kind]
     limits: dict[str, Any] = {"max_sequences": 4, "max_step_tokens": 24}
     plain = answers(make_core(script, num_blocks=blocks, **limits), wanted)
     core = make_core(script, num_blocks=blocks, drafter=drafter, **limits)
@@ -106,6 +133,40 @@ def test_a_right_draft_saves_steps() -> None:
     assert fast.stats().steps < 30
     assert fast.stats().accepted_tokens == 60 - fast.stats().steps
     assert fast.stats().accepted_tokens <= fast.stats().drafted_tokens
+
+
+@pytest.mark.usefixtures("_rows_are_cheap")
+@pytest.mark.parametrize("blocks", [16, 40])
+def test_a_small_model_that_agrees_is_believed(blocks: int) -> None:
+    """Also where sequences share blocks and lose them: it reads again what lies elsewhere."""
+    wanted = [
+        (b"the same beginning %d" % number, SamplingParams(temperature=0, max_tokens=30))
+        for number in range(4)
+    ]
+    small = DraftModel(
+        ScriptedRunner(babble, num_blocks=blocks, block_size=4), block_size=4, step_tokens=5
+    )
+    plain, fast = (
+        make_core(num_blocks=blocks, drafter=drafter, max_sequences=8) for drafter in (None, small)
+    )
+    assert answers(fast, wanted) == answers(plain, wanted)
+    assert fast.stats().drafted_tokens == fast.stats().accepted_tokens > 60
+    assert bool(fast.stats().preemptions) == (blocks == 16)
+    assert not small._mirrors
+
+
+@pytest.mark.usefixtures("_rows_are_cheap")
+def test_a_small_model_that_fails_guesses_nothing() -> None:
+    def broken(context: list[int]) -> int:
+        raise TensorError(reason="broken")
+
+    small = DraftModel(
+        ScriptedRunner(broken, num_blocks=16, block_size=4), block_size=4, step_tokens=5
+    )
+    params = SamplingParams(temperature=0, max_tokens=9)
+    core = make_core(drafter=small)
+    assert answers(core, [(b"?", params)]) == answers(make_core(), [(b"?", params)])
+    assert core.stats().drafted_tokens == 0
 
 
 @pytest.mark.usefixtures("_rows_are_cheap")

@@ -55,6 +55,8 @@ class EngineConfig:
             it. How soon an answer comes then tells whether somebody asked alike a while ago.
         speculation: Whether tokens are guessed from what was said before and verified several at
             once, where that is faster; it changes no answer. ``auto`` or ``off``.
+        draft_model: A smaller model with the same vocabulary, that guesses instead. Its cache is
+            not part of ``cache_bytes``.
         step_deadline: Seconds within which a step of an engine in its own process must end; one
             that takes longer counts as hung, and the process is replaced.
 
@@ -77,6 +79,7 @@ class EngineConfig:
     max_waiting_tokens: int = 1 << 18
     prefix_cache: bool = True
     speculation: Speculate = "auto"
+    draft_model: str | None = None
     step_deadline: float = 60.0
 
     def __post_init__(self) -> None:

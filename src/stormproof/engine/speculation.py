@@ -72,6 +72,7 @@ class Speculation:
         share = self._row_share(running)
         if chance <= share:
             self._chances[sequence.seq_id] = chance + _RECOVERY * (_HOPE - chance)
+            self._guess_seconds *= 1 - _RECOVERY
             return 0
         return min(int(math.log(share) / math.log(chance)), MAX_DRAFTED)
 

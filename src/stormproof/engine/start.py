@@ -1,14 +1,18 @@
 """From settings to an engine that can answer."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stormproof.engine.architecture import ModelConfig
+from stormproof.engine.batch import ModelRunner
 from stormproof.engine.core import EngineCore
+from stormproof.engine.draft_model import DraftModel
 from stormproof.engine.hardware import has_gpu, has_torch, usable_cores
 from stormproof.engine.loading import Progress
 from stormproof.engine.settings import EngineConfig
+from stormproof.engine.tokenizer import Tokenizer
 from stormproof.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,19 +33,36 @@ def start_core(
             descriptor that `shared_memory` gave.
 
     Raises:
-        ConfigurationError: The memory for the cache is too small for this model, or there is
-            nothing that could run it.
+        ConfigurationError: The memory for the cache is too small for this model, there is nothing
+            that could run it, or the draft model has another vocabulary.
         ModelLoadError: The model cannot be used.
         OutOfMemory: It and its cache do not fit.
     """
+    runner, tokenizer, num_blocks = load_model(config, progress, memory)
+    drafter = None
+    if config.draft_model is not None:
+        own = replace(config, model=config.draft_model, adapter=None, num_blocks=num_blocks)
+        drafter = _draft_model(replace(own, tensor_parallel=1), tokenizer)
+    return EngineCore(runner, tokenizer, config, num_blocks=num_blocks, drafter=drafter)
+
+
+def load_model(
+    config: EngineConfig, progress: Progress | None = None, memory: int | None = None
+) -> tuple[ModelRunner, Tokenizer, int]:
+    """Load a model; returns it with its tokenizer, and how many blocks its cache has.
+
+    The arguments and errors are those of `start_core`.
+    """
     checkpoint = open_model(config)
     if _is_native(config, checkpoint.config):
-        return _native_core(checkpoint, config, progress, memory)
-    return _torch_core(checkpoint, config, progress)
+        runner, num_blocks = _native_runner(checkpoint, config, progress, memory)
+    else:
+        runner, num_blocks = _torch_runner(checkpoint, config, progress)
+    return runner, checkpoint.tokenizer(), num_blocks
 
 
 def open_model(config: EngineConfig) -> "Checkpoint":
-    """Open the model that the settings name, with its adapter.
+    """Open the model that the settings name, with its adapter if there is one.
 
     Raises:
         ModelLoadError: It cannot be used.
@@ -54,6 +75,23 @@ def open_model(config: EngineConfig) -> "Checkpoint":
     if config.adapter is None:
         return checkpoint
     return AdaptedCheckpoint(checkpoint, Path(config.adapter).expanduser())
+
+
+def _draft_model(config: EngineConfig, tokenizer: Tokenizer) -> DraftModel:
+    """Load the model that guesses, with a cache like that of the model it guesses for.
+
+    Raises:
+        ConfigurationError: Its tokens are not those of the model.
+    """
+    runner, its_tokenizer, _ = load_model(config)
+    if _vocabulary(its_tokenizer) != _vocabulary(tokenizer):
+        reason = "its vocabulary is not that of the model"
+        raise ConfigurationError(setting="draft_model", reason=reason)
+    return DraftModel(runner, block_size=config.block_size, step_tokens=config.max_step_tokens)
+
+
+def _vocabulary(tokenizer: Tokenizer) -> list[bytes]:
+    return [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
 
 
 def _is_native(config: EngineConfig, model: ModelConfig) -> bool:
@@ -79,12 +117,12 @@ def _is_native(config: EngineConfig, model: ModelConfig) -> bool:
     return False
 
 
-def _native_core(
+def _native_runner(
     checkpoint: "Checkpoint",
     config: EngineConfig,
     progress: Progress | None,
     memory: int | None,
-) -> EngineCore:
+) -> tuple[ModelRunner, int]:
     from stormproof.engine.native.runner import NUMBER_BYTES, NativeRunner  # noqa: PLC0415
 
     num_blocks = config.num_blocks or blocks_within(config, checkpoint.config, NUMBER_BYTES)
@@ -99,12 +137,12 @@ def _native_core(
         memory=memory,
         progress=progress,
     )
-    return EngineCore(runner, checkpoint.tokenizer(), config, num_blocks=num_blocks)
+    return runner, num_blocks
 
 
-def _torch_core(
+def _torch_runner(
     checkpoint: "Checkpoint", config: EngineConfig, progress: Progress | None
-) -> EngineCore:
+) -> tuple[ModelRunner, int]:
     from stormproof.engine.runner import TorchRunner, number_bytes  # noqa: PLC0415
     from stormproof.engine.shard import Shard  # noqa: PLC0415
     from stormproof.engine.tensor_parallel import parallel_runner  # noqa: PLC0415
@@ -114,7 +152,7 @@ def _torch_core(
     num_blocks = config.num_blocks or blocks_within(config, shard.of(checkpoint.config), size)
     if shard.count > 1:
         shared = parallel_runner(checkpoint, config, num_blocks=num_blocks, progress=progress)
-        return EngineCore(shared, checkpoint.tokenizer(), config, num_blocks=num_blocks)
+        return shared, num_blocks
     runner = TorchRunner.from_checkpoint(
         checkpoint,
         name=Path(config.model).name,
@@ -125,7 +163,7 @@ def _torch_core(
         threads=config.threads,
         progress=progress,
     )
-    return EngineCore(runner, checkpoint.tokenizer(), config, num_blocks=num_blocks)
+    return runner, num_blocks
 
 
 def blocks_within(config: EngineConfig, model: ModelConfig, number_bytes: int) -> int:
