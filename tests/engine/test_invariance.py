@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from stormproof.engine import EngineConfig, EngineCore, Output, SamplingParams, Tokenizer
+from stormproof.engine import EngineConfig, EngineCore, Output, SamplingParams
 from stormproof.engine.native.runner import why_not_native
 from stormproof.engine.speculation import Speculation
 from stormproof.engine.start import start_core
@@ -141,8 +141,8 @@ def test_with_tokens_that_a_model_guessed(
 def test_a_draft_model_with_another_vocabulary_is_refused(
     model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = iter([100, 99])
-    monkeypatch.setattr(Tokenizer, "vocab_size", property(lambda _: next(sizes)))
+    vocabularies = iter([[b"a", b"b"], [b"b", b"a"]])
+    monkeypatch.setattr("stormproof.engine.start._vocabulary", lambda _: next(vocabularies))
     with pytest.raises(ConfigurationError) as caught:
         start(model_path, draft_model=str(model_path))
     assert caught.value.setting == "draft_model"
