@@ -97,15 +97,19 @@ async def answers(url: str, clients: int, tokens: int) -> list[Heard]:
         return await asyncio.gather(*(client(http, n, tokens) for n in range(clients)))
 
 
-async def strike(server: int, url: str, deaths: int, pause: float) -> list[str]:
-    """Kill the engine's process again and again; returns by which signals."""
+async def strike(
+    storm: asyncio.Task[list[Heard]], server: int, url: str, deaths: int, pause: float
+) -> list[str]:
+    """Kill the engine's process again and again while clients wait; returns by which signals."""
     chance, struck = random.Random(1), []
     for blow in [BLOWS[number % len(BLOWS)] for number in range(deaths)]:
         await asyncio.sleep(chance.uniform(0.5, 1.5) * pause)
+        if storm.done():
+            break
         before = await metric(url, "deaths_total")
         os.kill(worker(server), blow)
         struck.append(blow.name)
-        while await metric(url, "deaths_total") == before:  # noqa: ASYNC110 - it is elsewhere
+        while not storm.done() and await metric(url, "deaths_total") == before:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return struck
 
@@ -133,7 +137,7 @@ async def compare(clients: int, tokens: int, deaths: int) -> None:
         calm = await answers(url, clients, tokens)
         seconds = time.perf_counter() - began
         storm = asyncio.create_task(answers(url, clients, tokens))
-        struck = await strike(server, url, deaths, seconds / (deaths + 1))
+        struck = await strike(storm, server, url, deaths, seconds / (deaths + 1))
         heard = await storm
         down = await metric(url, "down_seconds_total")
     show(calm, heard, struck, down)
