@@ -22,6 +22,7 @@ _LEAST_TEMPERATURE: Final = 1e-5
 _NUCLEUS_GUESS: Final = 256
 # Few enough for their temporaries to stay in a CPU's cache; with more, memory costs most of it.
 _ROWS_AT_ONCE: Final = 8
+_NONE: Final = -1
 
 
 def sample(logits: Tensor, draws: Sequence[Draw]) -> list[Sampled | TensorError]:
@@ -40,11 +41,12 @@ def sample(logits: Tensor, draws: Sequence[Draw]) -> list[Sampled | TensorError]
     for start in range(0, len(drawing), _ROWS_AT_ONCE):
         rows = drawing[start : start + _ROWS_AT_ONCE]
         chosen[rows] = _choose(adjusted[rows], [draws[row] for row in rows])
-    tokens = chosen.tolist()
+    # One copy from the device: it waits for everything that the device has to do.
+    tokens = chosen.masked_fill(~peaks.isfinite(), _NONE).tolist()
     logprobs = _logprobs(logits, draws, tokens)
     return [
-        Sampled(token, logprobs.get(row)) if whole else _impossible(draws[row])
-        for row, (token, whole) in enumerate(zip(tokens, peaks.isfinite().tolist(), strict=True))
+        _impossible(draws[row]) if token == _NONE else Sampled(token, logprobs.get(row))
+        for row, token in enumerate(tokens)
     ]
 
 

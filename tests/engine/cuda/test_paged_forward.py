@@ -26,6 +26,7 @@ from support.small_models import (
 )
 
 pytest.importorskip("triton")
+from stormproof.engine.cuda.paged_batch import lay_out_decoding, on_device
 from stormproof.engine.cuda.paged_forward import PagedForward
 
 FAMILIES = ["llama-one-kv-head", "qwen3", "gemma-2", "gpt-2"]
@@ -89,6 +90,24 @@ def test_company_does_not_change_a_decoding_sequence(llama: Both) -> None:
         alone = llama.paged(batch_of((short, 19, 20)), [1])
         together = llama.paged(batch_of((long, 289, 290), (short, 19, 20)), [1, 1])
     torch.testing.assert_close(together[1:], alone, atol=1e-6, rtol=1e-6)
+
+
+def test_a_batch_filled_up_for_a_graph_computes_the_same(llama: Both) -> None:
+    """Three sequences become four, two splits of the longest context stay two."""
+    talks = [
+        Conversation(tokens(count, SMALL["vocab_size"], seed=number), number)
+        for number, count in enumerate([290, 20, 2])
+    ]
+    batch = batch_of(*((talk, len(talk.tokens) - 1, len(talk.tokens)) for talk in talks))
+    layout = lay_out_decoding(batch, block_size=BLOCK_SIZE)
+    with torch.inference_mode():
+        llama.plain(batch_of(*((talk, 0, len(talk.tokens) - 1) for talk in talks)), [0, 0, 0])
+        flat = on_device(layout.flat(), llama.cache.layer(0)[0].device)
+        rows = llama.paged._rows(layout.batch(flat))
+        expected = llama.plain(batch, [1, 1, 1])
+        got = llama.paged._transformer.logits(rows[:3])
+    assert (len(rows), layout.splits) == (4, 2)
+    torch.testing.assert_close(got, expected, atol=2e-5, rtol=1e-4)
 
 
 def test_a_block_outside_the_cache_is_a_tensor_error(llama: Both) -> None:

@@ -183,7 +183,7 @@ def _store_kernel(
         tl.store(cached_values + target, value, mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "table_stride"])
 def _attend_kernel(
     queries,
     keys,
@@ -276,7 +276,7 @@ def _attend_kernel(
     tl.store(logs + place, tl.where(some, peak + tl.log(divisor), _NOTHING), mask=real)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "splits"])
 def _merge_kernel(
     sums,
     logs,

@@ -18,6 +18,7 @@ SPLIT_TOKENS: Final = 256
 
 _WHOLE: Final = 1 << 30
 _TILE_ROWS: Final = 64
+_ALIGNED: Final = 4  # integers in 16 bytes: kernels are compiled anew for pointers that are not so
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,14 @@ class Layout:
 
     def flat(self) -> torch.Tensor:
         """All integers in one tensor on the host."""
-        return torch.tensor(list(chain(*self.lists)), dtype=torch.int32)
+        padded = (numbers + [0] * (-len(numbers) % _ALIGNED) for numbers in self.lists)
+        return torch.tensor(list(chain(*padded)), dtype=torch.int32)
 
     def batch(self, flat: torch.Tensor) -> PagedBatch:
         """The batch, given the integers wherever they lie now."""
         sizes = [len(numbers) for numbers in self.lists]
-        parts = torch.split(flat, sizes)
+        pieces = torch.split(flat, [size + -size % _ALIGNED for size in sizes])
+        parts = [piece[:size] for piece, size in zip(pieces, sizes, strict=True)]
         token_ids, positions, slots, last, starts, contexts, tables = parts[:7]
         decoding, decoded, reading, read = parts[7:]
         return PagedBatch(
@@ -139,6 +142,53 @@ def lay_out(batch: StepBatch, counts: Sequence[int], *, block_size: int, sharing
         [token for _, token in reading],
     )
     return Layout(lists, -(-longest // SPLIT_TOKENS), tokens)
+
+
+def lay_out_decoding(batch: StepBatch, *, block_size: int) -> Layout:
+    """Lays out a batch of sequences that decode, filled up to a shape that other batches share.
+
+    Sequences are filled up with empty ones, whose rows come last and mean nothing, and their tables
+    to a number of splits; both to powers of two.
+
+    Args:
+        batch: The batch.
+        block_size: Tokens in a block of the cache.
+    """
+    contexts, count = batch.context_lengths, len(batch.token_ids)
+    size = _power_of_two(count)
+    splits = _power_of_two(-(-max(contexts) // SPLIT_TOKENS))
+    width = -(-splits * SPLIT_TOKENS // block_size)
+    spare = [0] * (size - count)
+    slots = [
+        _slot(blocks, end - 1, block_size)
+        for blocks, end in zip(batch.block_tables, contexts, strict=True)
+    ]
+    tables = [*batch.block_tables, *([] for _ in spare)]
+    lists: tuple[list[int], ...] = (
+        batch.token_ids + spare,
+        [end - 1 for end in contexts] + spare,
+        slots + [-1] * len(spare),
+        list(range(size)),
+        list(range(size + 1)),
+        contexts + spare,
+        list(chain(*((blocks + [0] * width)[:width] for blocks in tables))),
+        list(range(size)),
+        [0] * size,
+        [],
+        [],
+    )
+    return Layout(lists, splits, 1)
+
+
+def on_device(integers: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copies a layout's integers to a device, while the host goes on where it can."""
+    if device.type == "cuda":
+        integers = integers.pin_memory()
+    return integers.to(device, non_blocking=True)
+
+
+def _power_of_two(number: int) -> int:
+    return 1 << (number - 1).bit_length()
 
 
 def _slot(blocks: Sequence[int], position: int, block_size: int) -> int:

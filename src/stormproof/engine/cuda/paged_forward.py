@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from stormproof.engine.cuda.decode_graphs import MOST_SEQUENCES, DecodeGraphs
 from stormproof.engine.cuda.operations import TritonOperations
 from stormproof.engine.cuda.paged_attention import attend, store
-from stormproof.engine.cuda.paged_batch import lay_out
+from stormproof.engine.cuda.paged_batch import lay_out, lay_out_decoding, on_device
 from stormproof.errors import TensorError
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class PagedForward:
         self._cache = cache
         self._config = transformer.config
         self._device = transformer.embedding.device
+        graphs = self._device.type == "cuda"
+        self._graphs = DecodeGraphs(self._rows, self._device) if graphs else None
 
     def __call__(self, batch: StepBatch, counts: Sequence[int]) -> torch.Tensor:
         """See `Forward`.
@@ -41,24 +44,23 @@ class PagedForward:
         Raises:
             TensorError: The batch names a block that the cache does not have.
         """
-        blocks = range(self._cache.num_blocks)
-        if any(block not in blocks for table in batch.block_tables for block in table):
+        lowest, highest = min(map(min, batch.block_tables)), max(map(max, batch.block_tables))
+        if lowest < 0 or highest >= self._cache.num_blocks:
             # A kernel would write there, into whatever it is.
             raise TensorError(reason="a block is outside the cache")
+        if self._graphs and _decodes(batch, counts):
+            rows = self._graphs(lay_out_decoding(batch, block_size=self._cache.block_size))
+            return self._transformer.logits(rows[: len(counts)])
         layout = lay_out(
             batch,
             counts,
             block_size=self._cache.block_size,
             sharing=self._config.heads // self._config.kv_heads,
         )
-        return self._compute(layout.batch(self._on_device(layout.flat())))
+        paged = layout.batch(on_device(layout.flat(), self._device))
+        return self._transformer.logits(self._rows(paged)[paged.last])
 
-    def _on_device(self, flat: torch.Tensor) -> torch.Tensor:
-        if self._device.type == "cuda":
-            flat = flat.pin_memory()  # copied while the host goes on
-        return flat.to(self._device, non_blocking=True)
-
-    def _compute(self, batch: PagedBatch) -> torch.Tensor:
+    def _rows(self, batch: PagedBatch) -> torch.Tensor:
         def attend_rows(
             layer: int, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
         ) -> torch.Tensor:
@@ -73,5 +75,8 @@ class PagedForward:
                 window=self._config.kind(layer).window,
             )
 
-        rows = self._transformer.hidden(batch.token_ids, batch.positions, attend_rows)
-        return self._transformer.logits(rows[batch.last])
+        return self._transformer.hidden(batch.token_ids, batch.positions, attend_rows)
+
+
+def _decodes(batch: StepBatch, counts: Sequence[int]) -> bool:
+    return len(counts) <= MOST_SEQUENCES and set(counts) == {1} == set(batch.query_lengths)
