@@ -108,6 +108,23 @@ async def test_an_unexpected_exception_shows_nothing_internal(
     assert "private" in caplog.text
 
 
+async def test_a_bug_in_a_route_is_an_internal_error_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("the password is hunter2")
+
+    monkeypatch.setattr("stormproof.gateway.prompts.Prompts.complete", fail)
+    async with client_of(lambda _: 97) as client:
+        with pytest.raises(openai.InternalServerError) as caught:
+            await ask(client)
+    assert caught.value.code == "INTERNAL_ERROR"
+    assert "hunter2" not in caught.value.response.text
+    assert caught.value.request_id
+    assert caught.value.request_id in caplog.text
+    assert "hunter2" in caplog.text
+
+
 async def test_a_failure_inside_a_stream_is_its_last_event() -> None:
     """What was said before arrives, then the error, and no false end."""
     error = OutOfBlocks(needed=3, free=1)

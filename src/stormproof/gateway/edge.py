@@ -118,6 +118,7 @@ class _Exchange:
         self.started = time.perf_counter()
         self.status = _CLIENT_GONE
         self.request_id = _request_id(scope)
+        self._answered = False
         self._scope = scope
         self._send = send
         scope.setdefault("state", {})["request_id"] = self.request_id
@@ -128,9 +129,13 @@ class _Exchange:
             self.status = message["status"]
             message = {**message, "headers": self._with_id(message)}
         await self._send(message)
+        if message["type"] == "http.response.body":
+            self._answered = not message.get("more_body", False)
 
     async def fail(self, error: Exception, receive: Receive) -> None:
         """Answer with an error, if there has been no answer yet."""
+        if self._answered:
+            return  # with this very error, which the framework raises again for its server
         if self.status != _CLIENT_GONE:
             raise error  # headers are out; only breaking off is honest
         response = respond(Request(self._scope), error)

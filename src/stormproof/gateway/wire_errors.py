@@ -36,6 +36,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StormproofError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _protocol)
+    app.add_exception_handler(Exception, _known)
 
 
 def respond(request: Request, error: Exception) -> Response:
