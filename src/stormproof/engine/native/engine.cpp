@@ -106,10 +106,10 @@ struct SpEngine {
                           description.rope_tables * description.head_dim / 2),
           kernels(*kernels_in_use),
           block_size(block_size),
-          block_stride(static_cast<int64_t>(block_size) * model.head_dim * model.kv_heads),
-          keys(model.layers * num_blocks * block_stride),
-          values(model.layers * num_blocks * block_stride),
-          layer_stride(num_blocks * block_stride),
+          layer_stride(static_cast<int64_t>(block_size) * model.head_dim * model.kv_heads),
+          block_stride(model.layers * layer_stride),
+          keys(num_blocks * block_stride),
+          values(num_blocks * block_stride),
           widest(std::max({model.hidden, model.heads * model.head_dim, model.intermediate})),
           stream(int64_t{max_rows} * model.hidden),
           branch(has_post_norms() ? int64_t{max_rows} * model.hidden : 0),
@@ -435,10 +435,10 @@ struct SpEngine {
     const std::vector<float> frequencies;
     const Kernels& kernels;
     const int32_t block_size;
-    const int64_t block_stride;
-    // bfloat16 [layers][blocks][kv_heads][block_size * head_dim]; see kernels.cpp for the inside.
+    const int64_t layer_stride, block_stride;
+    // bfloat16 [blocks][layers][kv_heads][block_size * head_dim]; see kernels.cpp for the inside.
+    // What a block needs lies together: memory is taken only for blocks that were used.
     const Memory<uint16_t> keys, values;
-    const int64_t layer_stride;
     const int32_t widest;
     const Memory<float> stream;     // [rows, hidden]: the residual stream
     const Memory<float> branch;     // [rows, hidden]: what is normed before it joins the stream
