@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format docs bench fuzz clean
+.PHONY: help serve test check format docs bench soak peers fuzz clean
 
 help:  ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,14 @@ docs: $(VENV)/.dev  ## Serve the documentation on http://127.0.0.1:8001
 	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 bench: $(VENV)/.bench  ## Run the benchmarks
-	@for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/soak.py,$(wildcard benchmarks/[a-z]*.py)); do \
+	  $(BIN)/python $$script || exit 1; done
+
+soak: $(VENV)/.dev  ## Load the engine at random, with faults, for MINUTES (60)
+	@$(BIN)/python benchmarks/soak.py --minutes $(or $(MINUTES),60)
+
+peers: $(VENV)/.bench  ## Build the engines that ours is measured beside, under build/peers
+	@PYTHONPATH=benchmarks $(BIN)/python -m engine_peers.install
 
 fuzz: $(VENV)/.dev  ## Send hostile requests to a real server for MINUTES (10)
 	@PYTHONPATH=tests $(BIN)/python -m support.fuzzing --minutes $(or $(MINUTES),10)
