@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from stormproof.engine.batch import StepBatch
 from stormproof.engine.draw import Draw, Sampled
+from stormproof.engine.forward import DeviceLost
 from stormproof.engine.gathered_forward import GatheredForward
 from stormproof.engine.runner import TorchRunner
 from stormproof.engine.sampling import SamplingParams
@@ -236,3 +238,15 @@ def test_a_token_outside_the_vocabulary_is_a_tensor_error(runner: TorchRunner, t
 def test_a_slot_outside_the_cache_is_a_tensor_error(runner: TorchRunner) -> None:
     with pytest.raises(TensorError):
         step(runner, (Conversation([1], number=1000), 0, 1))
+
+
+def test_a_device_that_failed_ends_the_process(runner: TorchRunner) -> None:
+    """No request may be tried again or blamed, as `EngineCore` would on an `Exception`."""
+
+    def fail(batch: StepBatch, counts: Sequence[int]) -> torch.Tensor:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    broken = TorchRunner(runner.config, fail, torch.device("cpu"))
+    with pytest.raises(DeviceLost, match="illegal memory access"):
+        broken.forward(batch_of((Conversation([1]), 0, 1)), [1])
+    assert not issubclass(DeviceLost, Exception)
