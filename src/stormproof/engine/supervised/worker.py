@@ -11,8 +11,9 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -38,6 +39,8 @@ from stormproof.errors import StormproofError, translate
 
 _RECEIVED: Final = 1 << 18
 _PR_SET_PDEATHSIG: Final = 1
+_OBEYING: Final = 0.2
+"""Seconds after which commands have to wait for a step: compiling a grammar may take one."""
 
 
 class Link:
@@ -93,12 +96,22 @@ class Worker:
         core: The engine.
         link: To the server.
         record: Where it writes down what it is doing.
+        clock: Seconds, for measuring how long commands keep steps waiting.
     """
 
-    def __init__(self, core: EngineCore, link: Link, record: StepRecord) -> None:
+    def __init__(
+        self,
+        core: EngineCore,
+        link: Link,
+        record: StepRecord,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._core = core
         self._link = link
         self._record = record
+        self._clock = clock
+        self._commands: deque[Add | Abort] = deque()
         self._numbers: dict[int, int] = {}
         self._seq_ids: dict[int, int] = {}
         core.observe(self._write_down)
@@ -111,16 +124,25 @@ class Worker:
             OSError: It is.
         """
         while True:
-            refusals = [self._obey(command) for command in self._commands()]
-            pieces = [refusal for refusal in refusals if refusal]
+            self._commands.extend(self._arrived())
+            pieces = list(self._obey_some())
             pieces += [self._piece(*pair) for pair in self._core.step()]
             self._record.clear()
             self._link.send(Stepped(pieces, self._core.stats()))
 
-    def _commands(self) -> list[Any]:
-        if self._core.has_work:
+    def _arrived(self) -> list[Any]:
+        if self._core.has_work or self._commands:
             return self._link.waiting()
         return [self._link.receive(), *self._link.waiting()]
+
+    def _obey_some(self) -> Iterator[Piece]:
+        """Obey at least one command, but keep nobody's next token waiting for all of them."""
+        until = self._clock() + _OBEYING
+        while self._commands:
+            if refusal := self._obey(self._commands.popleft()):
+                yield refusal
+            if self._clock() >= until:
+                break
 
     def _obey(self, command: Add | Abort) -> Piece | None:
         """Do what was asked; returns the end of a request that is refused."""

@@ -1,0 +1,46 @@
+"""The worker keeps nobody waiting for what others ask."""
+
+import itertools
+import socket
+import tempfile
+
+import pytest
+
+from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.supervised.messages import Add, Stepped
+from stormproof.engine.supervised.step_record import StepRecord
+from stormproof.engine.supervised.wire import encode
+from stormproof.engine.supervised.worker import Link, Worker
+from stormproof.engine.urgency import USUAL
+from support.scripted_engine import make_core
+
+
+class Heard(Link):
+    """A link whose server leaves after some reports."""
+
+    def __init__(self, server: socket.socket, reports: int) -> None:
+        super().__init__(server)
+        self.reports: list[Stepped] = []
+        self._most = reports
+
+    def send(self, message: object) -> None:
+        assert isinstance(message, Stepped)
+        self.reports.append(message)
+        if len(self.reports) == self._most:
+            raise EOFError
+
+
+def test_commands_that_take_long_do_not_hold_up_steps() -> None:
+    """Each takes a second, as a hostile grammar may: those who were first get a token between."""
+    seconds = itertools.count()
+    ours, theirs = socket.socketpair()
+    with ours, theirs, tempfile.TemporaryFile() as file:
+        for number in range(3):
+            theirs.sendall(encode(Add(number, [1], SamplingParams(ignore_eos=True), USUAL)))
+        link = Heard(ours, reports=4)
+        record = StepRecord.create(file.fileno())
+        core = make_core(num_blocks=512)
+        with pytest.raises(EOFError):
+            Worker(core, link, record, clock=lambda: next(seconds)).run()
+        record.close()
+    assert [len(report.pieces) for report in link.reports] == [1, 2, 3, 3]
