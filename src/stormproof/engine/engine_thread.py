@@ -11,7 +11,7 @@ from stormproof.engine.mailbox import Letter, Mailbox, deliver
 from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.stats import EngineStats
 from stormproof.engine.urgency import Urgency
-from stormproof.errors import InternalError, ServiceUnavailable, StormproofError
+from stormproof.errors import InternalError, ServiceUnavailable, StormproofError, translate
 
 Command = Callable[[], None]
 
@@ -163,8 +163,8 @@ class EngineThread:
     ) -> None:
         try:
             self._mailboxes[self._core.add(prompt, params, urgency=urgency)] = mailbox
-        except StormproofError as refusal:
-            deliver([(mailbox, refusal)])
+        except Exception as error:  # noqa: BLE001 - one request must not take others with it
+            deliver([(mailbox, translate(error))])
 
     def _abort(self, mailbox: Mailbox) -> None:
         for seq_id in [number for number, owner in self._mailboxes.items() if owner is mailbox]:
