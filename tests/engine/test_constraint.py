@@ -198,6 +198,8 @@ HOPELESS: Final = {
     "fine remainders": _schema({"multipleOf": 0.0999983}),
     "remainders together": _schema({"allOf": [{"multipleOf": n} for n in range(900, 1000)]}),
     "remainders in rules": Grammar.lark('start: %json {"multipleOf": 999983}'),
+    "a remainder beyond all": Grammar.lark('start: %json {"multipleOf": 1e9999999}'),
+    "a number beyond all": Grammar.lark('start: %json {"minimum": 1e99999999999999999999999}'),
     "doubled 25 times": _doubling(25),
     "too many choices": _schema(
         {"allOf": [{"anyOf": [{"minLength": n}, {"maxLength": n}]} for n in range(40)]}

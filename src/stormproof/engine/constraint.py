@@ -260,7 +260,7 @@ def _parsed(text: str, *, partly: bool = False) -> Any:
         return _DECODER.raw_decode(text)[0] if partly else _DECODER.decode(text)
     except RecursionError:
         raise _refused("the JSON schema is nested too deeply") from None
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:  # the latter of exponents beyond all decimals
         raise _refused("the JSON schema is not JSON") from error
 
 
@@ -303,7 +303,7 @@ def _states(multiple: Any) -> int:
     """Return how many remainders a number leaves, once it is written without a point."""
     if isinstance(multiple, bool) or not isinstance(multiple, int | Decimal):
         return 0  # the compiler refuses it
-    number = abs(Decimal(multiple))
+    number = Decimal(multiple).copy_abs()  # abs() rounds, and may overflow
     if not Decimal("1e-9") < number <= MAX_MULTIPLE:
         return MAX_MULTIPLE + 1
     while number != int(number):
