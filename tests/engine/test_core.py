@@ -3,6 +3,8 @@
 import itertools
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -290,6 +292,19 @@ def test_an_answer_ends_at_its_deadline_with_what_there_is() -> None:
     assert drain(core)[other].completion_tokens == 8
 
 
+def test_a_crowd_after_a_quiet_time_is_answered_in_time() -> None:
+    """Requests that came one by one left one by one; of a crowd, eight leave at once."""
+    clock = partial(next, itertools.count(step=1.5))
+    core = make_core(max_sequences=8, num_blocks=64, clock=clock)
+    params = SamplingParams(max_tokens=2)
+    for _ in range(100):
+        ask(core, params=params)
+    urgency = Urgency(deadline=clock() + 40)
+    for _ in range(32):
+        core.add([1], params, urgency=urgency)
+    assert {answer.error for answer in drain(core).values()} == {None}
+
+
 def test_the_more_important_of_two_that_wait_is_answered_first() -> None:
     core = make_core(max_sequences=1)
     usual, important = core.add([1], GREEDY), core.add([2], GREEDY, urgency=Urgency(Priority.HIGH))
@@ -305,8 +320,8 @@ def test_a_request_that_ended_or_never_was_cannot_be_aborted() -> None:
             core.abort(gone)
 
 
-@pytest.mark.parametrize("prompt", [[], [-1], [257], [0, 1000]])
-def test_a_prompt_that_is_none_is_refused(prompt: list[int]) -> None:
+@pytest.mark.parametrize("prompt", [[], [-1], [257], [0, 1000], [1 << 99], [0.5] * 9, [None]])
+def test_a_prompt_that_is_none_is_refused(prompt: list[Any]) -> None:
     with pytest.raises(InvalidRequest) as caught:
         make_core().add(prompt, GREEDY)
     assert caught.value.param == "prompt"

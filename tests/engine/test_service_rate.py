@@ -33,5 +33,13 @@ def test_it_never_says_for_ever() -> None:
     assert measured(finished=0, seconds=60, steps=5000).wait_for(3) == LONGEST_WAIT
 
 
+def test_what_cannot_leave_is_judged_by_a_full_engine() -> None:
+    """Half as long as it took, and four times as many may be worked on as were lately."""
+    rate = ServiceRate()
+    for _ in range(2000):
+        rate.record(finished=1, seconds=0.5, busy=0.25)
+    assert rate.least_wait(80) == pytest.approx(5, rel=0.01)
+
+
 def test_before_anything_was_measured_a_request_a_second_is_assumed() -> None:
     assert ServiceRate().wait_for(7) == pytest.approx(7)

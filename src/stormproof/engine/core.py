@@ -85,6 +85,7 @@ class EngineCore:
             drafter = PromptLookup()
         self._speculation = Speculation(drafter, clock=clock) if drafter else None
         self._max_draws = config.max_draws
+        self._max_sequences = config.max_sequences
         self.limits: Final = RequestLimits(
             self._scheduler.max_sequence_tokens, runner.config.vocab_size
         )
@@ -191,7 +192,8 @@ class EngineCore:
     def _measure(self, chunks: Sequence[Chunk], finished: int, seconds: float) -> None:
         self._steps += bool(chunks)
         self._step_seconds += seconds
-        self._rate.record(finished=finished, seconds=seconds)
+        busy = len(chunks) / self._max_sequences
+        self._rate.record(finished=finished, seconds=seconds, busy=busy)
         if self._speculation and chunks and all(chunk.draws for chunk in chunks):
             self._speculation.record_step(sum(chunk.rows for chunk in chunks), seconds)
 

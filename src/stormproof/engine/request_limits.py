@@ -1,5 +1,6 @@
 """What can be answered at all, whatever else the engine has to do."""
 
+from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ class RequestLimits:
         if tokens + new > self.sequence_tokens:
             limit = self.sequence_tokens
             raise ContextTooLong(prompt_tokens=tokens, max_tokens=new, limit=limit)
-        if not prompt:
+        if not tokens:
             raise InvalidRequest(reason="the prompt has no tokens", param="prompt")
         self.check_tokens(prompt, "prompt")
         self.check_tokens(params.logit_bias.keys(), "logit_bias")
@@ -39,8 +40,12 @@ class RequestLimits:
         """Refuse tokens that do not exist.
 
         Raises:
-            InvalidRequest: There is such a one.
+            InvalidRequest: There is such a one, or one that is no integer.
         """
-        if tokens and not 0 <= min(tokens) <= max(tokens) < self.vocab_size:
+        try:
+            array("q", iter(tokens))
+        except (TypeError, OverflowError) as error:
+            raise InvalidRequest(reason="tokens must be integers", param=param) from error
+        if len(tokens) and not 0 <= min(tokens) <= max(tokens) < self.vocab_size:
             reason = f"tokens must be below {self.vocab_size} and not negative"
             raise InvalidRequest(reason=reason, param=param)

@@ -19,17 +19,20 @@ class ServiceRate:
     def __init__(self) -> None:
         self._seconds = 1.0
         self._finished = 1.0
+        self._busy_seconds = 0.0
 
-    def record(self, *, finished: int, seconds: float) -> None:
+    def record(self, *, finished: int, seconds: float, busy: float = 1.0) -> None:
         """Take a step of work into account.
 
         Args:
             finished: Requests that ended in the step.
             seconds: How long the step took.
+            busy: How many requests were worked on, as a share of those for which there is room.
         """
         faded = 0.5 ** (seconds / _HALF_LIFE)
         self._seconds = self._seconds * faded + seconds
         self._finished = self._finished * faded + finished
+        self._busy_seconds = self._busy_seconds * faded + busy * seconds
 
     def wait_for(self, requests: int) -> float:
         """Estimate the seconds until this many requests have left, between 1 and 60."""
@@ -40,8 +43,9 @@ class ServiceRate:
     def least_wait(self, requests: int) -> float:
         """Return the seconds in which this many requests cannot leave; 0 unless that is certain.
 
-        Half as long as they took lately.
+        Half as long as they took lately, had there been as many at once as there is room for: an
+        engine with little to do has requests leave one by one, and a full one in crowds.
         """
         if requests <= 0 or self._finished < _ENOUGH:
             return 0.0
-        return requests * self._seconds / self._finished / 2
+        return requests * self._busy_seconds / self._finished / 2
