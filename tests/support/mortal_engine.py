@@ -6,11 +6,13 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from stormproof.engine.core import EngineCore
 from stormproof.engine.draw import Draw, Sampled
 from stormproof.engine.loading import Progress
 from stormproof.engine.randomness import uniform
+from stormproof.engine.sampling import SamplingParams
 from stormproof.engine.settings import EngineConfig
 from stormproof.errors import ModelLoadError, TensorError
 from support.byte_tokenizer import byte_tokenizer
@@ -58,6 +60,25 @@ def mortal_core(
         progress(1.0)
     runner = MortalRunner(num_blocks=BLOCKS, block_size=config.block_size)
     return EngineCore(runner, byte_tokenizer(), config, num_blocks=BLOCKS)
+
+
+class FussyCore(EngineCore):
+    """Dies of a request that begins with its bane, before anything of it is read."""
+
+    BANE: Final = 5
+
+    def add(self, prompt: Sequence[int], params: SamplingParams, **options: Any) -> int:
+        if prompt[0] == self.BANE:
+            os.abort()
+        return super().add(prompt, params, **options)
+
+
+def fussy_core(
+    config: EngineConfig, *, progress: Progress | None = None, memory: int | None = None
+) -> EngineCore:
+    """Make an engine that dies of what it is asked, as of a grammar that breaks its compiler."""
+    runner = MortalRunner(num_blocks=BLOCKS, block_size=config.block_size)
+    return FussyCore(runner, byte_tokenizer(), config, num_blocks=BLOCKS)
 
 
 def sharing_core(

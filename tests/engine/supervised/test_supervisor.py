@@ -24,7 +24,7 @@ from stormproof.errors import (
     ServiceUnavailable,
 )
 from stormproof.recovery import Event, subscribe
-from support.mortal_engine import mortal_core
+from support.mortal_engine import FussyCore, mortal_core
 from support.processes import lives, workers
 
 FACTORY = "support.mortal_engine:mortal_core"
@@ -178,6 +178,17 @@ async def test_a_request_that_kills_the_process_is_refused_and_the_others_go_on(
     assert await asyncio.gather(*streams) == [undisturbed(*request) for request in requests]
     assert sum(isinstance(event, EngineDied) for event in events) <= 3
     assert sum(isinstance(event, RequestConvicted) for event in events) == 1
+
+
+async def test_a_request_that_kills_before_it_is_read_is_refused_and_the_others_go_on(
+    serve: Serve,
+) -> None:
+    llm = serve(factory="support.mortal_engine:fussy_core")
+    requests = [asked(number) for number in range(4)]
+    streams = [asyncio.create_task(read(llm.stream(*request))) for request in requests]
+    with pytest.raises(PoisonedRequest):
+        await read(llm.stream([FussyCore.BANE], SamplingParams()))
+    assert await asyncio.gather(*streams) == [undisturbed(*request) for request in requests]
 
 
 async def test_what_a_process_was_stuck_in_is_told(serve: Serve, events: list[Event]) -> None:

@@ -41,3 +41,12 @@ def test_who_is_past_the_place_is_acquitted() -> None:
     suspicion.clear_before(11)
     suspicion.died(range(11), alone=True)
     assert not suspicion.proven
+
+
+def test_two_deaths_before_anything_was_read_convict() -> None:
+    """However much of the request was read in between: by then it was another process."""
+    suspicion = Suspicion()
+    for read in (0, 70):
+        suspicion.clear_before(read)
+        suspicion.died(range(-1, 0), alone=True)
+    assert suspicion.proven

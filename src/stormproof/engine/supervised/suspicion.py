@@ -40,8 +40,11 @@ class Suspicion:
         self.positions = shared or read
 
     def clear_before(self, position: int) -> None:
-        """Acquit a request of which everything before a position has been read."""
-        if self.positions.stop <= position:
+        """Acquit a request of which everything before a position has been read.
+
+        What killed before anything was read is not over because something was.
+        """
+        if 0 < self.positions.stop <= position:
             self.positions = range(0)
             self.deaths = 0
 
