@@ -1,6 +1,7 @@
 """The engine's process may die in every way there is: no client notices. On real processes."""
 
 import asyncio
+import errno
 import os
 import random
 import signal
@@ -9,16 +10,18 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from stormproof.engine import AsyncLLM, EngineConfig, FinishReason, Output, SamplingParams
+from stormproof.engine.supervised import worker_process
 from stormproof.engine.supervised.events import EngineDied, EngineRecovered, RequestConvicted
 from stormproof.engine.supervised.supervisor import Supervisor
 from stormproof.errors import (
     CapacityExceeded,
     ContextTooLong,
+    InternalError,
     ModelLoadError,
     PoisonedRequest,
     ServiceUnavailable,
@@ -219,6 +222,41 @@ async def test_an_engine_that_cannot_start_says_why(serve: Serve, obstacle: Obst
 async def test_a_process_that_dies_while_it_loads_is_an_error_of_loading() -> None:
     with pytest.raises(ModelLoadError, match="signal: SIGABRT"):
         Supervisor(EngineConfig(model="none"), factory="support.mortal_engine:stillborn")
+
+
+def test_an_engine_for_which_there_is_no_room_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_process, "_spawn", no_room)
+    with pytest.raises(ModelLoadError, match="start: EMFILE"):
+        Supervisor(EngineConfig(model="none"), factory=FACTORY)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_supervisor_that_fails_while_it_loads_lets_nobody_wait() -> None:
+    def fail(_: float) -> None:
+        raise RuntimeError
+
+    with pytest.raises(InternalError):
+        Supervisor(EngineConfig(model="none"), factory=FACTORY, progress=fail)
+    assert workers() == []
+
+
+async def test_when_there_is_no_room_for_another_process_it_is_tried_again(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when connections have taken all descriptors: they will be closed some day."""
+    llm = serve()
+    stream = asyncio.create_task(read(llm.stream(*asked(1))))
+    with monkeypatch.context() as patch:
+        patch.setattr(worker_process, "_spawn", no_room)
+        os.kill(worker(), signal.SIGKILL)
+        await until(lambda: llm.stats().deaths.get("start", 0) > 1)
+        assert llm.alive
+    assert await stream == undisturbed(*asked(1))
+
+
+def no_room(*_: object, **__: object) -> NoReturn:
+    """Fail as the system does when a limit is reached."""
+    raise OSError(errno.EMFILE, "Too many open files")
 
 
 async def test_a_crash_loop_ends_in_typed_refusals_until_the_engine_is_back(

@@ -1,5 +1,6 @@
 """What is known of how a process of the engine died."""
 
+import errno
 import signal
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +13,7 @@ _FACTS: Final = ("State", "Threads", "VmRSS", "VmSwap")
 class Cause(StrEnum):
     """The kinds of death."""
 
+    START = "start"
     EXIT = "exit"
     SIGNAL = "signal"
     HANG = "hang"
@@ -23,7 +25,8 @@ class Death:
 
     Attributes:
         cause: What kind of death it was.
-        detail: The signal's name, the exit status, or how long nothing came.
+        detail: Why it could not be started, the signal's name, the exit status, or how long
+            nothing came.
         facts: What the kernel said of the process before it was killed for hanging.
         stacks: The stacks of its threads, if it could still write them.
     """
@@ -35,6 +38,11 @@ class Death:
 
     def __str__(self) -> str:
         return f"{self.cause}: {self.detail}"
+
+
+def unborn(error: OSError) -> Death:
+    """Say that the system has no room for another process: no descriptor, no memory, no number."""
+    return Death(cause=Cause.START, detail=errno.errorcode.get(error.errno or 0, "unknown"))
 
 
 def exited(status: int) -> tuple[Cause, str]:

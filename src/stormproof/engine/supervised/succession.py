@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from stormproof.engine.native.shared_memory import shared_memory
 from stormproof.engine.supervised.bell import Bell
 from stormproof.engine.supervised.crash_loop import CrashLoop
-from stormproof.engine.supervised.deaths import Death
+from stormproof.engine.supervised.deaths import Death, unborn
 from stormproof.engine.supervised.life import Life
 from stormproof.engine.supervised.messages import Start
 from stormproof.engine.supervised.step_record import Reading
@@ -115,7 +115,10 @@ class Succession:
 
     def _live(self) -> bool:
         """See one process through its life, and wait; returns whether it is time for the next."""
-        worker = self._next()
+        try:
+            worker = self._next()
+        except OSError as error:
+            return self._mourn(unborn(error), (), self._crash_loop.died(steps=0, seconds=0))
         life = Life(self._clock.now, self._step_deadline)
         try:
             hung = self._attend(worker, life)
@@ -129,6 +132,10 @@ class Succession:
             return False
         death, readings = worker.end(self._clock, hung=hung)
         wait = self._crash_loop.died(steps=life.steps, seconds=life.served)
+        return self._mourn(death, readings, wait)
+
+    def _mourn(self, death: Death, readings: Sequence[Reading], wait: float) -> bool:
+        """Tell of a death, and wait; returns whether it is time for the next process."""
         hopeless = self._crash_loop.hopeless
         if not self._overseer.bereaved(death, readings, wait, hopeless=hopeless):
             return False
@@ -151,7 +158,10 @@ class Succession:
             return None
         if life.served < _SETTLED:
             return _SETTLED
-        self._spare = WorkerProcess(self._start)
+        try:
+            self._spare = WorkerProcess(self._start)
+        except OSError:  # later, perhaps: nobody depends on it
+            return _SETTLED
         return None
 
     def _weights_are_shared(self) -> bool:

@@ -32,6 +32,7 @@ from stormproof.engine.supervised.succession import Succession
 from stormproof.engine.supervised.wire import encode
 from stormproof.engine.urgency import Urgency
 from stormproof.errors import (
+    InternalError,
     ModelLoadError,
     PoisonedRequest,
     ServiceUnavailable,
@@ -244,6 +245,8 @@ class Supervisor:
         """Learn that there will be no other process."""
         with self._lock:
             self._state = State.STOPPED
+        if not self._introduction.done():
+            self._introduction.set_exception(InternalError(reason="the supervisor has ended"))
         self.fail_all(lambda: ServiceUnavailable(reason="the engine has stopped"))
 
     def _deliver(self, report: Stepped) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Any, Final
 
 from stormproof.engine.supervised.bell import Bell
@@ -38,17 +38,24 @@ class WorkerProcess:
 
     Args:
         start: What it is to load.
+
+    Raises:
+        OSError: The system has no room for another process.
     """
 
     def __init__(self, start: Start) -> None:
-        self._stacks = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
-        self._socket, theirs = socket.socketpair()
-        with theirs, tempfile.TemporaryFile() as page:
-            self._record = StepRecord.create(page.fileno())
+        with ExitStack() as held:
+            self._stacks = held.enter_context(tempfile.TemporaryFile())
+            self._socket, theirs = map(held.enter_context, socket.socketpair())
+            page = held.enter_context(tempfile.TemporaryFile())
+            self._record = held.enter_context(closing(StepRecord.create(page.fileno())))
             descriptors = (theirs.fileno(), page.fileno(), self._stacks.fileno())
             self._process = _spawn(
                 descriptors, also=() if start.memory is None else (start.memory,)
             )
+            theirs.close()
+            page.close()
+            self._held = held.pop_all()
         self._socket.setblocking(False)
         self._decoder = Decoder()
         self._unsent = bytearray()
@@ -116,9 +123,7 @@ class WorkerProcess:
         """End it at once: it keeps nothing that anybody would miss."""
         self._process.kill()
         self._process.wait()
-        self._socket.close()
-        self._record.close()
-        self._stacks.close()
+        self._held.close()
 
     def _reap(self, patience: float) -> int:
         """Return the exit status; one that lives on for so many seconds is killed."""
