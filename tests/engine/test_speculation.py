@@ -258,6 +258,30 @@ def test_drafts_grow_with_success_and_cease_with_failure_for_a_while() -> None:
     assert drafted(one, 1) > 1
 
 
+class Mute:
+    """Thinks for a second, and comes to nothing."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def draft(self, wanted: Sequence[tuple[TokenSequence, int]]) -> list[list[int]]:
+        self.now += 1
+        return [[] for _ in wanted]
+
+    def forget(self, sequence: TokenSequence) -> None:
+        pass
+
+
+def test_who_is_slow_and_guesses_nothing_is_asked_now_and_then() -> None:
+    """As a small model that fails is, which begins each time at the beginning."""
+    mute = Mute()
+    one = Speculation(mute, clock=lambda: mute.now)
+    for _ in range(50):
+        one.record_step(1, 1.0)
+        assert not drafted(one, 1)
+    assert mute.now < 20
+
+
 def test_no_more_is_drafted_than_there_is_room_for() -> None:
     one = speculation(0.01)
     assert drafted(one, 1, spare=2) == 2

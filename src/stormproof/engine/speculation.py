@@ -112,10 +112,9 @@ class Speculation:
     def _guess(self, wanted: Sequence[tuple[TokenSequence, int]]) -> dict[int, tuple[int, ...]]:
         started = self._clock()
         guesses = self._drafter.draft(wanted)
-        count = sum(map(len, guesses))
-        if count:
-            seconds = (self._clock() - started) / count
-            self._guess_seconds += _LEARNING * (seconds - self._guess_seconds)
+        # What nothing came of was paid for as well.
+        seconds = (self._clock() - started) / max(sum(map(len, guesses)), 1)
+        self._guess_seconds += _LEARNING * (seconds - self._guess_seconds)
         pairs = zip(wanted, guesses, strict=True)
         return {sequence.seq_id: tuple(guess) for (sequence, _), guess in pairs if guess}
 
