@@ -77,6 +77,18 @@ async def read(stream: AsyncIterator[Output]) -> Output:
     return answer
 
 
+async def test_a_bug_met_while_a_request_is_taken_on_ends_it_alone(
+    serve: Serve, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llm = serve(gate)
+    gate.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(EngineCore, "add", lambda *_, **__: 1 / 0)
+        with pytest.raises(InternalError):
+            await read(llm.stream([65], GREEDY))
+    assert (await read(llm.stream([65], GREEDY))).text == "A" * 8
+
+
 async def settle(llm: AsyncLLM) -> None:
     """Wait until the engine has nothing to do."""
     await asyncio.wrap_future(llm._host.when_idle())
