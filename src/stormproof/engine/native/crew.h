@@ -83,16 +83,16 @@ class Crew {
     using Work = std::function<void(int member, uint32_t first_phase)>;
 
     Crew(int threads, Work work) : size_(threads), work_(std::move(work)) {
-        for (int member = 1; member < threads; member++)
-            others_.emplace_back([this, member] { serve(member); });
+        try {
+            for (int member = 1; member < threads; member++)
+                others_.emplace_back([this, member] { serve(member); });
+        } catch (...) {  // the machine gives no more; a thread that nobody joins ends the process
+            dismiss();
+            throw;
+        }
     }
 
-    ~Crew() {
-        leaving_ = true;
-        begun_.fetch_add(1, std::memory_order_release);
-        begun_.notify_all();
-        for (std::thread& other : others_) other.join();
-    }
+    ~Crew() { dismiss(); }
 
     Crew(const Crew&) = delete;
     Crew& operator=(const Crew&) = delete;
@@ -102,12 +102,20 @@ class Crew {
     // Ends what others may still believe to be going on. Only then may that change which they read.
     void close() {
         for (Phase& phase : phases_) phase.taken.close(next_);
-        next_++;
+        current_.store(++next_, std::memory_order_relaxed);
+        std::atomic_thread_fence(std::memory_order_release);
+    }
+
+    // Whether the step that begins with this phase has not been closed: what a member has read of it
+    // until now is not, in part, the next one's (a seqlock, https://doi.org/10.1145/2247684.2247688).
+    bool is_current(uint32_t first_phase) const {
+        std::atomic_thread_fence(std::memory_order_acquire);
+        return current_.load(std::memory_order_relaxed) == first_phase;
     }
 
     // Has the members do the work, the caller as member 0; returns when it is done.
     void run() {
-        begun_.store(next_, std::memory_order_release);
+        begun_.store(next_);  // as in `announce`
         if (size_ > 1) begun_.notify_all();
         work_(0, next_);
     }
@@ -135,8 +143,17 @@ class Crew {
     };
 
     void announce(uint32_t over) {
-        over_.store(over, std::memory_order_release);
+        // Sequentially consistent: a weaker store may still be on its way when `notify_all` finds
+        // that nobody waits, and one that begins to wait then would not be woken.
+        over_.store(over);
         over_.notify_all();
+    }
+
+    void dismiss() {
+        leaving_ = true;
+        begun_.fetch_add(1);
+        begun_.notify_all();
+        for (std::thread& other : others_) other.join();
     }
 
     void serve(int member) {
@@ -152,6 +169,7 @@ class Crew {
     const Work work_;
     std::atomic<bool> leaving_{false};
     uint32_t next_ = 1;                  // phase, known to member 0 alone
+    std::atomic<uint32_t> current_{0};   // the first phase of the step that is not closed
     std::array<Phase, 4> phases_;        // nobody is more than one behind, of those that matter
     alignas(64) std::atomic<uint32_t> begun_{0};  // the first phase of the step
     alignas(64) std::atomic<uint32_t> over_{0};   // the phase after the last that is over

@@ -145,7 +145,7 @@ struct SpEngine {
     // A member's way through a step. One that is late, because its processor was busy elsewhere, may
     // be on its way when the step is over and the caller's memory gone. Nothing is left for it to do
     // then; but until it notices, it reads. So outside of the pieces of a phase it reads nothing but
-    // this, and what the engine owns.
+    // this, the weights, and what the engine owns.
     struct Walk {
         int member;
         uint32_t phase;
@@ -268,6 +268,7 @@ struct SpEngine {
     void forward(int member, uint32_t phase) {
         Walk walk{member,  phase, at.rows, at.draws, static_cast<int32_t>(tasks.size()),
                   Stopwatch(nanoseconds, member == 0)};
+        if (!crew.is_current(phase)) return;
         share_rows(walk, NORMS, walk.rows, [this](int32_t row) { embed(row); });
         for (int32_t layer = 0; layer < model.layers; layer++) {
             attention_block(walk, layers[layer], layer);
