@@ -31,11 +31,11 @@ class NativeStep:
         checkpoint = open_checkpoint(gguf())
         self.config = checkpoint.config
         self.library = native_library()
-        # Kept: the engine reads where they lie.
         self._weights = PackedWeights(checkpoint, self.library, dtype="auto", threads=threads())
         self._blocks = length // BLOCK
         self._engine = self.library.engine(
             self._weights.model,
+            weights=self._weights,
             num_blocks=sequences * self._blocks,
             block_size=BLOCK,
             max_rows=max(sequences, length),

@@ -101,9 +101,10 @@ class Model:
         self, library: NativeLibrary, folder: Path, dtype: DType, *, threads: int = 2
     ) -> None:
         checkpoint = open_checkpoint(folder)
-        self._weights = PackedWeights(checkpoint, library, dtype=dtype, threads=1)
+        weights = PackedWeights(checkpoint, library, dtype=dtype, threads=1)
         self._engine: NativeEngine = library.engine(
-            self._weights.model,
+            weights.model,
+            weights=weights,
             num_blocks=BLOCKS,
             block_size=BLOCK_SIZE,
             max_rows=ROWS,

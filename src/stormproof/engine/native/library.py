@@ -107,29 +107,40 @@ class NativeLibrary:
         self,
         model: SpModel,
         *,
+        weights: object,
         num_blocks: int,
         block_size: int,
         max_rows: int,
         max_draws: int,
         threads: int,
     ) -> NativeEngine:
-        """Makes an engine; the weights that ``model`` points to must outlive it.
+        """Makes an engine.
+
+        Args:
+            model: What it runs.
+            weights: Whose memory ``model`` points to; the engine keeps it.
+            num_blocks: Blocks in its cache.
+            block_size: Tokens in a block.
+            max_rows: Most rows of a step.
+            max_draws: Most draws of a step.
+            threads: How many compute.
 
         Raises:
-            OutOfMemory: Its cache and scratch memory do not fit.
+            OutOfMemory: Its cache and scratch memory do not fit, or there are not so many threads.
         """
         handle = c_void_p()
         sizes = (num_blocks, block_size, max_rows, max_draws, threads)
         _check(self._functions.sp_engine_new(byref(model), *sizes, byref(handle)))
-        return NativeEngine(self._functions, handle)
+        return NativeEngine(self._functions, handle, weights)
 
 
 class NativeEngine:
     """A model's cache, scratch memory and threads."""
 
-    def __init__(self, functions: ctypes.CDLL, handle: c_void_p) -> None:
+    def __init__(self, functions: ctypes.CDLL, handle: c_void_p, weights: object) -> None:
         self._functions = functions
         self._handle = handle
+        self._weights = weights  # a thread that is late may read them until the engine has ended
         self._step = functions.sp_engine_step
 
     def step(self, step: SpStep) -> None:

@@ -34,16 +34,12 @@ class NativeRunner:
 
     Args:
         config: The model.
-        weights: Its weights.
         engine: What runs it.
         limits: What the engine has room for.
     """
 
-    def __init__(
-        self, config: ModelConfig, weights: PackedWeights, engine: NativeEngine, limits: StepLimits
-    ) -> None:
+    def __init__(self, config: ModelConfig, engine: NativeEngine, limits: StepLimits) -> None:
         self.config = config
-        self._weights = weights  # in whose memory the engine reads
         self._engine = engine
         self._limits = limits
         self._draws = DrawMemory(limits.rows, config.vocab_size)
@@ -93,6 +89,7 @@ class NativeRunner:
             )
             engine = library.engine(
                 weights.model,
+                weights=weights,
                 num_blocks=num_blocks,
                 block_size=block_size,
                 max_rows=max_rows,
@@ -100,7 +97,7 @@ class NativeRunner:
                 threads=threads,
             )
         limits = StepLimits(config, num_blocks=num_blocks, block_size=block_size, rows=max_rows)
-        return cls(config, weights, engine, limits)
+        return cls(config, engine, limits)
 
     def step(
         self, batch: StepBatch, draws: Sequence[Sequence[Draw]]
