@@ -92,3 +92,20 @@ def test_bfloat16_is_rounded_to_the_nearest(library: NativeLibrary) -> None:
     assert packed_bytes(packer, Packed.BF16, StoredTensor.of(NUMBERS)) == packed_bytes(
         packer, Packed.BF16, nearest
     )
+
+
+@pytest.mark.parametrize("dtype", ["auto", "int4"])
+@pytest.mark.parametrize("where", [0, 31])
+def test_what_is_not_a_number_becomes_none(
+    library: NativeLibrary, dtype: DType, where: int
+) -> None:
+    """So that a damaged model gives no answers, rather than wrong ones."""
+    numbers = NUMBERS.copy()
+    numbers[3, 32 + where] = np.nan
+    packer = Packer(library, dtype)
+    tensor = StoredTensor.of(numbers)
+    packed = packer.format([tensor])
+    scales = np.frombuffer(packed_bytes(packer, packed, tensor), np.float16).reshape(ROWS // 16, -1)
+    groups = {Packed.Q8: scales[0, -2 * 16 :], Packed.Q4: scales[0, 160 + 128 : 160 + 144]}
+    found = np.isnan(groups[packed][-16:])
+    assert found.tolist() == [row == 3 for row in range(16)]

@@ -9,6 +9,7 @@
 namespace {
 
 constexpr int LINE = 64;  // bytes: four of each of a tile's 16 rows
+constexpr uint16_t NOT_A_HALF = 0x7e00;
 
 float from_bits(uint32_t bits) {
     float value;
@@ -36,7 +37,7 @@ float from_half(uint16_t bits) {
 uint16_t to_half(float value) {
     const uint32_t sign = to_bits(value) >> 16 & 0x8000u;
     const float size = std::fabs(value);
-    if (!(size < 65520.0f)) return sign | (size != size ? 0x7e00u : 0x7c00u);
+    if (!(size < 65520.0f)) return sign | (size != size ? NOT_A_HALF : 0x7c00u);
     // Added to a power of two 13 bits above it, the sum's last bit is the half's last bit.
     const uint32_t exponent = std::max(to_bits(size) & 0x7f800000u, 0x38800000u);
     const float magic = from_bits(exponent + (13u << 23));
@@ -176,7 +177,11 @@ Group read_group(int32_t stored, int32_t packed, const uint8_t* block) {
         default: {
             float numbers[GROUP];
             for (int i = 0; i < GROUP; i++) numbers[i] = read_number(stored, block, i);
-            return packed == SP_PACKED_Q8 ? quantise_q8(numbers) : quantise_q4(numbers);
+            Group group = packed == SP_PACKED_Q8 ? quantise_q8(numbers) : quantise_q4(numbers);
+            // What is not a number must not become one.
+            if (std::any_of(numbers, numbers + GROUP, [](float x) { return std::isnan(x); }))
+                group.scale = NOT_A_HALF;
+            return group;
         }
     }
 }
