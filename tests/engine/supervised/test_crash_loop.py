@@ -27,3 +27,13 @@ def test_six_lives_without_a_step_are_hopeless_until_one_makes_a_step() -> None:
     assert loop.hopeless
     loop.died(steps=1, seconds=0)
     assert not loop.hopeless
+
+
+def test_an_engine_that_was_killed_while_nobody_asked_for_anything_is_not_to_blame() -> None:
+    """A quiet server may lose its process every night."""
+    loop = CrashLoop(WAITS)
+    assert [loop.died(steps=0, seconds=9000, idle=True) for _ in range(10)] == [0] * 10
+    assert not loop.hopeless
+    for _ in range(6):
+        loop.died(steps=0, seconds=0, idle=True)
+    assert loop.hopeless

@@ -131,7 +131,8 @@ class Succession:
             worker.kill()
             return False
         death, readings = worker.end(self._clock, hung=hung)
-        wait = self._crash_loop.died(steps=life.steps, seconds=life.served)
+        idle = not readings and not hung
+        wait = self._crash_loop.died(steps=life.steps, seconds=life.served, idle=idle)
         return self._mourn(death, readings, wait)
 
     def _mourn(self, death: Death, readings: Sequence[Reading], wait: float) -> bool:
