@@ -253,6 +253,17 @@ def test_what_may_bring_the_engine_down_is_read_in_steps_of_its_own(
         assert answers[seq_id] == ask(make_core(), bytes(prompt))
 
 
+def test_what_comes_before_the_suspected_place_is_read_apart_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = watched(monkeypatch)
+    core = make_core(max_sequences=4, max_step_tokens=8)
+    seq_id = core.add(range(12), GREEDY, alone_from=11, alone_until=12)
+    answers = drain(core)
+    assert [list(one.token_ids) for one in steps[:3]] == [[*range(8)], [8, 9, 10], [11]]
+    assert answers[seq_id] == ask(make_core(), bytes(range(12)))
+
+
 def test_a_request_without_a_seed_gets_one_of_its_own() -> None:
     params = SamplingParams(max_tokens=20)
     seeds = itertools.count(5)

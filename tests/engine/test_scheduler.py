@@ -174,6 +174,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         alike=st.integers(0, 30),
         urgency=st.builds(Urgency, st.sampled_from(Priority)),
         alone_until=st.sampled_from([0, 0, 0, 5, 40]),
+        alone_from=st.sampled_from([0, 4, 30]),
     )
     def arrive(self, prompt: int, max_tokens: int, alike: int, **properties: Any) -> None:
         waiting = self.bench.scheduler.waiting

@@ -118,6 +118,7 @@ class EngineCore:
         generated: Sequence[int] = (),
         admitted: bool = False,
         alone_until: int = 0,
+        alone_from: int = 0,
     ) -> int:
         """Accept a request.
 
@@ -131,6 +132,7 @@ class EngineCore:
             admitted: Whether another engine has accepted it, so that no queue is too full for it.
             alone_until: How many of its tokens are read in steps of their own, because they may
                 bring the engine down.
+            alone_from: How many of those come before what is suspected, and are read apart from it.
 
         Returns:
             The number under which ``step`` reports its output.
@@ -151,6 +153,7 @@ class EngineCore:
             seed,
             urgency,
             alone_until=alone_until,
+            alone_from=alone_from,
         )
         matcher = self._grammars.matcher(params.grammar) if params.grammar else None
         answer = Answer(sequence, Detokenizer(self.tokenizer), self._eos_ids, matcher)

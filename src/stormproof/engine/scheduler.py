@@ -83,6 +83,11 @@ class Chunk(NamedTuple):
         """Whether a new token can be chosen once these are read."""
         return self.length == self.sequence.pending
 
+    def apart(self) -> "Chunk":
+        """Return what comes before what is suspected, or all of it where nothing does."""
+        before = self.sequence.alone_from - self.sequence.computed
+        return Chunk(self.sequence, min(self.length, before)) if before > 0 else self
+
     def undrafted(self) -> "Chunk":
         """Return what is left without the draft."""
         return Chunk(self.sequence, self.length, (), self.draws[:1])
@@ -185,7 +190,7 @@ class Scheduler:
             spare -= chunks[-1].length
             if not spare:
                 break
-        alone = [chunk for chunk in chunks if chunk.sequence.alone_until > chunk.sequence.computed]
+        alone = [chunk.apart() for chunk in chunks if chunk.sequence.alone]
         return alone[:1] or chunks
 
     def _starting(self) -> Iterator[Sequence]:

@@ -58,6 +58,7 @@ class Sequence:
         seed: Seed of its random numbers, as unsigned 64-bit integer.
         urgency: How important it is, and until when.
         alone_until: How many of the tokens are read in steps of their own.
+        alone_from: How many of these are read apart from the others of them.
         prompt_length: How many of the tokens are the prompt.
         computed: How many of the tokens have their keys and values in the cache.
         blocks: The cache blocks it owns; token ``p`` lives in ``blocks[p // block_size]``.
@@ -72,6 +73,7 @@ class Sequence:
     seed: int = 0
     urgency: Urgency = USUAL
     alone_until: int = 0
+    alone_from: int = 0
     prompt_length: int = field(init=False)
     computed: int = 0
     blocks: list[int] = field(default_factory=list)

@@ -45,6 +45,7 @@ class Add:
         urgency: How soon.
         generated: What an earlier process has answered already.
         alone_until: How many of its tokens are read in steps of their own.
+        alone_from: How many of those are read apart from the suspected ones.
         admitted: Whether it was accepted before, so that no queue is too full for it.
     """
 
@@ -54,6 +55,7 @@ class Add:
     urgency: Urgency = USUAL
     generated: Sequence[int] = ()
     alone_until: int = 0
+    alone_from: int = 0
     admitted: bool = False
 
 

@@ -299,7 +299,7 @@ class Supervisor:
 
 
 def _order(entry: Entry, *, admitted: bool) -> bytes:
-    alone = entry.suspicion.positions.stop
+    suspected = entry.suspicion.positions
     return encode(
         Add(
             entry.number,
@@ -307,8 +307,9 @@ def _order(entry: Entry, *, admitted: bool) -> bytes:
             entry.params,
             entry.urgency,
             entry.generated,
-            alone,
-            admitted,
+            alone_until=suspected.stop,
+            alone_from=suspected.start,
+            admitted=admitted,
         )
     )
 

@@ -3,7 +3,8 @@
 A process dies while it reads some positions of some requests. If it was one request alone, it may
 be the culprit, or somebody pulled the plug; if the next process dies of the same positions, read
 alone again, it is the culprit. If there were several, each of them is read alone from now on until
-those positions are past, so that the next death tells.
+those positions are past, so that the next death tells. What comes before them is read apart from
+them: a kill that hits a process while it catches up speaks against nobody.
 
 So a request is never refused for what others did, nor for kills that come from outside, unless two
 of them hit the very positions of one request that is read alone.

@@ -164,6 +164,7 @@ class Worker:
                 generated=request.generated,
                 admitted=request.admitted,
                 alone_until=request.alone_until,
+                alone_from=request.alone_from,
             )
         except Exception as error:  # noqa: BLE001 - one request must not take others with it
             return packed(request.number, _refusal(request, translate(error)))
