@@ -63,6 +63,16 @@ def test_changed_sources_make_another_library(sources: Path) -> None:
     assert ctypes.CDLL(str(library_path())).one() == 2
 
 
+def test_what_a_killed_process_left_is_taken_away(sources: Path) -> None:
+    path = library_path()
+    left = path.parent / ".building-by-one-that-died"
+    left.mkdir()
+    (left / "one-0.o").write_text("")
+    path.unlink()
+    assert library_path() == path
+    assert not left.exists()
+
+
 def test_the_library_that_the_package_brings_needs_no_compiler(
     sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

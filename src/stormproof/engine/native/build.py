@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from stormproof.engine.native.compiler import (
+    BUILDING,
     SOURCES,
     CannotCompile,
     compile_library,
@@ -46,6 +47,8 @@ def _cached() -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
+            for left in folder.glob(f"{BUILDING}*"):  # by one that was killed
+                shutil.rmtree(left, ignore_errors=True)
             if not target.is_file():
                 compile_library(target)
     except OSError as error:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCES: Final = Path(__file__).parent
+BUILDING: Final = ".building-"
+"""What the names of folders begin with in which a library is being made."""
 X86: Final = platform.machine() in {"x86_64", "AMD64"}
 
 _COMPILERS: Final = ("c++", "g++", "clang++")
@@ -53,7 +55,7 @@ def compile_library(target: Path) -> None:
     """
     compiler = find_compiler()
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as folder:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=BUILDING) as folder:
             units = list(_units(Path(folder)))
             with ThreadPoolExecutor(os.cpu_count()) as pool:
                 list(pool.map(lambda unit: _run([*compiler, *_FLAGS, *unit]), units))
