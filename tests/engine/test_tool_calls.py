@@ -43,14 +43,23 @@ ANSWERS = [
         HERMES,
         (
             f'Wait.\n<tool_call>{{"name":"weather","arguments":{TRICKY}}}</tool_call>\n'
-            '<tool_call>\n{ "name": "add-2_x", "arguments": {} }\n</tool_call>\nDone.'
+            '<tool_call>\n{ "name": "add-2_x", "arguments": {} }\n</tool_call>\n I am done.\n'
         ),
-        "Wait.\nDone.",
+        "Wait.\nI am done.\n",
         [("weather", TRICKY), ("add-2_x", "{}")],
     ),
     (HERMES, "1 < 2, <tool> and <tool_cal", "1 < 2, <tool> and <tool_cal", []),
     (HERMES, '<tool_call>\n{"name": "rm", "arguments": {}}\n</tool_call>', None, []),
     (HERMES, "<tool_call>{broken}</tool_call>", None, []),
+    (
+        HERMES,
+        (
+            '<tool_call>{"name": "weather", "arguments": {}}\n'
+            '<tool_call>{"name": "add-2_x", "arguments": {}}</tool_call>'
+        ),
+        "",
+        [("weather", "{}"), ("add-2_x", "{}")],
+    ),
     (HERMES, "<tool_call>" + "x" * 500, None, []),
     (HERMES, '<tool_call>\n{"name": "wea', None, []),
     (
@@ -80,6 +89,7 @@ ANSWERS = [
         [("weather", '{"city": "]"}'), ("weather", "{}")],
     ),
     (MISTRAL, "[1] is a footnote", None, []),
+    (MISTRAL, ' [{"city": "Rome"}, {"city": "Oslo"}]', None, []),
     (MISTRAL, "Plain.", None, []),
 ]
 

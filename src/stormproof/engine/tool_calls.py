@@ -46,6 +46,7 @@ class _At(Enum):
     HEAD = auto()
     ARGUMENTS = auto()
     TAIL = auto()
+    BETWEEN = auto()  # after a call, where there may be another one
     PLAIN = auto()  # there will be no call any more
 
 
@@ -68,6 +69,7 @@ class ToolCallReader:
         )
         self._at = _At.TEXT
         self._held = ""
+        self._lead = ""  # what stands before a head, and is text if it turns out to be none
         self._object = _JsonObject()
 
     def push(self, text: str) -> list[Spoken]:
@@ -84,9 +86,8 @@ class ToolCallReader:
         """Return what was still unclear, now that no more text will come."""
         held, self._held = self._held, ""
         if self._at is _At.HEAD:
-            return [Said(self._begin + held)]
-        text = held.lstrip(self._between) if self.calls else held
-        return [Said(text)] if self._at is _At.TEXT and text else []
+            return [Said(self._lead + held)]
+        return [Said(held)] if self._at is _At.TEXT and held else []
 
     def _read(self) -> Iterator[Spoken]:
         match self._at:
@@ -98,6 +99,8 @@ class ToolCallReader:
                 return self._read_arguments()
             case _At.TAIL:
                 return self._read_tail()
+            case _At.BETWEEN:
+                return self._read_between()
             case _At.PLAIN:
                 return self._say(len(self._held))
 
@@ -108,24 +111,23 @@ class ToolCallReader:
 
     def _read_text(self) -> Iterator[Spoken]:
         """Look for the text that begins a call."""
-        if self.calls:
-            self._held = self._held.lstrip(self._between)
         at = self._held.find(self._begin)
         if at < 0:
             yield from self._say(len(self._held) - overlap(self._held, self._begin))
             return
         yield from self._say(at)
         self._held = self._held.removeprefix(self._begin)
+        self._lead = self._begin
         self._at = _At.HEAD
 
     def _read_bare(self) -> Iterator[Spoken]:
         """Look for a call at the beginning, or straight after another."""
         rest = self._held.lstrip(self._between)
         if rest.startswith("{"):
+            self._lead = self._held.removesuffix(rest)
             self._held = rest
             self._at = _At.HEAD
         elif rest:
-            self._held = rest if self.calls else self._held
             self._at = _At.PLAIN
         return iter(())
 
@@ -139,8 +141,8 @@ class ToolCallReader:
             self.calls += 1
         elif found or len(self._held) > _LONGEST_HEAD or "}" in self._held:
             self._at = _At.TEXT if self._begin else _At.PLAIN
-            if self._begin:
-                yield Said(self._begin)
+            if self._lead:
+                yield Said(self._lead)
 
     def _read_arguments(self) -> Iterator[Spoken]:
         length = self._object.length_in(self._held)
@@ -150,10 +152,20 @@ class ToolCallReader:
         yield Arguments(self.calls - 1, part)
 
     def _read_tail(self) -> Iterator[Spoken]:
-        """Skip what closes a call."""
+        """Skip what closes a call, which a model may forget before the next one."""
         at = self._held.find(self._end)
-        if at >= 0:
+        following = self._held.find(self._begin) if self._begin else -1
+        if following >= 0 and not 0 <= at < following:
+            self._held = self._held[following:]
+            self._at = _At.TEXT
+        elif at >= 0:
             self._held = self._held[at + len(self._end) :]
+            self._at = _At.BETWEEN
+        return iter(())
+
+    def _read_between(self) -> Iterator[Spoken]:
+        self._held = self._held.lstrip(self._between)
+        if self._held:
             self._at = _At.TEXT
         return iter(())
 
