@@ -1,11 +1,12 @@
 """Where the server is that a command talks to, and what opens it."""
 
+import json
 import os
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
-from stormproof.errors import ProtocolError, from_wire, translate
+from stormproof.errors import ProtocolError, StormproofError, from_wire, translate
 
 if TYPE_CHECKING:
     import httpx2
@@ -48,10 +49,17 @@ def read_json(response: "httpx2.Response") -> Any:
         ProtocolError: It is no JSON.
         StormproofError: It is an error.
     """
+    if response.is_error:
+        raise refusal(response.status_code, response.content)
     try:
-        document = response.json()
+        return response.json()
     except ValueError as error:
         raise ProtocolError(reason="the server does not speak JSON") from error
-    if response.is_error:
-        raise from_wire(document)
-    return document
+
+
+def refusal(status: int, body: bytes) -> StormproofError:
+    """Return the error that a server answered with; its status, if that is all one understands."""
+    try:
+        return from_wire(json.loads(body))
+    except (ValueError, ProtocolError):
+        return ProtocolError(reason=f"the server answered with status {status}")

@@ -9,6 +9,7 @@ import pytest
 from stormproof.cli.bench.remote import ServerTarget
 from stormproof.cli.bench.timeline import Timeline
 from stormproof.cli.bench.workload import Request
+from stormproof.cli.server import read_json
 from stormproof.errors import CapacityExceeded, ProtocolError, StormproofError, to_wire
 
 
@@ -65,3 +66,12 @@ async def test_what_is_no_answer_is_a_typed_error(
 ) -> None:
     with pytest.raises(kind):
         await ask(*events, status=status)
+
+
+@pytest.mark.parametrize("body", ["<html>", '{"error": "Unauthorized"}', '{"detail": "Not Found"}'])
+async def test_a_refusal_in_another_shape_is_told_by_its_status(body: str) -> None:
+    """Whoever gave a wrong key or a wrong path sees so."""
+    with pytest.raises(ProtocolError, match="status 401"):
+        await ask(body, status=401)
+    with pytest.raises(ProtocolError, match="status 401"):
+        read_json(httpx2.Response(401, text=body))

@@ -35,8 +35,9 @@ def test_a_server_says_why_it_is_not_ready() -> None:
 
 
 def test_a_dead_engine_comes_before_one_that_is_busy() -> None:
-    seen = look(STEPS, health=httpx2.Response(500, text="<html>"), ready=BUSY)
-    assert (seen.alive, seen.state) == (False, "/health was answered with 500")
+    for health in (httpx2.Response(500, text="<html>"), httpx2.Response(500, json={"a": 1})):
+        seen = look(STEPS, health=health, ready=BUSY)
+        assert (seen.alive, seen.state) == (False, "/health was answered with 500")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import httpx2
 
 from stormproof.cli.bench.timeline import Timeline
 from stormproof.cli.bench.workload import Request
+from stormproof.cli.server import refusal
 from stormproof.errors import ProtocolError, from_wire, translate
 
 
@@ -43,7 +44,7 @@ class ServerTarget:
         try:
             async with self._client.stream("POST", "/v1/completions", json=body) as response:
                 if response.is_error:
-                    raise _refusal(response.status_code, await response.aread())
+                    raise refusal(response.status_code, await response.aread())
                 async for line in response.aiter_lines():
                     reader.read(line)
         except httpx2.HTTPError as error:
@@ -80,13 +81,6 @@ class _Reader:
             raise ProtocolError(reason="the server sent no tokens")
         counted = len(self._arrivals) if self._counted is None else self._counted
         return Timeline(started, self._arrivals, prompt_tokens, counted)
-
-
-def _refusal(status: int, body: bytes) -> Exception:
-    try:
-        return from_wire(json.loads(body))
-    except ValueError:
-        return ProtocolError(reason=f"the server answered with status {status}")
 
 
 def _document(text: str) -> dict[str, Any]:

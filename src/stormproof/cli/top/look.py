@@ -96,5 +96,5 @@ class Watch:
             return True, ""
         try:
             return False, from_wire(response.json()).message
-        except ValueError:
+        except (ValueError, ProtocolError):
             return False, f"{path} was answered with {response.status_code}"
