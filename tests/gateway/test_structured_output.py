@@ -114,7 +114,13 @@ def test_other_structures_are_asked_for_as_in_vllm(
     """On both routes."""
     body = {"structured_outputs": structure}
     chat = ai.chat.completions.create(
-        model=MODEL, messages=ASKED, temperature=HOT, n=2, max_tokens=20, extra_body=body
+        model=MODEL,
+        messages=ASKED,
+        temperature=HOT,
+        n=2,
+        max_tokens=20,
+        response_format={"type": "text"},  # which asks for no form of its own
+        extra_body=body,
     )
     plain = ai.completions.create(
         model=MODEL, prompt="Today:", temperature=HOT, max_tokens=20, extra_body=body

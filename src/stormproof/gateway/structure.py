@@ -3,7 +3,7 @@
 import json
 
 from stormproof.engine import Grammar, Tokenizer
-from stormproof.gateway.schema import ChatRequest, SchemaFormat, StructuredOutputs
+from stormproof.gateway.schema import ChatRequest, PlainFormat, SchemaFormat, StructuredOutputs
 from stormproof.gateway.tools import offered
 
 
@@ -19,10 +19,10 @@ def chat_grammar(body: ChatRequest, tokenizer: Tokenizer) -> Grammar | None:
     match body.response_format:
         case SchemaFormat(json_schema=named):
             return Grammar.json_schema(named.json_schema)
-        case None:
+        case PlainFormat(type="json_object"):
+            return Grammar.json_object()
+        case _:
             return structured(body.structured_outputs)
-        case plain:
-            return Grammar.json_object() if plain.type == "json_object" else None
 
 
 def structured(outputs: StructuredOutputs | None) -> Grammar | None:
