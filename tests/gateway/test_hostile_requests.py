@@ -13,10 +13,12 @@ from itertools import islice
 from typing import Final
 
 import httpx2
+import pytest
 from prometheus_client import CollectorRegistry
 
 from stormproof.engine import AsyncLLM
 from stormproof.gateway import Keyring, Lifecycle, create_app, load_settings
+from stormproof.gateway.schema import ChatRequest
 from stormproof.signals import Metrics
 from support.hostile_requests import CHAT, HostileRequest, hostile_requests
 from support.scripted_engine import babble, make_core
@@ -103,6 +105,38 @@ async def test_ten_thousand_hostile_requests_get_typed_errors_only() -> None:
     assert ends["answered"] > 500
     assert ends["INVALID_REQUEST"] > 5000
     assert engine.stats().free_blocks == engine.stats().total_blocks
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        '"tools": [{"type": "function", "function": {"name": "f", "parameters": %s}}]',
+        '"response_format": {"type": "json_schema", "json_schema": {"name": "f", "schema": %s}}',
+        '"structured_outputs": {"json": %s}',
+    ],
+)
+async def test_documents_inside_a_request_may_not_be_deep(place: str) -> None:
+    """However much of the stack is left when somebody walks them."""
+    engine = AsyncLLM(make_core(babble))
+    try:
+        async with server_in_process(engine) as client:
+            for depth in (140, *range(700, 1000, 3)):
+                deep = '{"not": ' * depth + "{}" + "}" * depth
+                body = f"{json.dumps(chat_body())[:-1]}, {place % deep}}}"
+                response = await client.post(
+                    CHAT, content=body, headers={"content-type": "application/json"}
+                )
+                assert judge(response) == "INVALID_REQUEST"
+    finally:
+        engine.close()
+
+
+def test_tools_count_as_part_of_the_prompt() -> None:
+    """They are written into it, so the limit of its length holds for them."""
+    function = {"name": "f", "parameters": {"title": "x" * 1000}}
+    tools = [{"type": "function", "function": function}]
+    assert ChatRequest.model_validate(chat_body("Hi.")).length == 3
+    assert ChatRequest.model_validate(chat_body("Hi.") | {"tools": tools}).length > 1000
 
 
 def test_a_real_server_survives_them_too(server: Server) -> None:

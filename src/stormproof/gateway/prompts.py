@@ -42,7 +42,7 @@ class Prompts:
             InvalidRequest: It is over one of the server's limits.
             PromptError: The model's template cannot render it.
         """
-        self._check_length(sum(message.length for message in body.messages), "messages")
+        self._check_length(body.length, "messages")
         messages = [said(message) for message in body.messages]
         tools = offered(body)
         tokenizer = self._engine.tokenizer

@@ -4,16 +4,37 @@ Everything that a field may not be is refused by name; nothing is ignored in sil
 that OpenAI's clients like to attach (``user``, ``metadata`` …) are accepted and have no effect.
 """
 
+import json
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 MAX_MESSAGES: Final = 2048
 MAX_PROMPTS: Final = 128
 MAX_EMBEDDED: Final = 2048
 MAX_TOOLS: Final = 128
+MAX_DEPTH: Final = 128
+
+
+def _shallow(document: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what would exhaust the stack of whoever walks it next."""
+    values: list[Any] = [document]
+    for _ in range(MAX_DEPTH):
+        values = [inner for value in values for inner in _inside(value)]
+        if not values:
+            return document
+    raise ValueError(f"must not be nested deeper than {MAX_DEPTH} levels")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
 
 Text = Annotated[str, Field(max_length=10_000_000)]
+JsonSchema = Annotated[dict[str, Any], AfterValidator(_shallow)]
 Token = Annotated[int, Field(ge=0, lt=2**31)]
 FunctionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -27,8 +48,14 @@ class FunctionDefinition(_Strict):
 
     name: FunctionName
     description: Annotated[str, Field(max_length=10_000)] | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: JsonSchema | None = None
     strict: bool | None = None
+
+    @property
+    def length(self) -> int:
+        """How many characters it brings into the prompt."""
+        written = (self.name, self.description or "", json.dumps(self.parameters or {}))
+        return sum(map(len, written))
 
 
 class ToolDefinition(_Strict):
@@ -62,7 +89,7 @@ class NamedSchema(_Strict):
 
     name: FunctionName
     description: Annotated[str, Field(max_length=10_000)] | None = None
-    json_schema: Annotated[dict[str, Any], Field(alias="schema")]
+    json_schema: Annotated[JsonSchema, Field(alias="schema")]
     strict: bool | None = None
 
 
@@ -76,7 +103,7 @@ class SchemaFormat(_Strict):
 class StructuredOutputs(_Strict):
     """What the answer must match, as vLLM's extension to OpenAI's API has it: one of these."""
 
-    json_schema: Annotated[dict[str, Any] | None, Field(alias="json")] = None
+    json_schema: Annotated[JsonSchema | None, Field(alias="json")] = None
     regex: Text | None = None
     choice: (
         Annotated[
@@ -148,7 +175,8 @@ class Message(_Strict):
     def length(self) -> int:
         """How many characters it brings into the prompt."""
         calls = self.tool_calls or ()
-        return len(self.text) + sum(len(call.function.arguments) for call in calls)
+        functions = [call.function for call in calls]
+        return len(self.text) + sum(len(each.name) + len(each.arguments) for each in functions)
 
 
 class StreamOptions(_Strict):
@@ -257,6 +285,12 @@ class ChatRequest(_Sampling):
                 "of structured_outputs, a response_format and tools only one may shape the answer"
             )
         return self
+
+    @property
+    def length(self) -> int:
+        """How many characters make up the prompt, before the model's template."""
+        tools = sum(tool.function.length for tool in self.callable_tools)
+        return tools + sum(message.length for message in self.messages)
 
     @property
     def callable_tools(self) -> list[ToolDefinition]:
