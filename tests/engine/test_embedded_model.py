@@ -80,7 +80,9 @@ def test_characters_of_several_tokens_are_streamed_whole(
     pieces = []
     while core.has_work:
         pieces += [output.text for _, output in core.step()]
-    assert pieces == ["", "", "🎉"] * 3
+    # Tokens that were guessed may bring several at once, but never a part of one.
+    assert [piece for piece in pieces if piece.strip("🎉")] == []
+    assert "".join(pieces) == "🎉" * 3
 
 
 async def test_forty_requests_with_random_disconnects_in_a_small_cache(
