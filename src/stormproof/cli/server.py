@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 LOCAL: Final = "http://127.0.0.1:8000"
 
-Url: TypeAlias = Annotated[str, typer.Option(help="Where the server is.", envvar="STORMPROOF_URL")]
+
+def root_of(url: str | None) -> str | None:
+    """Return where a server is, of the address with ``/v1`` that OpenAI's clients are given."""
+    return url and url.rstrip("/").removesuffix("/v1")
+
+
+Url: TypeAlias = Annotated[
+    str, typer.Option(help="Where the server is.", envvar="STORMPROOF_URL", callback=root_of)
+]
 
 
 def key_headers() -> dict[str, str]:

@@ -13,7 +13,7 @@ from stormproof.cli.bench.workload import Workload
 from stormproof.cli.failures import FAILED, failures
 from stormproof.cli.loading import load_engine
 from stormproof.cli.model import pulled
-from stormproof.cli.server import first_model, key_headers
+from stormproof.cli.server import first_model, key_headers, root_of
 from stormproof.engine.settings import Device, DType
 
 if typing.TYPE_CHECKING:
@@ -61,7 +61,8 @@ def bench(
     url: Annotated[
         str | None,
         typer.Option(
-            help="Measure this OpenAI-compatible server instead: Stormproof, vLLM, llama-server."
+            callback=root_of,
+            help="Measure this OpenAI-compatible server instead: Stormproof, vLLM, llama-server.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed makes other prompts and lengths.")] = 0,
