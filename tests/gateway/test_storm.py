@@ -114,7 +114,8 @@ async def test_a_storm_loses_nothing(serve: Callable[..., Server]) -> None:
             for turn in range(REQUESTS):
                 group.create_task(one(turn))
         assert len(outcomes) == REQUESTS
-        assert outcomes.count("answered") > 20
+        # How many of each is up to the machine's speed.
+        assert set(outcomes) == {"answered", "refused", "left"}
         await idle(server)
     free = server.metric("stormproof_engine_kv_blocks_free")
     assert free == server.metric("stormproof_engine_kv_blocks") == 64
