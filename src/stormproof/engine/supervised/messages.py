@@ -111,10 +111,16 @@ Piece: TypeAlias = tuple[
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """From the process: what a step led to."""
+    """From the process: what some steps led to."""
 
     pieces: list[Piece]
     stats: EngineStats
+
+
+def is_urgent(piece: Piece) -> bool:
+    """Whether somebody waits for the beginning or the end of an answer."""
+    _, _, token_ids, _, finish_reason, _, completion_tokens, _ = piece
+    return finish_reason is not None or len(token_ids) == completion_tokens
 
 
 def packed(number: int, output: Output) -> Piece:
