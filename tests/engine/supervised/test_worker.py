@@ -44,3 +44,21 @@ def test_commands_that_take_long_do_not_hold_up_steps() -> None:
             Worker(core, link, record, clock=lambda: next(seconds)).run()
         record.close()
     assert [len(report.pieces) for report in link.reports] == [1, 2, 3, 3]
+
+
+def test_reports_are_no_more_frequent_than_anybody_can_read() -> None:
+    """The first token is told at once; then, a hundred times a second, whatever there is."""
+    milliseconds = itertools.count()
+    ours, theirs = socket.socketpair()
+    with ours, theirs, tempfile.TemporaryFile() as file:
+        theirs.sendall(encode(Add(0, [1], SamplingParams(ignore_eos=True), USUAL)))
+        link = Heard(ours, reports=4)
+        record = StepRecord.create(file.fileno())
+        core = make_core(num_blocks=512)
+        with pytest.raises(EOFError):
+            Worker(core, link, record, clock=lambda: next(milliseconds) / 1000).run()
+        record.close()
+    tokens = [len(report.pieces) for report in link.reports]
+    assert tokens[0] == 1
+    assert min(tokens[1:]) > 1
+    assert sum(tokens) == link.reports[-1].stats.generated_tokens
