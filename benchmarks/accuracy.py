@@ -26,7 +26,7 @@ from engine_peers.models import gguf
 from engine_peers.native_step import NativeStep
 from engine_peers.process import BUILD
 from engine_peers.readme import markdown_table, write_section
-from stormproof.engine.checkpoint import open_checkpoint
+from stormproof.engine.checkpoints.checkpoint import open_checkpoint
 
 TEXT: Final = Path(__file__).with_suffix(".txt")
 PIECE: Final = 256

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine_peers.machine import threads
 from engine_peers.models import gguf
-from stormproof.engine.checkpoint import open_checkpoint
+from stormproof.engine.checkpoints.checkpoint import open_checkpoint
 from stormproof.engine.native.library import native_library
 from stormproof.engine.native.packed_weights import PackedWeights
 from stormproof.engine.native.structures import SpDraw, SpMatrix, SpStep

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from stormproof.engine.checkpoint import open_checkpoint
-from stormproof.engine.tokenizer import Tokenizer
+from stormproof.engine.checkpoints.checkpoint import open_checkpoint
+from stormproof.engine.tokens.tokenizer import Tokenizer
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from stormproof.engine.answers.output import Output
 from stormproof.engine.async_llm import AsyncLLM
 from stormproof.engine.core import EngineCore
 from stormproof.engine.engine_thread import EngineThread
-from stormproof.engine.output import Output
-from stormproof.engine.sampling import SamplingParams
-from stormproof.engine.sequence import FinishReason
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.sequence import FinishReason
 from stormproof.errors import (
     CapacityExceeded,
     ContextTooLong,

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from stormproof.engine.batch import StepBatch
+from stormproof.engine.answers.output import Output
 from stormproof.engine.core import EngineCore
-from stormproof.engine.draw import Draw, Sampled
-from stormproof.engine.output import Output
-from stormproof.engine.sampling import SamplingParams
-from stormproof.engine.scheduler import Scheduler
-from stormproof.engine.sequence import FinishReason
-from stormproof.engine.urgency import Urgency
+from stormproof.engine.sampling.draw import Draw, Sampled
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.batch import StepBatch
+from stormproof.engine.scheduling.scheduler import Scheduler
+from stormproof.engine.scheduling.sequence import FinishReason
+from stormproof.engine.scheduling.urgency import Urgency
 from stormproof.errors import (
     CapacityExceeded,
     ContextTooLong,

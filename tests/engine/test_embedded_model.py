@@ -18,7 +18,7 @@ from stormproof.engine import (
     SamplingParams,
     Tokenizer,
 )
-from stormproof.engine.runner import TorchRunner
+from stormproof.engine.pytorch.runner import TorchRunner
 from stormproof.errors import ConfigurationError, ModelLoadError
 
 BLOCKS = 256

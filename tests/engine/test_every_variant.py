@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from stormproof.engine.blocks import BlockAllocator
-from stormproof.engine.checkpoint import open_checkpoint
-from stormproof.engine.sampling import SamplingParams
-from stormproof.engine.sequence import FinishReason, Sequence, SequenceState
+from stormproof.engine.checkpoints.checkpoint import open_checkpoint
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.blocks import BlockAllocator
+from stormproof.engine.scheduling.sequence import FinishReason, Sequence, SequenceState
 from stormproof.engine.settings import EngineConfig
-from stormproof.engine.tokenizer import Tokenizer
+from stormproof.engine.tokens.tokenizer import Tokenizer
 from stormproof.errors import (
     ConfigurationError,
     InvalidStateTransition,

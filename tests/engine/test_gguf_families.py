@@ -20,11 +20,11 @@ from transformers import (
     Qwen3Config,
 )
 
-from stormproof.engine.architecture import Family, LayerKind
-from stormproof.engine.batch import StepBatch
-from stormproof.engine.checkpoint import open_checkpoint
-from stormproof.engine.gguf import attention_scale
-from stormproof.engine.runner import TorchRunner
+from stormproof.engine.checkpoints.architecture import Family, LayerKind
+from stormproof.engine.checkpoints.checkpoint import open_checkpoint
+from stormproof.engine.checkpoints.gguf import attention_scale
+from stormproof.engine.pytorch.runner import TorchRunner
+from stormproof.engine.scheduling.batch import StepBatch
 
 AUTO_MODEL: Any = AutoModelForCausalLM
 Write = Callable[[gguf.GGUFWriter], None]

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import pytest
 
 from stormproof.engine import EngineConfig, EngineCore, Output, SamplingParams
+from stormproof.engine.drafting.speculation import Speculation
 from stormproof.engine.native.runner import why_not_native
-from stormproof.engine.speculation import Speculation
 from stormproof.engine.start import start_core
 from stormproof.errors import ConfigurationError
 

@@ -6,8 +6,8 @@ import pytest
 
 from stormproof.engine.batch_progress import BatchProgress
 from stormproof.engine.llm import LLM
-from stormproof.engine.sampling import SamplingParams
-from stormproof.engine.sequence import FinishReason
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.sequence import FinishReason
 from stormproof.errors import ContextTooLong, InvalidRequest, TensorError
 from support.scripted_engine import make_core
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from stormproof.engine.answers.output import Output
 from stormproof.engine.mailbox import Mailbox, deliver
-from stormproof.engine.output import Output
 from stormproof.errors import TensorError
 
 

@@ -10,15 +10,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from stormproof.engine.batch import StepBatch
+from stormproof.engine.answers.output import Output
 from stormproof.engine.core import EngineCore
-from stormproof.engine.draw import Draw, Sampled
-from stormproof.engine.output import Output
-from stormproof.engine.sampling import SamplingParams
-from stormproof.engine.sequence import FinishReason
-from stormproof.engine.sequence import Sequence as TokenSequence
+from stormproof.engine.sampling.draw import Draw, Sampled
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.batch import StepBatch
+from stormproof.engine.scheduling.sequence import FinishReason
+from stormproof.engine.scheduling.sequence import Sequence as TokenSequence
+from stormproof.engine.scheduling.urgency import Urgency
 from stormproof.engine.settings import EngineConfig
-from stormproof.engine.urgency import Urgency
 from stormproof.errors import (
     CapacityExceeded,
     ContextTooLong,
@@ -228,7 +228,9 @@ class Storm(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def _rows_are_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock stands still in a step, and yet drafts are worth a try."""
-    monkeypatch.setattr("stormproof.engine.speculation.Speculation._row_share", lambda *_: 0.02)
+    monkeypatch.setattr(
+        "stormproof.engine.drafting.speculation.Speculation._row_share", lambda *_: 0.02
+    )
 
 
 TestStorm = Storm.TestCase

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from stormproof.engine.answers.output import Output
 from stormproof.engine.core import EngineCore
-from stormproof.engine.grammar import Grammar
 from stormproof.engine.llm import LLM
-from stormproof.engine.output import Output
-from stormproof.engine.sampling import SamplingParams
-from stormproof.engine.sequence import FinishReason
+from stormproof.engine.sampling.grammar import Grammar
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.sequence import FinishReason
 from stormproof.engine.settings import EngineConfig
 from stormproof.errors import InvalidRequest
 from support.byte_tokenizer import EOS

@@ -2,7 +2,7 @@
 
 import json
 
-from stormproof.engine.tokenizer import Tokenizer
+from stormproof.engine.tokens.tokenizer import Tokenizer
 
 EOS = 256
 VOCAB = 257

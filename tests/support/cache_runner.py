@@ -3,9 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
-from stormproof.engine.architecture import Family, ModelConfig
-from stormproof.engine.batch import StepBatch
-from stormproof.engine.draw import Draw, Sampled
+from stormproof.engine.checkpoints.architecture import Family, ModelConfig
+from stormproof.engine.sampling.draw import Draw, Sampled
+from stormproof.engine.scheduling.batch import StepBatch
 from stormproof.errors import TensorError
 from support.byte_tokenizer import VOCAB
 

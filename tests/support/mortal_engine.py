@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from stormproof.engine.checkpoints.loading import Progress
 from stormproof.engine.core import EngineCore
-from stormproof.engine.draw import Draw, Sampled
-from stormproof.engine.loading import Progress
-from stormproof.engine.randomness import uniform
-from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.sampling.draw import Draw, Sampled
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.sampling.randomness import uniform
 from stormproof.engine.settings import EngineConfig
 from stormproof.errors import ModelLoadError, TensorError
 from support.byte_tokenizer import byte_tokenizer

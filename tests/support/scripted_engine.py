@@ -6,10 +6,10 @@ from typing import Any, TypeAlias
 import torch
 
 from stormproof.engine.core import EngineCore
-from stormproof.engine.draw import Draw, Sampled
-from stormproof.engine.sampler import sample
+from stormproof.engine.drafting.speculation import Drafter
+from stormproof.engine.pytorch.sampler import sample
+from stormproof.engine.sampling.draw import Draw, Sampled
 from stormproof.engine.settings import EngineConfig
-from stormproof.engine.speculation import Drafter
 from stormproof.errors import TensorError
 from support.byte_tokenizer import VOCAB, byte_tokenizer
 from support.cache_runner import CacheRunner

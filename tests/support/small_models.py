@@ -17,7 +17,7 @@ from transformers import (
     Qwen3Config,
 )
 
-from stormproof.engine.batch import StepBatch
+from stormproof.engine.scheduling.batch import StepBatch
 
 AUTO_MODEL: Any = AutoModelForCausalLM
 BLOCK_SIZE = 16

@@ -6,19 +6,19 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Final, Self
 
+from stormproof.engine.answers.output import Output
+from stormproof.engine.checkpoints.loading import Progress
 from stormproof.engine.core import EngineCore
 from stormproof.engine.engine_thread import EngineThread
 from stormproof.engine.host import EngineHost
 from stormproof.engine.llm import Conversation, Prompt
-from stormproof.engine.loading import Progress
 from stormproof.engine.mailbox import Mailbox
-from stormproof.engine.output import Output
-from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.urgency import urgency_in_force
 from stormproof.engine.settings import EngineConfig
 from stormproof.engine.start import start_core
 from stormproof.engine.stats import EngineStats
 from stormproof.engine.supervised.supervisor import Supervisor
-from stormproof.engine.urgency import urgency_in_force
 from stormproof.errors import ServiceUnavailable, StormproofError
 
 # About how long a replacement takes to start.

@@ -6,26 +6,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from stormproof.engine.answer import Answer
-from stormproof.engine.batch import ModelRunner
-from stormproof.engine.blocks import BlockAllocator
-from stormproof.engine.constraint import Grammars
-from stormproof.engine.detokenizer import Detokenizer
-from stormproof.engine.draw import Sampled
-from stormproof.engine.output import Output
-from stormproof.engine.prompt_lookup import PromptLookup
-from stormproof.engine.reading import Reader, Result
-from stormproof.engine.request_limits import RequestLimits
-from stormproof.engine.sampling import SamplingParams
-from stormproof.engine.scheduler import Chunk, Scheduler
-from stormproof.engine.sequence import FinishReason
-from stormproof.engine.sequence import Sequence as TokenSequence
-from stormproof.engine.service_rate import ServiceRate
+from stormproof.engine.answers.answer import Answer
+from stormproof.engine.answers.output import Output
+from stormproof.engine.drafting.prompt_lookup import PromptLookup
+from stormproof.engine.drafting.speculation import Drafter, Speculation
+from stormproof.engine.sampling.constraint import Grammars
+from stormproof.engine.sampling.draw import Sampled
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.batch import ModelRunner
+from stormproof.engine.scheduling.blocks import BlockAllocator
+from stormproof.engine.scheduling.reading import Reader, Result
+from stormproof.engine.scheduling.request_limits import RequestLimits
+from stormproof.engine.scheduling.scheduler import Chunk, Scheduler
+from stormproof.engine.scheduling.sequence import FinishReason
+from stormproof.engine.scheduling.sequence import Sequence as TokenSequence
+from stormproof.engine.scheduling.service_rate import ServiceRate
+from stormproof.engine.scheduling.urgency import USUAL, Urgency
 from stormproof.engine.settings import EngineConfig
-from stormproof.engine.speculation import Drafter, Speculation
 from stormproof.engine.stats import EngineStats
-from stormproof.engine.tokenizer import Tokenizer
-from stormproof.engine.urgency import USUAL, Urgency
+from stormproof.engine.tokens.detokenizer import Detokenizer
+from stormproof.engine.tokens.tokenizer import Tokenizer
 from stormproof.errors import (
     DeadlineExceeded,
     InvalidRequest,

@@ -8,9 +8,9 @@ from typing import Final
 
 from stormproof.engine.core import EngineCore
 from stormproof.engine.mailbox import Letter, Mailbox, deliver
-from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.urgency import Urgency
 from stormproof.engine.stats import EngineStats
-from stormproof.engine.urgency import Urgency
 from stormproof.errors import InternalError, ServiceUnavailable, StormproofError, translate
 
 Command = Callable[[], None]

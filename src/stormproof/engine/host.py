@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
-from stormproof.engine.architecture import ModelConfig
+from stormproof.engine.checkpoints.architecture import ModelConfig
 from stormproof.engine.mailbox import Mailbox
-from stormproof.engine.request_limits import RequestLimits
-from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.request_limits import RequestLimits
+from stormproof.engine.scheduling.urgency import Urgency
 from stormproof.engine.stats import EngineStats
-from stormproof.engine.tokenizer import Tokenizer
-from stormproof.engine.urgency import Urgency
+from stormproof.engine.tokens.tokenizer import Tokenizer
 from stormproof.errors import StormproofError
 
 

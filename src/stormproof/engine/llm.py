@@ -5,12 +5,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Self, TypeAlias, overload
 
+from stormproof.engine.answers.output import Output
 from stormproof.engine.batch_progress import BatchProgress, Report, reporting
+from stormproof.engine.checkpoints.loading import Progress
 from stormproof.engine.core import EngineCore
-from stormproof.engine.loading import Progress
-from stormproof.engine.output import Output
-from stormproof.engine.sampling import SamplingParams
-from stormproof.engine.sequence import FinishReason
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.sequence import FinishReason
 from stormproof.engine.settings import EngineConfig
 from stormproof.engine.start import start_core
 from stormproof.errors import CapacityExceeded, SequenceNotFound, StormproofError

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from itertools import groupby
 
-from stormproof.engine.output import Output
+from stormproof.engine.answers.output import Output
 from stormproof.errors import StormproofError
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
-from stormproof.engine.scheduler import SchedulerLimits
-from stormproof.engine.speculation import MAX_DRAFTED
+from stormproof.engine.drafting.speculation import MAX_DRAFTED
+from stormproof.engine.scheduling.scheduler import SchedulerLimits
 from stormproof.errors import ConfigurationError
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]

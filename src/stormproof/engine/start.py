@@ -5,18 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stormproof.engine.architecture import ModelConfig
-from stormproof.engine.batch import ModelRunner
+from stormproof.engine.checkpoints.architecture import ModelConfig
+from stormproof.engine.checkpoints.loading import Progress
 from stormproof.engine.core import EngineCore
-from stormproof.engine.draft_model import DraftModel
-from stormproof.engine.hardware import has_gpu, has_torch, usable_cores
-from stormproof.engine.loading import Progress
+from stormproof.engine.drafting.draft_model import DraftModel
+from stormproof.engine.pytorch.hardware import has_gpu, has_torch, usable_cores
+from stormproof.engine.scheduling.batch import ModelRunner
 from stormproof.engine.settings import EngineConfig
-from stormproof.engine.tokenizer import Tokenizer
+from stormproof.engine.tokens.tokenizer import Tokenizer
 from stormproof.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from stormproof.engine.checkpoint import Checkpoint
+    from stormproof.engine.checkpoints.checkpoint import Checkpoint
 
 
 def start_core(
@@ -68,8 +68,8 @@ def open_model(config: EngineConfig) -> "Checkpoint":
         ModelLoadError: It cannot be used.
     """
     # What computes is heavy: programs that only speak of an engine do without it.
-    from stormproof.engine.checkpoint import open_checkpoint  # noqa: PLC0415
-    from stormproof.engine.lora import AdaptedCheckpoint  # noqa: PLC0415
+    from stormproof.engine.checkpoints.checkpoint import open_checkpoint  # noqa: PLC0415
+    from stormproof.engine.checkpoints.lora import AdaptedCheckpoint  # noqa: PLC0415
 
     checkpoint = open_checkpoint(Path(config.model).expanduser())
     if config.adapter is None:
@@ -143,9 +143,9 @@ def _native_runner(
 def _torch_runner(
     checkpoint: "Checkpoint", config: EngineConfig, progress: Progress | None
 ) -> tuple[ModelRunner, int]:
-    from stormproof.engine.runner import TorchRunner, number_bytes  # noqa: PLC0415
-    from stormproof.engine.shard import Shard  # noqa: PLC0415
-    from stormproof.engine.tensor_parallel import parallel_runner  # noqa: PLC0415
+    from stormproof.engine.pytorch.runner import TorchRunner, number_bytes  # noqa: PLC0415
+    from stormproof.engine.pytorch.shard import Shard  # noqa: PLC0415
+    from stormproof.engine.pytorch.tensor_parallel import parallel_runner  # noqa: PLC0415
 
     shard = Shard(0, config.tensor_parallel)
     size = number_bytes(config.device, config.dtype)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from stormproof.engine.runner import TorchRunner
+from stormproof.engine.pytorch.runner import TorchRunner
 from stormproof.engine.settings import DType
 from support.small_models import (
     BLOCK_SIZE,

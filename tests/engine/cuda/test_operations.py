@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from stormproof.engine.architecture import Activation
-from stormproof.engine.operations import TorchOperations
-from stormproof.engine.transformer import Norm
+from stormproof.engine.checkpoints.architecture import Activation
+from stormproof.engine.pytorch.operations import TorchOperations
+from stormproof.engine.pytorch.transformer import Norm
 
 pytest.importorskip("triton")
 from stormproof.engine.cuda.operations import TritonOperations

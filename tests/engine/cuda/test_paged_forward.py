@@ -9,10 +9,10 @@ import pytest
 import torch
 from transformers import PretrainedConfig
 
-from stormproof.engine.checkpoint import open_checkpoint
-from stormproof.engine.gathered_forward import GatheredForward
-from stormproof.engine.kv_cache import KVCache
-from stormproof.engine.transformer_loading import load_transformer
+from stormproof.engine.checkpoints.checkpoint import open_checkpoint
+from stormproof.engine.pytorch.gathered_forward import GatheredForward
+from stormproof.engine.pytorch.kv_cache import KVCache
+from stormproof.engine.pytorch.transformer_loading import load_transformer
 from stormproof.errors import TensorError
 from support.small_models import (
     BLOCK_SIZE,

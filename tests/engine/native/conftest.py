@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stormproof.engine.checkpoint import Checkpoint, open_checkpoint
+from stormproof.engine.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from stormproof.engine.native.compiler import CannotCompile
 from stormproof.engine.native.library import NativeLibrary, native_library
 

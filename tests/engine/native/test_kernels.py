@@ -22,7 +22,7 @@ from transformers import (
     Qwen3Config,
 )
 
-from stormproof.engine.checkpoint import open_checkpoint
+from stormproof.engine.checkpoints.checkpoint import open_checkpoint
 from stormproof.engine.native.library import NativeEngine, NativeLibrary
 from stormproof.engine.native.packed_weights import PackedWeights
 from stormproof.engine.native.structures import SpDraw, SpStep

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stormproof.engine.checkpoint import Checkpoint
+from stormproof.engine.checkpoints.checkpoint import Checkpoint
 from stormproof.engine.native.arena import FIRST, SEAL_BYTES, Arena
 from stormproof.engine.native.library import NativeLibrary
 from stormproof.engine.native.packed_weights import PackedWeights

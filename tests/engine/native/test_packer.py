@@ -6,11 +6,11 @@ import pytest
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf.quants import quantize
 
+from stormproof.engine.checkpoints.stored_tensor import StoredTensor
 from stormproof.engine.native.library import NativeLibrary
 from stormproof.engine.native.packer import Packer
 from stormproof.engine.native.structures import Packed
 from stormproof.engine.settings import DType
-from stormproof.engine.stored_tensor import StoredTensor
 
 Numbers = npt.NDArray[np.float32]
 ROWS, COLS = 48, 64

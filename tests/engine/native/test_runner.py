@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from stormproof.engine.batch import StepBatch
-from stormproof.engine.checkpoint import Checkpoint
-from stormproof.engine.draw import Draw, Sampled, TokenLogprobs
+from stormproof.engine.checkpoints.checkpoint import Checkpoint
 from stormproof.engine.native.library import NativeLibrary
 from stormproof.engine.native.runner import NativeRunner, why_not_native
-from stormproof.engine.runner import TorchRunner
-from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.pytorch.runner import TorchRunner
+from stormproof.engine.sampling.draw import Draw, Sampled, TokenLogprobs
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.batch import StepBatch
 from stormproof.engine.settings import DType
-from stormproof.engine.tokenizer import Tokenizer
+from stormproof.engine.tokens.tokenizer import Tokenizer
 from stormproof.errors import OutOfMemory, TensorError
 
 BLOCKS, BLOCK_SIZE, ROWS = 8, 16, 96

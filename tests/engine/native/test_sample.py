@@ -1,4 +1,4 @@
-"""The native sampler: the rules of `stormproof.engine.sampler`, token for token."""
+"""The native sampler: the rules of `stormproof.engine.pytorch.sampler`, token for token."""
 
 import ctypes
 import math
@@ -13,12 +13,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stormproof.engine.draw import Draw, Sampled
 from stormproof.engine.native.build import library_path
 from stormproof.engine.native.structures import SpDraw
-from stormproof.engine.randomness import uniform
-from stormproof.engine.sampler import sample
-from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.pytorch.sampler import sample
+from stormproof.engine.sampling.draw import Draw, Sampled
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.sampling.randomness import uniform
 
 Logits = NDArray[np.float32]
 

@@ -6,12 +6,12 @@ import tempfile
 
 import pytest
 
-from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.urgency import USUAL
 from stormproof.engine.supervised.messages import Add, Stepped
 from stormproof.engine.supervised.step_record import StepRecord
 from stormproof.engine.supervised.wire import encode
 from stormproof.engine.supervised.worker import Link, Worker
-from stormproof.engine.urgency import USUAL
 from support.scripted_engine import make_core
 
 

@@ -8,7 +8,7 @@ import torch
 import triton
 import triton.language as tl
 
-from stormproof.engine.architecture import Activation
+from stormproof.engine.checkpoints.architecture import Activation
 
 _BLOCK: Final = 1024
 

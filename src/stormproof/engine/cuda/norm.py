@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 
 if TYPE_CHECKING:
-    from stormproof.engine.transformer import Norm
+    from stormproof.engine.pytorch.transformer import Norm
 
 
 def norm_rows(rows: torch.Tensor, norm: Norm) -> torch.Tensor:

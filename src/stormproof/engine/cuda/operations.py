@@ -1,4 +1,4 @@
-"""The fused operations of a transformer; see `stormproof.engine.operations.Operations`."""
+"""The fused operations of a transformer; see `stormproof.engine.pytorch.operations.Operations`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from stormproof.engine.cuda.rotary import turn_heads
 if TYPE_CHECKING:
     import torch
 
-    from stormproof.engine.architecture import Activation
-    from stormproof.engine.operations import Turn
-    from stormproof.engine.transformer import Norm
+    from stormproof.engine.checkpoints.architecture import Activation
+    from stormproof.engine.pytorch.operations import Turn
+    from stormproof.engine.pytorch.transformer import Norm
 
 
 class TritonOperations:

@@ -17,7 +17,7 @@ import triton.language as tl
 
 if TYPE_CHECKING:
     from stormproof.engine.cuda.paged_batch import PagedBatch, Tiles
-    from stormproof.engine.kv_cache import KVCache
+    from stormproof.engine.pytorch.kv_cache import KVCache
 
 _TILE_BYTES: Final = 1 << 14  # of keys, and as many of values, that a program holds at once
 _LEAST_TILE: Final = 16  # what the matrix units take

@@ -11,7 +11,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stormproof.engine.batch import StepBatch
+    from stormproof.engine.scheduling.batch import StepBatch
 
 SPLIT_TOKENS: Final = 256
 """A decoding sequence's context is cut at multiples of this."""

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     import torch
 
-    from stormproof.engine.batch import StepBatch
     from stormproof.engine.cuda.paged_batch import PagedBatch
-    from stormproof.engine.kv_cache import KVCache
-    from stormproof.engine.transformer import Transformer
+    from stormproof.engine.pytorch.kv_cache import KVCache
+    from stormproof.engine.pytorch.transformer import Transformer
+    from stormproof.engine.scheduling.batch import StepBatch
 
 
 class PagedForward:

@@ -9,8 +9,8 @@ import triton
 import triton.language as tl
 
 if TYPE_CHECKING:
-    from stormproof.engine.operations import Turn
-    from stormproof.engine.transformer import Norm
+    from stormproof.engine.pytorch.operations import Turn
+    from stormproof.engine.pytorch.transformer import Norm
 
 
 def turn_heads(heads: torch.Tensor, norm: Norm | None, turn: Turn) -> torch.Tensor:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stormproof.engine.draw import Sampled, TokenLogprobs
 from stormproof.engine.native.structures import SpDraw
-from stormproof.engine.randomness import uniform
+from stormproof.engine.sampling.draw import Sampled, TokenLogprobs
+from stormproof.engine.sampling.randomness import uniform
 from stormproof.errors import TensorError
 
 if TYPE_CHECKING:
-    from stormproof.engine.draw import Draw
+    from stormproof.engine.sampling.draw import Draw
 
 # The fields of SpDraw; ctypes takes ten times as long to set them one by one.
 _FIELDS: Final = struct.Struct("@i3fidi3Pi2Pif")

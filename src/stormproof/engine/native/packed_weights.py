@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stormproof.engine import architecture
-from stormproof.engine.checkpoint import tensor_of_shape
+from stormproof.engine.checkpoints import architecture
+from stormproof.engine.checkpoints.checkpoint import tensor_of_shape
+from stormproof.engine.checkpoints.stored_tensor import StoredTensor
 from stormproof.engine.native.arena import FIRST, Arena
 from stormproof.engine.native.compiler import sources_digest
 from stormproof.engine.native.packer import Packer
 from stormproof.engine.native.structures import Activation, SpLayer, SpMatrix, SpModel, SpNorm
-from stormproof.engine.stored_tensor import StoredTensor
 
 if TYPE_CHECKING:
-    from stormproof.engine.architecture import ModelConfig
-    from stormproof.engine.checkpoint import Checkpoint
-    from stormproof.engine.loading import Progress
+    from stormproof.engine.checkpoints.architecture import ModelConfig
+    from stormproof.engine.checkpoints.checkpoint import Checkpoint
+    from stormproof.engine.checkpoints.loading import Progress
     from stormproof.engine.native.library import NativeLibrary
     from stormproof.engine.settings import DType
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from stormproof.engine.checkpoints.stored_tensor import StoredTensor
     from stormproof.engine.native.library import NativeLibrary
     from stormproof.engine.settings import DType
-    from stormproof.engine.stored_tensor import StoredTensor
 
 PACKABLE: Final = frozenset(
     GGMLQuantizationType[name] for name in ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0")

@@ -6,7 +6,7 @@ from array import array
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from stormproof.engine.loading import loading
+from stormproof.engine.checkpoints.loading import loading
 from stormproof.engine.native.compiler import CannotCompile
 from stormproof.engine.native.draw_memory import DrawMemory
 from stormproof.engine.native.library import NativeEngine, native_library
@@ -17,11 +17,11 @@ from stormproof.engine.native.structures import SpStep
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stormproof.engine.architecture import ModelConfig
-    from stormproof.engine.batch import StepBatch
-    from stormproof.engine.checkpoint import Checkpoint
-    from stormproof.engine.draw import Draw, Sampled
-    from stormproof.engine.loading import Progress
+    from stormproof.engine.checkpoints.architecture import ModelConfig
+    from stormproof.engine.checkpoints.checkpoint import Checkpoint
+    from stormproof.engine.checkpoints.loading import Progress
+    from stormproof.engine.sampling.draw import Draw, Sampled
+    from stormproof.engine.scheduling.batch import StepBatch
     from stormproof.engine.settings import DType
     from stormproof.errors import TensorError
 

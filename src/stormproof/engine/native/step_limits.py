@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
 
-    from stormproof.engine.architecture import ModelConfig
-    from stormproof.engine.batch import StepBatch
-    from stormproof.engine.draw import Draw
+    from stormproof.engine.checkpoints.architecture import ModelConfig
+    from stormproof.engine.sampling.draw import Draw
+    from stormproof.engine.scheduling.batch import StepBatch
 
 
 class StepLimits:

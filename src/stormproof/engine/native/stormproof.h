@@ -89,7 +89,7 @@ struct SpModel {
     const struct SpLayer* layer; // [layers]
 };
 
-// How the token after one row is chosen; see sample.cpp. Mirrors stormproof.engine.draw.Draw.
+// How the token after one row is chosen; see sample.cpp. Mirrors stormproof.engine.sampling.draw.Draw.
 struct SpDraw {
     int32_t row;                 // of the step
     float temperature, top_p, min_p;

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from stormproof.engine.answers.output import Output
 from stormproof.engine.mailbox import Mailbox
-from stormproof.engine.output import Output
-from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.urgency import USUAL, Urgency
 from stormproof.engine.supervised.step_record import Reading
 from stormproof.engine.supervised.suspicion import Suspicion
-from stormproof.engine.urgency import USUAL, Urgency
 from stormproof.errors import CapacityExceeded
 
 _SEED_BITS: Final = 64

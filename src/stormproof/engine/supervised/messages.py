@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from stormproof.engine.architecture import ModelConfig
-from stormproof.engine.draw import TokenLogprobs
-from stormproof.engine.output import Output
-from stormproof.engine.request_limits import RequestLimits
-from stormproof.engine.sampling import SamplingParams
-from stormproof.engine.sequence import FinishReason
+from stormproof.engine.answers.output import Output
+from stormproof.engine.checkpoints.architecture import ModelConfig
+from stormproof.engine.sampling.draw import TokenLogprobs
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.request_limits import RequestLimits
+from stormproof.engine.scheduling.sequence import FinishReason
+from stormproof.engine.scheduling.urgency import USUAL, Urgency
 from stormproof.engine.settings import EngineConfig
 from stormproof.engine.stats import EngineStats
-from stormproof.engine.tokenizer import Tokenizer
-from stormproof.engine.urgency import USUAL, Urgency
+from stormproof.engine.tokens.tokenizer import Tokenizer
 from stormproof.errors import StormproofError
 
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
-from stormproof.engine.loading import Progress
+from stormproof.engine.checkpoints.loading import Progress
 from stormproof.engine.mailbox import Letter, Mailbox, deliver
-from stormproof.engine.sampling import SamplingParams
+from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.urgency import Urgency
 from stormproof.engine.settings import EngineConfig
 from stormproof.engine.stats import EngineStats
 from stormproof.engine.supervised.deaths import Death
@@ -30,7 +31,6 @@ from stormproof.engine.supervised.messages import (
 from stormproof.engine.supervised.step_record import Reading
 from stormproof.engine.supervised.succession import Succession
 from stormproof.engine.supervised.wire import encode
-from stormproof.engine.urgency import Urgency
 from stormproof.errors import (
     InternalError,
     ModelLoadError,

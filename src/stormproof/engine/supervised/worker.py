@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from stormproof.engine.answers.output import Output
 from stormproof.engine.core import EngineCore
-from stormproof.engine.output import Output
-from stormproof.engine.scheduler import Chunk
-from stormproof.engine.sequence import FinishReason
+from stormproof.engine.scheduling.scheduler import Chunk
+from stormproof.engine.scheduling.sequence import FinishReason
 from stormproof.engine.supervised.messages import (
     Abort,
     Add,

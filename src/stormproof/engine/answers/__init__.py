@@ -1,0 +1,1 @@
+"""What tokens come to: text, reasons to end, calls of tools."""

@@ -1,0 +1,1 @@
+"""Models as files hold them: GGUF and safetensors, read without trusting them."""

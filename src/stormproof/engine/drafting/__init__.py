@@ -1,0 +1,1 @@
+"""Guessing tokens that the model then verifies."""

@@ -1,0 +1,1 @@
+"""The forward pass on PyTorch: for accelerators, and where there is no compiler."""

@@ -1,0 +1,311 @@
+"""Which tokens may follow, so that an answer matches its grammar.
+
+Grammars are strangers' programs: compiled under limits of time and memory, by llguidance.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
+
+from stormproof.engine.sampling.grammar import COMPACT_JSON, Grammar, GrammarKind
+from stormproof.errors import InvalidRequest, OutOfMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+    from llguidance._lib import JsonCompileOptions
+
+    from stormproof.engine.tokens.tokenizer import Tokenizer
+
+T = TypeVar("T")
+
+MAX_KEPT: Final = 32
+MAX_REASON: Final = 300
+MAX_MULTIPLE: Final = 10_000
+"""The automaton of ``multipleOf: n`` has n states, and nothing below bounds the time they take."""
+
+# Whatever the schema itself may wish: an answer that validates, or a refusal.
+_JSON_OPTIONS: Final = {**COMPACT_JSON, "lenient": False, "coerce_one_of": False}
+_COMPILER_STACK: Final = 256 << 20
+"""Bytes. Rules refer to rules as deep as a grammar is long, and the compiler recurses."""
+
+
+class Grammars:
+    """Compiles grammars for one vocabulary, and keeps those used last; thread-safe.
+
+    Args:
+        tokenizer: Whose tokens they are.
+        eos_ids: Tokens that end an answer; allowed where the grammar is satisfied.
+        vocab_size: How many tokens the model can choose from.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, *, eos_ids: Iterable[int], vocab_size: int) -> None:
+        self._tokenizer = tokenizer
+        self._eos_ids = sorted(token for token in eos_ids if token < vocab_size)
+        self._vocab_size = vocab_size
+        self._compiled: OrderedDict[Grammar, LLMatcher] = OrderedDict()
+        self._lock = threading.Lock()
+        self._compiling = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._compiled)
+
+    def matcher(self, grammar: Grammar) -> Matcher:
+        """Return what watches over one answer.
+
+        Compiles the grammar, for up to about a second, unless it was used lately.
+
+        Raises:
+            InvalidRequest: The grammar is wrong, unsupported, contradictory or too complex.
+            OutOfMemory: There is none for compiling it now.
+        """
+        compiled = self._kept(grammar)
+        if compiled is None:
+            with self._compiling:  # one at a time, and nobody who needs none has to wait
+                compiled = self._kept(grammar) or self._compile(grammar)
+            self._keep(grammar, compiled)
+        return Matcher(compiled.deep_copy(), self._vocab_size)
+
+    def _kept(self, grammar: Grammar) -> LLMatcher | None:
+        with self._lock:
+            if grammar in self._compiled:
+                self._compiled.move_to_end(grammar)
+            return self._compiled.get(grammar)
+
+    def _keep(self, grammar: Grammar, compiled: LLMatcher) -> None:
+        with self._lock:
+            self._compiled[grammar] = compiled
+            if len(self._compiled) > MAX_KEPT:
+                self._compiled.popitem(last=False)
+
+    def _compile(self, grammar: Grammar) -> LLMatcher:
+        from llguidance import LLMatcher  # noqa: PLC0415 - takes a while, and few need it
+
+        try:
+            source = _source(grammar)
+        except ValueError as error:  # nested too deeply for it, or half a surrogate pair
+            raise _refused(str(error)) from error
+        tokens = self._tokens
+        compiled = _on_large_stack(lambda: LLMatcher(tokens, source, log_level=0, limits=_limits()))
+        _check(compiled)
+        return compiled
+
+    @cached_property
+    def _tokens(self) -> LLTokenizer:
+        from llguidance import LLTokenizer, TokenizerWrapper  # noqa: PLC0415
+
+        if not self._eos_ids:
+            raise _refused("the model has no token with which an answer ends")
+        vocabulary = _Vocabulary(self._tokenizer, self._eos_ids, self._vocab_size)
+        return LLTokenizer(
+            TokenizerWrapper(vocabulary), n_vocab=self._vocab_size, eos_token=self._eos_ids
+        )
+
+
+class Matcher:
+    """Follows one answer through its grammar.
+
+    Args:
+        state: Where the answer is; used by this matcher alone.
+        vocab_size: How many tokens a mask speaks of.
+    """
+
+    def __init__(self, state: LLMatcher, vocab_size: int) -> None:
+        self._state = state
+        self._mask_bytes = 4 * -(-vocab_size // 32)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is complete and cannot go on."""
+        return self._state.is_stopped()
+
+    def allowed(self) -> bytes:
+        """Return the tokens that may come next, see `Draw.allowed`; at least one.
+
+        Raises:
+            InvalidRequest: Following the grammar has become too complex, or it has no way on.
+        """
+        mask = self._state.compute_bitmask()
+        _check(self._state)
+        return mask[: self._mask_bytes].ljust(self._mask_bytes, b"\0")
+
+    def advance(self, token: int) -> None:
+        """Take the next token of the answer.
+
+        Raises:
+            InvalidRequest: The grammar does not allow it.
+        """
+        self._state.consume_token(token)
+        _check(self._state)
+
+    def allowed_along(self, drafted: Sequence[int]) -> list[bytes]:
+        """Return the masks before each of these tokens and after the last, and stay here.
+
+        The list ends early at a token that its mask does not allow, or that ends the answer.
+
+        Raises:
+            InvalidRequest: As for `allowed`.
+        """
+        masks = [self.allowed()]
+        taken = 0
+        for token in drafted:
+            if not self._state.try_consume_tokens([token]):
+                break
+            taken += 1
+            if self.finished:
+                break
+            masks.append(self.allowed())
+        self._state.rollback(taken)
+        return masks
+
+
+class _Vocabulary:
+    """A tokenizer as llguidance wants it."""
+
+    def __init__(self, tokenizer: Tokenizer, eos_ids: Sequence[int], vocab_size: int) -> None:
+        known = range(min(tokenizer.vocab_size, vocab_size))
+        spelled = [tokenizer.token_bytes(token) for token in known]
+        self.special_token_ids = [token for token in known if not spelled[token]]
+        self.tokens = [text or b"<%d>" % token for token, text in zip(known, spelled, strict=True)]
+        self.eos_token_id = eos_ids[0]
+        self.bos_token_id = None
+        self._tokenizer = tokenizer
+
+    def __call__(self, text: bytes) -> list[int]:
+        return self._tokenizer.encode(text.decode("utf-8", "replace"), special=False)
+
+
+def _limits() -> LLParserLimits:
+    from llguidance import LLParserLimits  # noqa: PLC0415
+
+    return LLParserLimits(
+        max_items_in_row=2_000,
+        initial_lexer_fuel=100_000,
+        step_lexer_fuel=50_000,
+        step_max_items=10_000,
+        max_lexer_states=10_000,
+        max_grammar_size=10_000,
+        verbose_errors=False,
+    )
+
+
+def _source(grammar: Grammar) -> str:
+    """Return the grammar in llguidance's own form."""
+    from llguidance import LLMatcher  # noqa: PLC0415
+
+    match grammar.kind:
+        case GrammarKind.JSON_SCHEMA:
+            _check_schema(_parsed(grammar.text))
+            options = cast("JsonCompileOptions", _JSON_OPTIONS)
+            return LLMatcher.grammar_from_json_schema(grammar.text, overrides=options)
+        case GrammarKind.REGEX:
+            return LLMatcher.grammar_from_regex(grammar.text)
+        case GrammarKind.LARK:
+            for schema in _embedded_schemas(grammar.text):
+                _check_schema(schema)
+            return LLMatcher.grammar_from_lark(grammar.text)
+
+
+def _check(state: LLMatcher) -> None:
+    if state.is_error():
+        # The lines that follow quote the grammar at length.
+        raise _refused(state.get_error().partition("\n")[0])
+
+
+def _refused(reason: str) -> InvalidRequest:
+    return InvalidRequest(reason=f"grammar: {reason[:MAX_REASON]}", param="grammar")
+
+
+def _on_large_stack(work: Callable[[], T]) -> T:
+    """Return what ``work`` returns, having called it in a thread of its own."""
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again by result()
+            result.set_exception(error)
+
+    with _STACK_SIZE:
+        usual = threading.stack_size(_COMPILER_STACK)
+        try:
+            threading.Thread(target=run, name="stormproof-grammar", daemon=True).start()
+        except RuntimeError as error:
+            raise OutOfMemory from error
+        finally:
+            threading.stack_size(usual)
+    return result.result()
+
+
+_STACK_SIZE: Final = threading.Lock()
+"""Held while the size that all new threads get is another."""
+
+
+def _embedded_schemas(rules: str) -> Iterator[Any]:
+    """Yield the JSON schemas in a Lark grammar."""
+    for found in re.finditer(r"%json\s*", rules):
+        yield _parsed(rules[found.end() :], partly=True)
+
+
+def _parsed(text: str, *, partly: bool = False) -> Any:
+    try:
+        return _DECODER.raw_decode(text)[0] if partly else _DECODER.decode(text)
+    except RecursionError:
+        raise _refused("the JSON schema is nested too deeply") from None
+    except (ValueError, ArithmeticError) as error:  # the latter of exponents beyond all decimals
+        raise _refused("the JSON schema is not JSON") from error
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(
+    parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_without_duplicates
+)
+
+
+def _check_schema(schema: Any) -> None:
+    if not isinstance(schema, dict):
+        raise _refused("a JSON schema is an object")
+    states = sum(map(_states, _multiples(schema)))
+    if states > MAX_MULTIPLE:
+        raise _refused(f"the digits of all multipleOf may make up to {MAX_MULTIPLE} together")
+
+
+def _multiples(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        if "multipleOf" in value:
+            yield value["multipleOf"]
+        for item in value.values():
+            yield from _multiples(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _multiples(item)
+
+
+def _states(multiple: Any) -> int:
+    """Return how many remainders a number leaves, once it is written without a point."""
+    if isinstance(multiple, bool) or not isinstance(multiple, int | Decimal):
+        return 0  # the compiler refuses it
+    number = Decimal(multiple).copy_abs()  # abs() rounds, and may overflow
+    if not Decimal("1e-9") < number <= MAX_MULTIPLE:
+        return MAX_MULTIPLE + 1
+    while number != int(number):
+        number *= 10
+    return int(number)

@@ -1,0 +1,1 @@
+"""Who takes part in a step, in which blocks of the cache."""
