@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stormproof.engine import AsyncEmbedder, Embedder, Embedding, async_embedder
+from stormproof.engine import AsyncEmbedder, Embedder, Embedding
+from stormproof.engine.embedding import async_embedder
 from stormproof.engine.embedding.embedder import MAX_STEP_TOKENS
 from stormproof.errors import (
     CapacityExceeded,
