@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 from stormproof.engine.batch_progress import BatchProgress
 from stormproof.engine.llm import LLM
 from stormproof.engine.sampling.params import SamplingParams
 from stormproof.engine.scheduling.sequence import FinishReason
-from stormproof.errors import ContextTooLong, InvalidRequest, TensorError
+from stormproof.errors import ContextTooLong, InvalidRequest, TensorError, ValidationErrors
+from support.byte_tokenizer import VOCAB
 from support.scripted_engine import make_core
 
 GREEDY = SamplingParams(temperature=0, max_tokens=6)
@@ -97,6 +99,44 @@ def test_many_conversations_are_answered_together() -> None:
     answers = LLM(core).chat(said, GREEDY)
     assert [answer.text for answer in answers] == ["HHHHHH", "", "BBBBBB"]
     assert isinstance(answers[1].error, ContextTooLong)
+
+
+def test_a_prompt_gets_as_many_answers_as_are_wanted() -> None:
+    """Those with a seed differ, and the first is the one that the prompt gets alone."""
+    llm = LLM(make_core(lambda _: torch.zeros(VOCAB), num_blocks=64))
+    params = SamplingParams(max_tokens=8, seed=2**64 - 1)
+    answers = llm.generate(["A", "B"], params, n=3)
+    assert len({answer.token_ids for answer in answers}) == 3
+    assert answers == llm.generate(["A"], params, n=3) + llm.generate(["B"], params, n=3)
+    assert answers[:1] == llm.generate(["A"], params)
+
+
+def test_a_prompt_that_fails_has_as_many_errors() -> None:
+    told: list[BatchProgress] = []
+    llm = LLM(make_core(echo))
+    answers = llm.generate(["A", "\ud800", "x" * 99], GREEDY, n=2, progress=told.append)
+    assert [answer.text for answer in answers] == ["AAAAAA", "AAAAAA", "", "", "", ""]
+    assert all(answer.error for answer in answers[2:])
+    assert (told[-1].answered, told[-1].total) == (6, 6)
+
+
+def test_a_conversation_gets_as_many_answers_as_are_wanted() -> None:
+    before = len("<|im_start|>user\n")
+    llm = LLM(make_core(lambda context: context[before], num_blocks=64))
+    one = [{"role": "user", "content": "Hello!"}]
+    other = [{"role": "user", "content": "Bye!"}]
+    assert [answer.text for answer in llm.chat(one, GREEDY, n=1)] == ["HHHHHH"]
+    answers = llm.chat([one, other], GREEDY, n=2)
+    assert [answer.text[:1] for answer in answers] == ["H", "H", "B", "B"]
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_no_answers_cannot_be_asked_for(n: int) -> None:
+    llm = LLM(make_core())
+    with pytest.raises(ValidationErrors):
+        llm.generate(["A"], n=n)
+    with pytest.raises(ValidationErrors):
+        llm.chat([{"role": "user", "content": "Hello!"}], n=n)
 
 
 def test_whoever_waits_is_told_how_far_it_is() -> None:

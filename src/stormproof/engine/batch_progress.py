@@ -11,9 +11,9 @@ class BatchProgress:
     """What was done of a batch.
 
     Attributes:
-        answered: Prompts whose answers are complete, or failed.
-        total: Prompts there are; None while that is not known.
-        prompt_tokens: Tokens of those that are answered.
+        answered: Answers that are complete, or failed.
+        total: Answers there will be; None while that is not known.
+        prompt_tokens: Tokens of the prompts of those that are complete.
         output_tokens: Tokens generated for all.
     """
 

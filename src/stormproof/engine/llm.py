@@ -55,6 +55,7 @@ class LLM:
         prompts: Iterable[Prompt],
         params: SamplingParams | None = None,
         *,
+        n: int = 1,
         progress: bool | Report = False,
     ) -> list[Output]:
         """Answer many prompts together.
@@ -62,12 +63,17 @@ class LLM:
         Args:
             prompts: Texts or token ids; read as fast as the queue takes them.
             params: How to answer all of them.
+            n: How many answers each prompt gets, see `SamplingParams.copies`.
             progress: True shows a bar; or what is told how far it is, after every step.
 
         Returns:
-            The answers in order. One that failed has ``finish_reason`` ``error`` and its error.
+            The answers in order: those to the first prompt, those to the second and so on. One that
+            failed has ``finish_reason`` ``error`` and its error.
+
+        Raises:
+            ValidationErrors: ``n`` is not positive.
         """
-        return self._answer(prompts, self._tokens, params, progress)
+        return self._answer(prompts, self._tokens, params, n, progress)
 
     @overload
     def chat(
@@ -81,9 +87,20 @@ class LLM:
     @overload
     def chat(
         self,
+        messages: Conversation,
+        params: SamplingParams | None = None,
+        *,
+        n: int,
+        progress: bool | Report = False,
+    ) -> list[Output]: ...
+
+    @overload
+    def chat(
+        self,
         messages: Sequence[Conversation],
         params: SamplingParams | None = None,
         *,
+        n: int = 1,
         progress: bool | Report = False,
     ) -> list[Output]: ...
 
@@ -92,6 +109,7 @@ class LLM:
         messages: Conversation | Sequence[Conversation],
         params: SamplingParams | None = None,
         *,
+        n: int | None = None,
         progress: bool | Report = False,
     ) -> Output | list[Output]:
         """Answer a conversation, or many together.
@@ -99,17 +117,23 @@ class LLM:
         Args:
             messages: What was said, as the model's chat template wants it; or many such lists.
             params: How to answer all of them.
+            n: How many answers each conversation gets, see `SamplingParams.copies`.
             progress: As for `generate`.
 
         Returns:
-            The answer; or those to many, as `generate` returns them.
+            The answer; or a list as of `generate`, to many conversations or where ``n`` is given.
 
         Raises:
-            StormproofError: The one conversation could not be answered.
+            StormproofError: The one answer failed.
+            ValidationErrors: ``n`` is not positive.
         """
-        if messages and not isinstance(messages[0], Mapping):
-            return self._answer(messages, self.tokenizer.chat, params, progress)
-        [answer] = self._answer([messages], self.tokenizer.chat, params, progress)
+        many = bool(messages) and not isinstance(messages[0], Mapping)
+        conversations = messages if many else [messages]
+        copies = 1 if n is None else n
+        answers = self._answer(conversations, self.tokenizer.chat, params, copies, progress)
+        if many or n is not None:
+            return answers
+        [answer] = answers
         if answer.error:
             raise answer.error
         return answer
@@ -122,11 +146,13 @@ class LLM:
         items: Iterable[Any],
         encode: Callable[[Any], Sequence[int]],
         params: SamplingParams | None,
+        n: int,
         progress: bool | Report,
     ) -> list[Output]:
-        total = len(items) if isinstance(items, Sized) else None
+        copies = (params or SamplingParams()).copies(n)
+        total = len(items) * n if isinstance(items, Sized) else None
         with reporting(progress) as report:
-            batch = _Batch(self._core, params or SamplingParams(), total, report)
+            batch = _Batch(self._core, copies, total, report)
             try:
                 for item in items:
                     batch.add(partial(encode, item))
@@ -139,10 +165,10 @@ class _Batch:
     """Prompts on their way through the engine, and their answers in order."""
 
     def __init__(
-        self, core: EngineCore, params: SamplingParams, total: int | None, report: Report
+        self, core: EngineCore, copies: Sequence[SamplingParams], total: int | None, report: Report
     ) -> None:
         self._core = core
-        self._params = params
+        self._copies = copies
         self._total = total
         self._report = report
         self._answers: list[Output] = []
@@ -151,22 +177,26 @@ class _Batch:
 
     def add(self, encode: Callable[[], Sequence[int]]) -> None:
         """Send a prompt, after as many steps as it takes until there is room."""
+        try:
+            tokens = encode()
+        except StormproofError as error:
+            self._answers += [_failed(error)] * len(self._copies)
+            return
+        for params in self._copies:
+            self._send(tokens, params)
+
+    def _send(self, tokens: Sequence[int], params: SamplingParams) -> None:
         place = len(self._answers)
         self._answers.append(Output(prompt_tokens=0, completion_tokens=0))
         try:
-            self._places[self._admit(encode())] = place
+            self._places[self._admit(tokens, params)] = place
         except StormproofError as error:
-            self._answers[place] = Output(
-                prompt_tokens=0,
-                completion_tokens=0,
-                finish_reason=FinishReason.ERROR,
-                error=error,
-            )
+            self._answers[place] = _failed(error)
 
-    def _admit(self, tokens: Sequence[int]) -> int:
+    def _admit(self, tokens: Sequence[int], params: SamplingParams) -> int:
         while True:
             try:
-                return self._core.add(tokens, self._params)
+                return self._core.add(tokens, params)
             except CapacityExceeded:
                 self._step()
 
@@ -201,3 +231,9 @@ class _Batch:
         for seq_id in self._places:
             with suppress(SequenceNotFound):  # it ended in the step that was interrupted
                 self._core.abort(seq_id)
+
+
+def _failed(error: StormproofError) -> Output:
+    return Output(
+        prompt_tokens=0, completion_tokens=0, finish_reason=FinishReason.ERROR, error=error
+    )

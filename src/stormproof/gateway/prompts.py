@@ -86,14 +86,12 @@ class Prompts:
             limit = self._settings.max_choices
             raise InvalidRequest(reason=f"at most {limit} answers per request", param="n")
         return [
-            Choice(prompt, self._params(body, prompt, asked, copy))
+            Choice(prompt, params)
             for prompt in prompts
-            for copy in range(copies)
+            for params in self._params(body, prompt, asked).copies(copies)
         ]
 
-    def _params(
-        self, body: AnyRequest, prompt: list[int], asked: _Asked, copy: int
-    ) -> SamplingParams:
+    def _params(self, body: AnyRequest, prompt: list[int], asked: _Asked) -> SamplingParams:
         temperature = body.temperature
         return SamplingParams(
             temperature=self._settings.default_temperature if temperature is None else temperature,
@@ -103,8 +101,7 @@ class Prompts:
             presence_penalty=body.presence_penalty or 0.0,
             frequency_penalty=body.frequency_penalty or 0.0,
             logit_bias={int(token): bias for token, bias in (body.logit_bias or {}).items()},
-            # Copies of one seeded request must differ from each other, and be repeatable.
-            seed=None if body.seed is None else body.seed + copy,
+            seed=body.seed,
             stop=body.stops,
             max_tokens=self._max_tokens(asked.max_tokens, len(prompt)),
             ignore_eos=body.ignore_eos,

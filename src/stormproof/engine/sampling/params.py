@@ -1,7 +1,7 @@
 """How the tokens of one request are chosen."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from stormproof.engine.sampling.grammar import Grammar
@@ -11,6 +11,8 @@ MAX_STOP_STRINGS: Final = 16
 MAX_STOP_LENGTH: Final = 256
 MAX_BIASED_TOKENS: Final = 1024
 MAX_BIAS: Final = 100.0
+
+_SEEDS: Final = 2**64
 
 
 class _Range(NamedTuple):
@@ -81,6 +83,21 @@ class SamplingParams:
     def penalises(self) -> bool:
         """Whether the choice depends on the tokens generated before."""
         return bool(self.presence_penalty or self.frequency_penalty)
+
+    def copies(self, n: int) -> "list[SamplingParams]":
+        """Return how to make each of several answers to one prompt.
+
+        With a seed they differ from each other as well, and are repeatable: each has the next seed.
+
+        Raises:
+            ValidationErrors: ``n`` is not positive.
+        """
+        if n < 1:
+            problem = FieldProblem(field="n", message="must be at least 1", type="out_of_range")
+            raise ValidationErrors(errors=[problem])
+        if self.seed is None:
+            return [self] * n
+        return [replace(self, seed=(self.seed + copy) % _SEEDS) for copy in range(n)]
 
 
 def _number_problems(params: SamplingParams) -> Iterator[FieldProblem]:
