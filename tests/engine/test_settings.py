@@ -35,5 +35,11 @@ def test_all_problems_are_reported_at_once() -> None:
     assert "max_step_tokens must be at least max_sequences" in caught.value.reason
 
 
+def test_a_draft_model_that_may_not_guess_is_refused() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        EngineConfig(model="m.gguf", draft_model="small.gguf", speculation="off")
+    assert caught.value.setting == "draft_model"
+
+
 def test_every_running_sequence_has_a_token_in_every_step() -> None:
     EngineConfig(model="m.gguf", max_sequences=8, max_step_tokens=8)

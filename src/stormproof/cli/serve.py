@@ -45,7 +45,8 @@ def _serve(settings: Settings, console: Console) -> None:
     listener = listen(settings.host, settings.port)
     model = pulled(settings.model, console)
     embedders = _load_embedders(settings, console)
-    engine = _load(settings, model, console)
+    draft_model = pulled(settings.draft_model, console) if settings.draft_model else None
+    engine = _load(settings, model, draft_model, console)
     lifecycle = Lifecycle(
         engine, drain_timeout=settings.drain_timeout, embedders=embedders.values()
     )
@@ -71,7 +72,9 @@ def _serve(settings: Settings, console: Console) -> None:
     console.print("Stopped.")
 
 
-def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
+def _load(
+    settings: Settings, model: Path, draft_model: Path | None, console: Console
+) -> "AsyncLLM":
     from stormproof.engine import EngineConfig  # noqa: PLC0415
 
     config = EngineConfig(
@@ -90,6 +93,7 @@ def _load(settings: Settings, model: Path, console: Console) -> "AsyncLLM":
         max_waiting_tokens=settings.max_waiting_tokens,
         prefix_cache=settings.prefix_cache,
         speculation=settings.speculation,
+        draft_model=str(draft_model) if draft_model else None,
         step_deadline=settings.step_deadline,
     )
     return load_engine(config, console)

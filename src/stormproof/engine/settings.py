@@ -55,8 +55,8 @@ class EngineConfig:
             it. How soon an answer comes then tells whether somebody asked alike a while ago.
         speculation: Whether tokens are guessed from what was said before and verified several at
             once, where that is faster; it changes no answer. ``auto`` or ``off``.
-        draft_model: A smaller model with the same vocabulary, that guesses instead. Its cache is
-            not part of ``cache_bytes``.
+        draft_model: A smaller model with the same vocabulary, that guesses instead: a file or a
+            folder. Its cache is not part of ``cache_bytes``.
         step_deadline: Seconds within which a step of an engine in its own process must end; one
             that takes longer counts as hung, and the process is replaced.
 
@@ -93,6 +93,8 @@ class EngineConfig:
                 problems[name] = f"must be one of {', '.join(choices)}"
         if not self.model:
             problems["model"] = "must name a file or a folder"
+        if self.draft_model is not None and self.speculation == "off":
+            problems["draft_model"] = "is of no use with speculation off"
         if self.max_step_tokens < self.max_sequences:
             problems.setdefault("max_step_tokens", "must be at least max_sequences")
         if problems:

@@ -41,8 +41,8 @@ def start_core(
     runner, tokenizer, num_blocks = load_model(config, progress, memory)
     drafter = None
     if config.draft_model is not None:
-        own = replace(config, model=config.draft_model, adapter=None, num_blocks=num_blocks)
-        drafter = _draft_model(replace(own, tensor_parallel=1), tokenizer)
+        own = replace(config, model=config.draft_model, draft_model=None, num_blocks=num_blocks)
+        drafter = _draft_model(replace(own, adapter=None, tensor_parallel=1), tokenizer)
     return EngineCore(runner, tokenizer, config, num_blocks=num_blocks, drafter=drafter)
 
 
@@ -83,10 +83,10 @@ def _draft_model(config: EngineConfig, tokenizer: Tokenizer) -> DraftModel:
     Raises:
         ConfigurationError: Its tokens are not those of the model.
     """
-    runner, its_tokenizer, _ = load_model(config)
-    if _vocabulary(its_tokenizer) != _vocabulary(tokenizer):
+    if _vocabulary(open_model(config).tokenizer()) != _vocabulary(tokenizer):
         reason = "its vocabulary is not that of the model"
         raise ConfigurationError(setting="draft_model", reason=reason)
+    runner, _, _ = load_model(config)
     return DraftModel(runner, block_size=config.block_size, step_tokens=config.max_step_tokens)
 
 

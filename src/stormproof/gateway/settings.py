@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     speculation: Literal["auto", "off"] = Field(
         "auto", description="Guess tokens and verify several at once, where that is faster."
     )
+    draft_model: str | None = Field(
+        None,
+        min_length=1,
+        description="Smaller model with the same vocabulary that guesses: a name, folder, GGUF file"
+        " or Hugging Face id; by default guesses come from what was said before.",
+    )
     step_deadline: float = Field(
         60, gt=0, description="Seconds after which a step of the engine counts as hung."
     )
