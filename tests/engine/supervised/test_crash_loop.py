@@ -37,3 +37,24 @@ def test_an_engine_that_was_killed_while_nobody_asked_for_anything_is_not_to_bla
     for _ in range(6):
         loop.died(steps=0, seconds=0, idle=True)
     assert loop.hopeless
+
+
+def test_deaths_for_which_somebody_was_convicted_are_not_the_engines_fault() -> None:
+    """Poisoned requests that come together kill one process after another before any step."""
+    loop = CrashLoop(WAITS)
+    for _ in range(5):
+        loop.died(steps=0, seconds=0)
+        assert loop.died(steps=0, seconds=0, convicted=True) == 0
+    assert not loop.hopeless
+
+
+def test_where_not_one_step_succeeds_so_many_convictions_speak_against_the_engine() -> None:
+    loop = CrashLoop(WAITS)
+    for _ in range(15):
+        loop.died(steps=0, seconds=0, convicted=True)
+    assert not loop.hopeless
+    loop.died(steps=1, seconds=0)
+    for _ in range(16):
+        assert not loop.hopeless
+        loop.died(steps=0, seconds=0, convicted=True)
+    assert loop.hopeless

@@ -183,6 +183,22 @@ async def test_a_request_that_kills_the_process_is_refused_and_the_others_go_on(
     assert sum(isinstance(event, RequestConvicted) for event in events) == 1
 
 
+async def test_poisoned_requests_that_come_together_are_refused_and_the_others_go_on(
+    serve: Serve,
+) -> None:
+    """However many processes die before one of them has finished a step."""
+    llm = serve()
+    poison = [
+        asyncio.create_task(read(llm.stream([1, 97 + number] * 5, SamplingParams())))
+        for number in range(4)
+    ]
+    innocent = asyncio.create_task(read(llm.stream(*asked(1))))
+    for refused in await asyncio.gather(*poison, return_exceptions=True):
+        assert isinstance(refused, PoisonedRequest)
+    assert await innocent == undisturbed(*asked(1))
+    assert llm.alive
+
+
 async def test_a_request_that_kills_before_it_is_read_is_refused_and_the_others_go_on(
     serve: Serve,
 ) -> None:

@@ -36,14 +36,21 @@ class Overseer(Protocol):
         """Take what a process reports."""
         ...
 
-    def bereaved(
-        self, death: Death, readings: Sequence[Reading], wait: float, *, hopeless: bool
-    ) -> bool:
+    def judge(self, death: Death, readings: Sequence[Reading]) -> bool:
+        """Find out who is to blame for a death, and refuse them; returns whether anybody is.
+
+        Args:
+            death: What the process died of.
+            readings: What it was reading.
+        """
+        ...
+
+    def bereaved(self, death: Death, step_requests: int, wait: float, *, hopeless: bool) -> bool:
         """Learn that a process died; returns whether there shall be another.
 
         Args:
             death: Of what.
-            readings: What it was reading.
+            step_requests: How many requests it was reading.
             wait: Seconds until the next is started.
             hopeless: Whether it is clear that the next will do no better.
         """
@@ -118,7 +125,7 @@ class Succession:
         try:
             worker = self._next()
         except OSError as error:
-            return self._mourn(unborn(error), (), self._crash_loop.died(steps=0, seconds=0))
+            return self._mourn(unborn(error), 0, self._crash_loop.died(steps=0, seconds=0))
         life = Life(self._clock.now, self._step_deadline)
         try:
             hung = self._attend(worker, life)
@@ -131,14 +138,18 @@ class Succession:
             worker.kill()
             return False
         death, readings = worker.end(self._clock, hung=hung)
-        idle = not readings and not hung
-        wait = self._crash_loop.died(steps=life.steps, seconds=life.served, idle=idle)
-        return self._mourn(death, readings, wait)
+        wait = self._crash_loop.died(
+            steps=life.steps,
+            seconds=life.served,
+            idle=not readings and not hung,
+            convicted=self._overseer.judge(death, readings),
+        )
+        return self._mourn(death, len(readings), wait)
 
-    def _mourn(self, death: Death, readings: Sequence[Reading], wait: float) -> bool:
+    def _mourn(self, death: Death, step_requests: int, wait: float) -> bool:
         """Tell of a death, and wait; returns whether it is time for the next process."""
         hopeless = self._crash_loop.hopeless
-        if not self._overseer.bereaved(death, readings, wait, hopeless=hopeless):
+        if not self._overseer.bereaved(death, step_requests, wait, hopeless=hopeless):
             return False
         self._clock.wait(self._stopping, wait)
         return not self._stopping.is_set()

@@ -219,10 +219,15 @@ class Supervisor:
             case Refused(error):
                 self._refusal = error
 
-    def bereaved(
-        self, death: Death, readings: Sequence[Reading], wait: float, *, hopeless: bool
-    ) -> bool:
-        """Learn that the process died, and judge who is to blame; returns whether to go on."""
+    def judge(self, death: Death, readings: Sequence[Reading]) -> bool:
+        """Refuse who is to blame for a death; returns whether anybody is."""
+        with self._lock:
+            guilty = self._journal.accuse(readings)
+        deliver([(entry.mailbox, _poisoned(entry, death)) for entry in guilty])
+        return bool(guilty)
+
+    def bereaved(self, death: Death, step_requests: int, wait: float, *, hopeless: bool) -> bool:
+        """Learn that the process died; returns whether to go on."""
         if self._state is State.STARTING:
             refusal = self._refusal
             self._introduction.set_exception(_died_loading(death) if refusal is None else refusal)
@@ -233,12 +238,10 @@ class Supervisor:
             self._state = State.HOPELESS if hopeless else State.MENDING
             self._orders = b""
             self._deaths[death.cause] += 1
-            guilty = self._journal.accuse(readings)
-        deliver([(entry.mailbox, _poisoned(entry, death)) for entry in guilty])
         if hopeless:
             self.fail_all(_out_of_service)
         self._report_idle()
-        self._tell(death, len(readings), wait)
+        self._tell(death, step_requests, wait)
         return True
 
     def ended(self) -> None:
