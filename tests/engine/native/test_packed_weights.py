@@ -21,7 +21,7 @@ SEAL, OTHER = bytes(range(SEAL_BYTES)), bytes(SEAL_BYTES - 1) + b"x"
 @pytest.fixture
 def memory() -> Iterator[int]:
     """Memory for processes to share."""
-    descriptor = shared_memory()
+    descriptor = shared_memory("weights")
     if descriptor is None:
         pytest.skip("this system has no such memory")
     yield descriptor

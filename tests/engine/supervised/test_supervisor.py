@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -268,6 +269,14 @@ async def test_when_there_is_no_room_for_another_process_it_is_tried_again(
         await until(lambda: llm.stats().deaths.get("start", 0) > 1)
         assert llm.alive
     assert await stream == undisturbed(*asked(1))
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="it needs files there")
+async def test_no_full_or_missing_disk_keeps_it_from_starting(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    assert await read(serve().stream(*asked(1))) == undisturbed(*asked(1))
 
 
 def no_room(*_: object, **__: object) -> NoReturn:

@@ -38,7 +38,7 @@ def test_commands_that_take_long_do_not_hold_up_steps() -> None:
         for number in range(3):
             theirs.sendall(encode(Add(number, [1], SamplingParams(ignore_eos=True), USUAL)))
         link = Heard(ours, reports=4)
-        record = StepRecord.create(file.fileno())
+        record = StepRecord.create(file.fileno(), most=32)
         core = make_core(num_blocks=512)
         with pytest.raises(EOFError):
             Worker(core, link, record, clock=lambda: next(seconds)).run()
@@ -53,7 +53,7 @@ def test_reports_are_no_more_frequent_than_anybody_can_read() -> None:
     with ours, theirs, tempfile.TemporaryFile() as file:
         theirs.sendall(encode(Add(0, [1], SamplingParams(ignore_eos=True), USUAL)))
         link = Heard(ours, reports=4)
-        record = StepRecord.create(file.fileno())
+        record = StepRecord.create(file.fileno(), most=32)
         core = make_core(num_blocks=512)
         with pytest.raises(EOFError):
             Worker(core, link, record, clock=lambda: next(milliseconds) / 1000).run()

@@ -77,7 +77,7 @@ class Succession:
     def __init__(
         self, start: Start, overseer: Overseer, *, step_deadline: float, clock: Clock
     ) -> None:
-        self._memory = shared_memory()
+        self._memory = shared_memory("weights")
         self._start = replace(start, memory=self._memory)
         self._spare: WorkerProcess | None = None
         self._overseer = overseer

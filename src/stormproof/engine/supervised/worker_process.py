@@ -9,8 +9,9 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
+from stormproof.engine.native.shared_memory import shared_memory
 from stormproof.engine.supervised.bell import Bell
 from stormproof.engine.supervised.deaths import Cause, Death, exited, facts_of
 from stormproof.engine.supervised.messages import Start
@@ -45,16 +46,17 @@ class WorkerProcess:
 
     def __init__(self, start: Start) -> None:
         with ExitStack() as held:
-            self._stacks = held.enter_context(tempfile.TemporaryFile())
+            self._stacks = held.enter_context(_paper("stacks"))
             self._socket, theirs = map(held.enter_context, socket.socketpair())
-            page = held.enter_context(tempfile.TemporaryFile())
-            self._record = held.enter_context(closing(StepRecord.create(page.fileno())))
-            descriptors = (theirs.fileno(), page.fileno(), self._stacks.fileno())
+            paper = held.enter_context(_paper("step"))
+            most = start.config.max_sequences
+            self._record = held.enter_context(closing(StepRecord.create(paper.fileno(), most)))
+            descriptors = (theirs.fileno(), paper.fileno(), self._stacks.fileno())
             self._process = _spawn(
                 descriptors, also=() if start.memory is None else (start.memory,)
             )
             theirs.close()
-            page.close()
+            paper.close()
             self._held = held.pop_all()
         self._socket.setblocking(False)
         self._decoder = Decoder()
@@ -142,6 +144,12 @@ class WorkerProcess:
                 break
             clock.sleep(_BETWEEN_LOOKS)
         return facts
+
+
+def _paper(use: str) -> BinaryIO:
+    """Return what two processes can write on: a file only where there is no memory for it."""
+    descriptor = shared_memory(use)
+    return tempfile.TemporaryFile() if descriptor is None else os.fdopen(descriptor, "w+b")
 
 
 def _spawn(descriptors: tuple[int, ...], also: tuple[int, ...]) -> subprocess.Popen[bytes]:
