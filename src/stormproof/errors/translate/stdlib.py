@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from stormproof.errors.client_errors import Conflict
-from stormproof.errors.external_errors import ConnectionLost, ProtocolError
+from stormproof.errors.external_errors import ConnectionLost, ProtocolError, UntrustedPeer
 from stormproof.errors.platform_errors import (
     DatabaseError,
     DeadlineExceeded,
@@ -133,6 +133,7 @@ TABLE: Final[Table] = {
     # The network.
     "socket.gaierror": unreachable("the name does not resolve"),
     "socket.herror": unreachable("the name does not resolve"),
+    "ssl.SSLCertVerificationError": lambda _: UntrustedPeer(),
     "ssl.SSLError": _broken("TLS could not be agreed"),
     "ssl.SSLEOFError": lambda _: ConnectionLost(),
     "ssl.SSLZeroReturnError": lambda _: ConnectionLost(),

@@ -1,0 +1,113 @@
+"""Connections to one server, kept for the next request."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stormproof.errors import NetworkError, translate
+from stormproof.providers.http.connection import Connection
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+_IDLE: Final = 30.0
+"""Seconds after which an idle connection is not trusted: servers close theirs after a minute or so,
+and the notice may be on its way when the request is."""
+
+
+class Origin(NamedTuple):
+    """A server.
+
+    Attributes:
+        secure: Whether it speaks TLS.
+        host: Its name or address.
+        port: Where it listens.
+    """
+
+    secure: bool
+    host: str
+    port: int
+
+
+class Pool:
+    """Opens connections to one server, so many at once, and uses the youngest idle one first.
+
+    Args:
+        origin: The server.
+        tls: How to prove that it is that server, where it is secure.
+        connections: Most at once; who needs another waits in line.
+        connect_timeout: Seconds for opening one.
+        clock: Seconds, for how long one was idle.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        tls: ssl.SSLContext | None,
+        connections: int,
+        connect_timeout: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._origin = origin
+        self._tls = tls
+        self._room = asyncio.Semaphore(connections)
+        self._connect_timeout = connect_timeout
+        self._clock = clock
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+
+    async def take(self) -> tuple[Connection, bool]:
+        """Return a connection for one exchange, and whether it was used before.
+
+        Raises:
+            NetworkError: The server cannot be reached.
+            UntrustedPeer: It cannot prove who it is.
+        """
+        await self._room.acquire()
+        try:
+            return self._youngest() or (await self._connect(), False)
+        except BaseException:
+            self._room.release()
+            raise
+
+    def close(self) -> None:
+        """Close every connection, whatever it is doing."""
+        for connection in (*self._idle, *self._open):
+            connection.abort()
+        self._idle.clear()
+
+    def _youngest(self) -> tuple[Connection, bool] | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable and self._clock() - connection.idle_since < _IDLE:
+                self._open.add(connection)
+                return connection, True
+            connection.abort()
+        return None
+
+    async def _connect(self) -> Connection:
+        loop, (secure, host, port) = asyncio.get_running_loop(), self._origin
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self._freed, self._clock),
+                    host,
+                    port,
+                    ssl=self._tls if secure else None,
+                )
+        except TimeoutError as error:
+            reason = f"no connection within {self._connect_timeout:g} s"
+            raise NetworkError(reason=reason) from error
+        except OSError as error:
+            raise translate(error) from error
+        self._open.add(connection)
+        return connection
+
+    def _freed(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if connection.usable:
+            self._idle.append(connection)
+        self._room.release()
