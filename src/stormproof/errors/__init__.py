@@ -210,7 +210,7 @@ from stormproof.errors.taxonomy import (
     Category,
     Severity,
 )
-from stormproof.errors.translate import is_bug, translate
+from stormproof.errors.translate import is_bug, provider_error, translate
 from stormproof.errors.tree import known_errors
 from stormproof.errors.wire import (
     http_headers,
@@ -323,6 +323,7 @@ __all__ = [
     "is_bug",
     "known_errors",
     "parse_retry_after",
+    "provider_error",
     "redact",
     "to_problem",
     "to_wire",

@@ -13,13 +13,13 @@ from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.http_status import Answer, answered
 from stormproof.errors.translate.httpx import TABLE as HTTP_CLIENT
 from stormproof.errors.translate.lookup import Maker, maker_in
+from stormproof.errors.translate.provider_answers import provider_answer
 from stormproof.errors.translate.reading import (
     header_map,
     identifier,
     integer,
     message,
     read,
-    text,
 )
 
 
@@ -65,25 +65,15 @@ def _from_http_client(exc: Any) -> StormproofError | None:
 def _answer(provider: str, exc: Any) -> Answer:
     response = read(exc, "response")
     headers = header_map(read(response, "headers"))
-    detail = _detail(read(exc, "body"))
-    said = text(read(detail, "message"))
-    return Answer(
-        service=provider,
+    answer = provider_answer(
+        provider,
         status=integer(read(exc, "status_code")),
         headers=headers,
-        code=identifier(read(detail, "details", "error_code")) or identifier(read(detail, "code")),
-        kind=identifier(read(detail, "type")),
-        # Without a response the SDK's own message is all there is; with one it quotes the body.
-        said=said or (message(exc) if response is None else None),
-        param=text(read(detail, "param")),
-        request_id=_request_id(exc, headers),
-        serves_models=True,
+        body=read(exc, "body"),
     )
-
-
-def _detail(body: Any) -> Any:
-    nested = read(body, "error") if isinstance(body, Mapping) else None
-    return nested if isinstance(nested, Mapping) else body
+    # Without a response the SDK's own message is all there is; with one it quotes the body.
+    said = answer.said or (message(exc) if response is None else None)
+    return answer._replace(said=said, request_id=_request_id(exc, headers))
 
 
 def _request_id(exc: Any, headers: Mapping[str, str]) -> str | None:

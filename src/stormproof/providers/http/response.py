@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from stormproof.errors import StormproofError
 
+_MOMENT: Final = 1.0
+"""Seconds that the end of a body is awaited for of which all that matters has come."""
+
 _HIGH_WATER: Final = 1 << 18
 """Bytes that wait for their reader, beyond which the server is not read from."""
 
@@ -38,7 +41,16 @@ class Response:
         source: Where the body comes from.
     """
 
-    __slots__ = ("_arrived", "_error", "_size", "_source", "_waiter", "headers", "status")
+    __slots__ = (
+        "_arrived",
+        "_error",
+        "_leaving",
+        "_size",
+        "_source",
+        "_waiter",
+        "headers",
+        "status",
+    )
 
     def __init__(self, status: int, headers: Sequence[tuple[bytes, bytes]], source: Source) -> None:
         self.status: Final = status
@@ -48,6 +60,7 @@ class Response:
         self._size = 0
         self._error: StormproofError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._leaving: asyncio.TimerHandle | None = None
 
     def header(self, name: str) -> str | None:
         """Return the first header of a name in lower case."""
@@ -104,6 +117,12 @@ class Response:
                 raise ProtocolError(reason=f"the answer has more than {limit} bytes")
         return bytes(body)
 
+    def leave(self) -> None:
+        """Want no more of the body, whose end is near: then the connection is of use again."""
+        if self._source and not self._leaving:
+            self._source.resume()
+            self._leaving = asyncio.get_running_loop().call_later(_MOMENT, self.close)
+
     def close(self) -> None:
         """Give up what has not come; the server is told by the connection's end."""
         if self._source:
@@ -113,12 +132,15 @@ class Response:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        if not self._leaving:
+            self.close()
 
     # What follows is called by the connection.
 
     def arrived(self, data: bytes) -> None:
         """Take a piece of the body."""
+        if self._leaving:
+            return
         self._arrived.append(data)
         self._size += len(data)
         if self._source and self._size >= _HIGH_WATER:
@@ -128,6 +150,8 @@ class Response:
     def ended(self, error: StormproofError | None = None) -> None:
         """Learn that nothing more will come, and why if that was not the end."""
         self._source = None  # it may serve another by now
+        if self._leaving:
+            self._leaving.cancel()
         self._error = error
         self._wake()
 

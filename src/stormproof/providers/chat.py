@@ -1,0 +1,296 @@
+"""What is asked of a model, and what it answers, whoever that is.
+
+OpenAI's chat API is the common tongue. It is read strictly where we look, and passed on untouched
+where we do not.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from stormproof.errors import InvalidRequest
+
+Document: TypeAlias = dict[str, Any]
+"""A JSON object."""
+
+_MOST_MESSAGES: Final = 4096
+_MOST_CHOICES: Final = 128
+
+_Count = Annotated[int, Meta(ge=1, lt=2**31)]
+
+
+class Capability(StrEnum):
+    """What not every model can do."""
+
+    TOOLS = "tools"
+    VISION = "vision"
+    AUDIO = "audio"
+    JSON_SCHEMA = "json_schema"
+    LOGPROBS = "logprobs"
+
+
+class Message(Struct, frozen=True):
+    """One message; parts of its content stay as they are."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[Document] | None = None
+    name: str | None = None
+    tool_calls: list[Document] | None = None
+    tool_call_id: str | None = None
+
+
+class StreamOptions(Struct, frozen=True):
+    """How a stream is reported."""
+
+    include_usage: bool = False
+
+
+class _Known(Struct, frozen=True):
+    """The fields that we look at; others are the models' business."""
+
+    model: Annotated[str, Meta(min_length=1, max_length=512)]
+    messages: Annotated[list[Message], Meta(min_length=1, max_length=_MOST_MESSAGES)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    n: Annotated[int, Meta(ge=1, le=_MOST_CHOICES)] | None = None
+    max_tokens: _Count | None = None
+    max_completion_tokens: _Count | None = None
+    temperature: float | None = None
+    stop: str | list[str] | None = None
+    tools: list[Document] | None = None
+    tool_choice: str | Document | None = None
+    response_format: Document | None = None
+    logprobs: bool | None = None
+
+
+class ChatRequest:
+    """A request for an answer to a conversation.
+
+    Args:
+        document: As the client sent it.
+
+    Attributes:
+        document: The same, for whoever passes it on.
+
+    Raises:
+        InvalidRequest: A field that matters here is missing, or is not what it must be.
+    """
+
+    __slots__ = ("_known", "document")
+
+    def __init__(self, document: Document) -> None:
+        try:
+            self._known = msgspec.convert(document, _Known)
+        except msgspec.ValidationError as error:
+            raise _refusal(error) from None  # the original may quote the prompt
+        self.document: Final = document
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """Read a request.
+
+        Raises:
+            InvalidRequest: It is not JSON, or not a request.
+        """
+        try:
+            return cls(msgspec.json.decode(body, type=Document))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InvalidRequest(reason="the body must be a JSON object") from error
+
+    @property
+    def model(self) -> str:
+        """Who is asked."""
+        return self._known.model
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """The conversation."""
+        return self._known.messages
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is wanted piece by piece."""
+        return bool(self._known.stream)
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream is to end with a count of tokens."""
+        options = self._known.stream_options
+        return options is not None and options.include_usage
+
+    @property
+    def choices(self) -> int:
+        """How many answers are wanted."""
+        return self._known.n or 1
+
+    @property
+    def max_tokens(self) -> int | None:
+        """How long each may be, in tokens."""
+        return self._known.max_completion_tokens or self._known.max_tokens
+
+    @property
+    def stops(self) -> Sequence[str]:
+        """What ends an answer."""
+        stop = self._known.stop
+        return [stop] if isinstance(stop, str) else stop or []
+
+    @property
+    def tools(self) -> Sequence[Document]:
+        """What the model may call."""
+        return self._known.tools or []
+
+    @property
+    def temperature(self) -> float | None:
+        """How freely it chooses."""
+        return self._known.temperature
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the answer has to be a JSON document."""
+        form = self._known.response_format
+        return form is not None and form.get("type") in {"json_object", "json_schema"}
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        """What a model must be able to do to answer."""
+        known, needed = self._known, set[Capability]()
+        if known.tools and known.tool_choice != "none":
+            needed.add(Capability.TOOLS)
+        if known.response_format and known.response_format.get("type") == "json_schema":
+            needed.add(Capability.JSON_SCHEMA)
+        if known.logprobs:
+            needed.add(Capability.LOGPROBS)
+        for message in known.messages:
+            if isinstance(message.content, list):
+                needed.update(_PARTS[kind] for kind in _kinds(message.content) if kind in _PARTS)
+        return frozenset(needed)
+
+    @property
+    def characters(self) -> int:
+        """About how long the prompt is, texts alone."""
+        return sum(_characters(message) for message in self.messages)
+
+    def changed(self, **fields: Any) -> "ChatRequest":
+        """Return the same with other values in some fields; a field that is None is left out."""
+        document = {**self.document, **fields}
+        return ChatRequest({name: value for name, value in document.items() if value is not None})
+
+
+class Usage(Struct, frozen=True, omit_defaults=True):
+    """Tokens that were read and written; details as the provider counts them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: Document | None = None
+    completion_tokens_details: Document | None = None
+
+    @property
+    def total_tokens(self) -> int:
+        """Both together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def document(self) -> Document:
+        """Return it as OpenAI's API has it."""
+        details = {
+            "prompt_tokens_details": self.prompt_tokens_details,
+            "completion_tokens_details": self.completion_tokens_details,
+        }
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens,
+        } | {name: value for name, value in details.items() if value is not None}
+
+
+class Chunk(Struct, frozen=True):
+    """What is new of a streamed answer.
+
+    Attributes:
+        index: Of which answer, where several were asked for.
+        delta: What is new, as OpenAI's API has it: ``content``, ``tool_calls`` and whatever else
+            the model writes.
+        finish_reason: Why the answer ends here; None if it goes on.
+        logprobs: Of the tokens that are new, where asked for.
+        usage: Tokens so far, usually behind the last piece of the last answer.
+    """
+
+    index: int = 0
+    delta: Mapping[str, Any] = {}
+    finish_reason: str | None = None
+    logprobs: Any = None
+    usage: Usage | None = None
+
+    @property
+    def text(self) -> str:
+        """What it adds to the answer's text."""
+        return self.delta.get("content") or ""
+
+    @property
+    def has_content(self) -> bool:
+        """Whether it holds anything that a reader would see."""
+        return any(value for name, value in self.delta.items() if name != "role")
+
+
+class Completion(Struct, frozen=True):
+    """A whole answer, judged to be one.
+
+    Attributes:
+        document: As OpenAI's API has it.
+        usage: Tokens.
+    """
+
+    document: Document
+    usage: Usage
+
+    @property
+    def choices(self) -> Sequence[Document]:
+        """The answers."""
+        choices: list[Document] = self.document["choices"]
+        return choices
+
+    @property
+    def text(self) -> str:
+        """The text of the first answer."""
+        return self.choices[0]["message"].get("content") or ""
+
+
+def in_chunks(completion: Completion) -> list[Chunk]:
+    """Return a whole answer as the pieces of a stream."""
+    chunks = [
+        Chunk(
+            choice.get("index", place),
+            choice["message"],
+            choice["finish_reason"],
+            choice.get("logprobs"),
+        )
+        for place, choice in enumerate(completion.choices)
+    ]
+    return [*chunks, Chunk(usage=completion.usage)]
+
+
+_PARTS: Final = {
+    "image_url": Capability.VISION,
+    "input_audio": Capability.AUDIO,
+}
+
+
+def _kinds(parts: Sequence[Document]) -> list[Any]:
+    return [part.get("type") for part in parts]
+
+
+def _characters(message: Message) -> int:
+    if isinstance(message.content, str):
+        return len(message.content)
+    texts = [part.get("text") for part in message.content or ()]
+    return sum(len(text) for text in texts if isinstance(text, str))
+
+
+def _refusal(error: msgspec.ValidationError) -> InvalidRequest:
+    """Say which field is wrong, as far as that is told."""
+    # Expected `int`, got `str` - at `$.messages[0].name`
+    words, _, place = str(error).partition(" - at `$")
+    field = place.rstrip("`").lstrip(".") or None
+    return InvalidRequest(reason=f"{field}: {words}" if field else words, param=field)
