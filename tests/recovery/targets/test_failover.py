@@ -73,6 +73,7 @@ class Ask:
         names = ("primary", "replica", "cache")
         breakers: dict[str, CircuitBreaker] = options.pop("breakers", {})
         weights: dict[str, float] = options.pop("weights", {})
+        refusals: dict[str, Callable[..., Exception | None]] = options.pop("refusals", {})
         outer, inner = options.pop("outer", []), options.pop("inner", [])
         self.failover = Failover(
             *(
@@ -81,6 +82,7 @@ class Ask:
                     None if name == "primary" else self._form_of(source),
                     breaker=breakers.get(name),
                     weight=weights.get(name, 1.0),
+                    refuses=refusals.get(name),
                 )
                 for name, source in zip(names, self.sources, strict=False)
             ),
@@ -132,6 +134,62 @@ class Elsewhere(Store):
 
 def answer(form: str, text: str) -> Any:
     return [text] if form == "stream" else text
+
+
+def at_most(length: int) -> Callable[[str], Exception | None]:
+    """Refuse questions that are longer."""
+
+    def refuses(question: str) -> Exception | None:
+        too_long = InvalidRequest(reason=f"longer than {length}")
+        return too_long if len(question) > length else None
+
+    return refuses
+
+
+class TestRefusals:
+    """Who could not serve a call is passed over without one."""
+
+    async def test_the_next_who_could_answers(self, form: str) -> None:
+        refusals = {"primary": at_most(3), "replica": at_most(5)}
+        scripts = (answer(form, "a"), answer(form, "b"), answer(form, "c"))
+        ask = Ask(form, *scripts, refusals=refusals)
+        answers = [await ask("x" * length) for length in (3, 4, 6)]
+        assert answers == [answer(form, letter) for letter in "abc"]
+        assert ask.calls() == [1, 1, 1]
+
+    async def test_also_where_it_would_be_the_next(self, form: str) -> None:
+        scripts = (NetworkError(reason="cut"), answer(form, "b"), answer(form, "c"))
+        ask = Ask(form, *scripts, refusals={"replica": at_most(3)})
+        assert await ask("long") == answer(form, "c")
+        assert ask.calls() == [1, 0, 1]
+
+    async def test_where_nobody_could_the_caller_learns_why(self, form: str) -> None:
+        refusals = {name: at_most(3) for name in ("primary", "replica", "cache")}
+        refusals["replica"] = at_most(2)
+        ask = Ask(form, *[answer(form, "a")] * 3, refusals=refusals)
+        with pytest.raises(InvalidRequest, match="longer than 3"):
+            await ask("long")
+        assert ask.calls() == [0, 0, 0]
+
+    async def test_open_circuits_are_passed_over_among_those_who_could(
+        self, form: str, clock: FakeClock
+    ) -> None:
+        """Where all of theirs are open, the caller gets the one that ends soonest."""
+        breakers = {"replica": quick("replica"), "cache": quick("cache")}
+        scripts = (answer(form, "a"), NetworkError(reason="b"), NetworkError(reason="c"))
+        ask = Ask(form, *scripts, refusals={"primary": at_most(3)}, breakers=breakers)
+        for _ in range(2):
+            with pytest.raises(StormproofError):
+                await ask("long")
+            clock.advance(1)
+        with pytest.raises(CircuitOpen) as caught:
+            await ask("long")
+        assert caught.value.circuit == "replica"
+        assert ask.calls() == [0, 1, 1]
+
+    def test_it_must_be_a_function(self) -> None:
+        with pytest.raises(ValidationErrors, match="refuses"):
+            Target("a", refuses=7)  # type: ignore[arg-type]
 
 
 class TestAnswers:

@@ -34,7 +34,8 @@ class Failover(Strategy):
     Healthy targets are asked in the order of the policy: those whose circuit lets a call in and
     which have not asked for a rest (``retry_after``) that still lasts. Then come those that rest,
     the shortest rest first. A target whose circuit is open is not asked; where none can be, the
-    caller gets the ``CircuitOpen`` that ends soonest.
+    caller gets the ``CircuitOpen`` that ends soonest. One that could not serve the call (a target's
+    ``refuses``) is passed over; where none could, the caller gets the reason of the first.
 
     When all have failed, the caller gets the error after which another call makes sense soonest:
     a retriable one before one that is not, then the one that asks for the shortest wait, then the
@@ -108,10 +109,10 @@ class Failover(Strategy):
             route: route.breaker.guard_call(_resolve(route.target, call, site), site)
             for route in ladder.routes
         }
-        first = ladder.first
+        first = ladder.chooser(site)
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            turn = first()
+            turn = first(args, kwargs)
             run = None
             try:
                 while True:
@@ -179,10 +180,10 @@ class Failover(Strategy):
     ) -> Call:
         """Return a coroutine function that asks by ``calls``; ``earning`` counts the answers."""
         ladder = self._ladder
-        first = ladder.first
+        first = ladder.chooser(site)
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
-            turn = first()
+            turn = first(args, kwargs)
             run = None
             try:
                 while True:

@@ -1,13 +1,14 @@
 """Whose turn it is to answer a call, and who goes on when one has failed."""
 
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from stormproof.recovery.classification import verdict
 from stormproof.recovery.deadline import remaining
 from stormproof.recovery.events import FailedOver, bus
 from stormproof.recovery.retries.attempts import describe
 from stormproof.recovery.retries.budget import RetryBudget
+from stormproof.recovery.strategy import Site
 from stormproof.recovery.targets.target import Route, rest_asked_by
 from stormproof.recovery.targets.target_order import FailoverOrder
 
@@ -42,6 +43,28 @@ class Ladder:
         self._turns: Final = {route: self._turn(route, routes) for route in routes}
         self._preferred: Final = self._turns[routes[0]] if order is FailoverOrder.LISTED else None
 
+    def chooser(self, site: Site) -> Callable[[tuple[Any, ...], Mapping[str, Any]], "Turn"]:
+        """Return what chooses whom to ask first, of those who could serve a call.
+
+        It raises why the first of them could not where nobody could.
+        """
+        refusals = {
+            route: site.substitute(route.target.refuses)
+            for route in self.routes
+            if route.target.refuses
+        }
+        if not refusals:
+            return lambda _args, _kwargs: self.first()
+
+        def choose(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Turn:
+            obstacles = {route: refuses(*args, **kwargs) for route, refuses in refusals.items()}
+            able = tuple(route for route in self.routes if not obstacles.get(route))
+            if not able:
+                raise obstacles[self.routes[0]]
+            return self.first() if len(able) == len(self.routes) else self._first_of(able)
+
+        return choose
+
     def first(self) -> "Turn":
         """Choose whom to ask first."""
         preferred = self._preferred
@@ -49,6 +72,9 @@ class Ladder:
             return preferred
         # Where every circuit is open, the one that is open shortest gives its rejection.
         return self._turns[self._choose(self.routes) or min(self.routes, key=Route.rejects_for)]
+
+    def _first_of(self, able: tuple[Route, ...]) -> "Turn":
+        return self._turn(self._choose(able) or min(able, key=Route.rejects_for), able)
 
     def after(self, turn: "Turn") -> "Turn | None":
         """Choose whom to ask next, None if no circuit lets a call in."""

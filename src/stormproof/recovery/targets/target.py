@@ -1,8 +1,9 @@
 """Who may answer a call, and what has been seen of each."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Final
+from typing import Final, TypeAlias
 
 from stormproof.errors import CapacityExceeded, CircuitOpen, Problems
 from stormproof.recovery.circuits.breaker import CircuitBreaker
@@ -12,6 +13,8 @@ from stormproof.recovery.clock import current_clock
 from stormproof.recovery.latency import LatencyRecord
 from stormproof.recovery.options import LONGEST, is_number
 from stormproof.recovery.strategy import Call
+
+Refusal: TypeAlias = Callable[..., Exception | None]
 
 _MOST_WEIGHT: Final = 1_000_000
 _MEASURED_FOR_P95: Final = 20
@@ -32,12 +35,15 @@ class Target:
         breaker: What leaves it alone while it fails. By default one of this name, which does not
             count that the target is busy: a ``CapacityExceeded``, or an error that says when to
             come back. One that other pipelines use too makes them share its circuit.
+        refuses: Looks at the arguments of a call, and returns an error if the target could not
+            serve it: then it is passed over, without a call. By default it serves any.
     """
 
     name: str
     call: Call | None = None
     weight: float = field(default=1.0, kw_only=True)
     breaker: CircuitBreaker | None = field(default=None, kw_only=True)
+    refuses: Refusal | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         problems = Problems()
@@ -48,6 +54,8 @@ class Target:
         problems.check(fine, "weight", f"must be a number from 0 to {_MOST_WEIGHT}", "number")
         fine = self.breaker is None or isinstance(self.breaker, CircuitBreaker)
         problems.check(fine, "breaker", "must be a CircuitBreaker", "breaker")
+        fine = self.refuses is None or callable(self.refuses)
+        problems.check(fine, "refuses", "must be a function", "callable")
         problems.raise_if_any("the target is not valid")
 
 
