@@ -19,7 +19,6 @@ from stormproof.recovery.targets.ladder import Ladder, Run
 from stormproof.recovery.targets.target import Route, Target, TargetHealth
 from stormproof.recovery.targets.target_order import FailoverOrder
 
-_LEAST_TARGETS: Final = 2
 _MOST_TARGETS: Final = 64
 _END: Final = object()
 
@@ -48,7 +47,8 @@ class Failover(Strategy):
     count.
 
     Args:
-        targets: Two to 64, one of them without a ``call``.
+        targets: One to 64, one of them without a ``call``. One alone has nobody to hand over to,
+            but a circuit.
         order: How to choose among the healthy ones: ``LISTED`` as they are given, ``WEIGHTED``
             by a draw without replacement, ``FASTEST`` by the least median latency, those never
             measured first; one call in fifty goes to any, to notice what has got faster.
@@ -248,8 +248,8 @@ def _check_targets(problems: Problems, targets: tuple[Target, ...]) -> None:
     problems.check(fine, "targets", "must be Targets", "target")
     if not fine:
         return
-    fine = _LEAST_TARGETS <= len(targets) <= _MOST_TARGETS
-    problems.check(fine, "targets", f"must be {_LEAST_TARGETS} to {_MOST_TARGETS}", "count")
+    fine = 1 <= len(targets) <= _MOST_TARGETS
+    problems.check(fine, "targets", f"must be 1 to {_MOST_TARGETS}", "count")
     fine = len({target.name for target in targets}) == len(targets)
     problems.check(fine, "targets", "must have different names", "unique")
     fine = sum(target.call is None for target in targets) == 1

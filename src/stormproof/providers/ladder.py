@@ -1,0 +1,65 @@
+"""Everybody who may answer for a model's name, in the order in which they are asked."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final
+
+from stormproof.providers.chat import ChatRequest, Chunk, Completion
+from stormproof.providers.rung import Journey, Rung
+from stormproof.recovery import Deadline, Failover, FailoverOrder, Pipeline, TargetHealth
+
+
+class Ladder:
+    """Answers by the first rung that can.
+
+    A rung that could not serve a request is not asked. One whose circuit is open is not either;
+    one that asked for a rest comes after those that did not. Nobody waits for one while another
+    is free, and nobody is asked twice.
+
+    Args:
+        name: What clients call the model.
+        rungs: Who may answer, the best first.
+        deadline: Seconds for everything together.
+        order: How to choose among those that are healthy.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rungs: Sequence[Rung],
+        *,
+        deadline: float = 600.0,
+        order: FailoverOrder = FailoverOrder.LISTED,
+    ) -> None:
+        self.name: Final = name
+        self._first = rungs[0]
+        targets = [rung.target(first=rung is self._first) for rung in rungs]
+        self._failover = Failover(*targets, order=order, name=name)
+        self._pipeline = Pipeline(Deadline(deadline), self._failover, name=name)
+
+    def health(self) -> tuple[TargetHealth, ...]:
+        """Return what is known of each rung."""
+        return self._failover.health()
+
+    async def complete(self, request: ChatRequest, journey: Journey) -> Completion:
+        """Answer a request that wants its answer at once.
+
+        Args:
+            request: What is asked.
+            journey: Where it is written down who was asked and who answered.
+
+        Raises:
+            StormproofError: Nobody could answer.
+        """
+        return await self._pipeline.acall(self._first.complete, request, journey)
+
+    def stream(self, request: ChatRequest, journey: Journey) -> AsyncGenerator[Chunk, None]:
+        """Answer a request that wants a stream; close it (``contextlib.aclosing``).
+
+        Args:
+            request: What is asked.
+            journey: As for `complete`; who answers is known once the first piece is there.
+
+        Raises:
+            StormproofError: While iterating: nobody could answer, or the answer broke off.
+        """
+        return self._pipeline.stream(self._first.stream, request, journey)

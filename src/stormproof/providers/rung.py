@@ -1,0 +1,122 @@
+"""One of those who may answer for a model's name."""
+
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final
+
+from stormproof.errors import ContextTooLong, InvalidRequest, StormproofError
+from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
+from stormproof.providers.model import ChatModel
+from stormproof.recovery import Deadline, IdleTimeout, Pipeline, Strategy, Target
+
+_CHARACTERS_PER_TOKEN: Final = 4
+"""In most languages fewer. Who is asked with too long a prompt says so himself, at the cost of a
+call; who is not asked although it would have fitted has lost an answer."""
+
+
+@dataclass(slots=True)
+class Journey:
+    """How a request got its answer.
+
+    Attributes:
+        asked: Who was asked, in this order.
+        rung: Who answered; None so far.
+        degraded: Whether that is not what a model said to this request.
+    """
+
+    asked: list[str] = field(default_factory=list)
+    rung: str | None = None
+    degraded: bool = False
+
+
+class Rung:
+    """Somebody who may answer, and what is known of him.
+
+    Args:
+        model: Who answers.
+        name: What headers, events and errors call it; by default as the model is called.
+        weight: How often it is asked first, beside others, where the ladder draws.
+        deadline: Seconds for a whole answer, or for the beginning of a stream.
+        idle: Seconds for each further piece of a stream.
+        limits: What it allows us: quotas, bulkheads.
+        capabilities: What it can do.
+        context: Tokens of prompt and answer together; None if nobody knows.
+        degraded: Whether it answers with something that no model said to the request.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        *,
+        name: str | None = None,
+        weight: float = 1.0,
+        deadline: float = 60.0,
+        idle: float = 30.0,
+        limits: Sequence[Strategy] = (),
+        capabilities: frozenset[Capability] = frozenset(Capability),
+        context: int | None = None,
+        degraded: bool = False,
+    ) -> None:
+        self.name: Final = name or model.name
+        self._model = model
+        self._weight = weight
+        self._capabilities = capabilities
+        self._context = context
+        self._degraded = degraded
+        patience = IdleTimeout(idle, first=deadline)
+        self._whole = Pipeline(*limits, Deadline(deadline), name=self.name)
+        self._streamed = Pipeline(*limits, patience, name=self.name, keeps=0)
+
+    def target(self, *, first: bool) -> Target:
+        """Return it as one that a failover may ask; the first is what the failover guards."""
+        call = None if first else self.answer
+        return Target(self.name, call, weight=self._weight, refuses=self.refuses)
+
+    def refuses(self, request: ChatRequest, _journey: Journey) -> StormproofError | None:
+        """Say what keeps it from answering, without asking it."""
+        missing = request.needs - self._capabilities
+        if missing:
+            lacks = ", ".join(sorted(missing))
+            return InvalidRequest(reason=f"no model that may answer can do this: {lacks}")
+        tokens, wanted = request.characters // _CHARACTERS_PER_TOKEN, request.max_tokens or 1
+        if self._context is not None and tokens + wanted > self._context:
+            return ContextTooLong(prompt_tokens=tokens, max_tokens=wanted, limit=self._context)
+        return None
+
+    def answer(
+        self, request: ChatRequest, journey: Journey
+    ) -> Awaitable[Completion] | AsyncGenerator[Chunk, None]:
+        """Answer in the form that the request wants."""
+        return self.stream(request, journey) if request.streams else self.complete(request, journey)
+
+    async def complete(self, request: ChatRequest, journey: Journey) -> Completion:
+        """Answer at once."""
+        journey.asked.append(self.name)
+        completion = await self._whole.acall(self._model.complete, request)
+        self._arrive(journey)
+        return completion
+
+    async def stream(self, request: ChatRequest, journey: Journey) -> AsyncGenerator[Chunk, None]:
+        """Answer piece by piece, from the first that a reader would see."""
+        journey.asked.append(self.name)
+        async with aclosing(self._streamed.stream(self._speaking, request)) as chunks:
+            async for chunk in chunks:
+                self._arrive(journey)
+                yield chunk
+
+    def _arrive(self, journey: Journey) -> None:
+        journey.rung, journey.degraded = self.name, self._degraded
+
+    async def _speaking(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Hold a stream back until it says something: up to there, another may answer instead."""
+        held: list[Chunk] = []
+        begun = False
+        async with aclosing(self._model.stream(request)) as chunks:
+            async for chunk in chunks:
+                begun = begun or chunk.has_content or chunk.finish_reason is not None
+                held.append(chunk)
+                if begun:
+                    for one in held:
+                        yield one
+                    held.clear()

@@ -1,0 +1,217 @@
+"""A model's name is answered for by the first rung that can, and by none twice."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from stormproof.errors import (
+    CircuitOpen,
+    ContextTooLong,
+    DeadlineExceeded,
+    InvalidRequest,
+    PartialOutput,
+    ProviderError,
+    RateLimitExceeded,
+    StormproofError,
+)
+from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, Usage
+from stormproof.providers.ladder import Ladder
+from stormproof.providers.rung import Journey, Rung
+from stormproof.recovery import Bulkhead, current_clock
+from stormproof.testing import FakeClock
+
+BROKEN = ProviderError(provider="acme", status_code=500)
+
+
+class Model:
+    """Says its script, one entry a call: a text, an error, or seconds before the next entry."""
+
+    def __init__(self, name: str, *script: object) -> None:
+        self.name = name
+        self.calls = 0
+        self._script = list(script)
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        return completion("".join([chunk.text async for chunk in self.stream(request)]))
+
+    async def stream(self, _request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        self.calls += 1
+        entry = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        yield Chunk(delta={"role": "assistant"})
+        for said in entry if isinstance(entry, list) else [entry]:
+            if isinstance(said, Exception):
+                raise said
+            if isinstance(said, float):
+                await current_clock().asleep(said)
+            else:
+                yield Chunk(delta={"content": said})
+        yield Chunk(finish_reason="stop")
+
+
+def completion(text: str) -> Completion:
+    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    return Completion({"choices": [choice]}, Usage())
+
+
+def asked(**fields: Any) -> ChatRequest:
+    messages = [{"role": "user", "content": "Hi"}]
+    return ChatRequest({"model": "m", "messages": messages, **fields})
+
+
+@pytest.fixture(params=["whole", "stream"])
+def form(request: pytest.FixtureRequest) -> str:
+    """Every rule holds for answers at once and piece by piece."""
+    return str(request.param)
+
+
+async def ask(ladder: Ladder, form: str, journey: Journey | None = None, **fields: Any) -> str:
+    journey = journey or Journey()
+    if form == "whole":
+        return (await ladder.complete(asked(**fields), journey)).text
+    async with aclosing(ladder.stream(asked(stream=True, **fields), journey)) as chunks:
+        return "".join([chunk.text async for chunk in chunks])
+
+
+def ladder(*models: Model, **options: Any) -> Ladder:
+    return Ladder("m", [Rung(model) for model in models], **options)
+
+
+async def test_the_first_answers_while_it_can(form: str) -> None:
+    first, second, journey = Model("a", "A"), Model("b", "B"), Journey()
+    assert await ask(ladder(first, second), form, journey) == "A"
+    assert (journey.asked, journey.rung, journey.degraded) == (["a"], "a", False)
+    assert second.calls == 0
+
+
+@pytest.mark.parametrize(
+    "failure", [BROKEN, RateLimitExceeded(retry_after=3), DeadlineExceeded(), OSError(104, "reset")]
+)
+async def test_the_next_answers_at_once_when_it_cannot(
+    form: str, failure: Exception, clock: FakeClock
+) -> None:
+    """Nobody waits for one while another is free, whatever he asks for."""
+    began, journey = clock.now(), Journey()
+    assert await ask(ladder(Model("a", failure), Model("b", "B")), form, journey) == "B"
+    assert journey.asked == ["a", "b"]
+    assert clock.now() == began
+
+
+async def test_what_the_client_did_wrong_is_for_the_client(form: str) -> None:
+    second = Model("b", "B")
+    with pytest.raises(InvalidRequest):
+        await ask(ladder(Model("a", InvalidRequest(reason="no")), second), form)
+    assert second.calls == 0
+
+
+async def test_one_that_hangs_is_left(form: str, clock: FakeClock) -> None:
+    """When its own time is over, and not that of all."""
+    began = clock.now()
+    slow = Rung(Model("a", [100.0, "A"]), deadline=5)
+    assert await ask(Ladder("m", [slow, Rung(Model("b", "B"))]), form) == "B"
+    assert clock.now() - began == pytest.approx(5)
+
+
+async def test_everything_together_has_its_time(form: str, clock: FakeClock) -> None:
+    began = clock.now()
+    slow = [Rung(Model(name, [100.0, "A"]), deadline=4) for name in "abc"]
+    with pytest.raises(DeadlineExceeded):
+        await ask(Ladder("m", slow, deadline=10), form)
+    assert clock.now() - began == pytest.approx(10)
+
+
+async def test_one_that_is_down_is_left_alone(form: str) -> None:
+    """Most requests of an outage never reach it."""
+    down, well = Model("a", BROKEN), Model("b", "B")
+    both = ladder(down, well)
+    assert [await ask(both, form) for _ in range(20)] == ["B"] * 20
+    assert down.calls < 10
+
+
+async def test_a_lone_one_is_left_alone_too(form: str) -> None:
+    """And callers learn at once, and when to come back."""
+    down = Model("a", BROKEN)
+    alone = ladder(down)
+    failures: list[StormproofError] = []
+    for _ in range(20):
+        with pytest.raises(StormproofError) as caught:
+            await ask(alone, form)
+        failures.append(caught.value)
+    assert down.calls < 10
+    assert isinstance(failures[-1], CircuitOpen)
+    assert failures[-1].http_status == 503
+    assert (failures[-1].retry_after or 0) > 0
+
+
+async def test_what_is_known_from_whole_answers_holds_for_streams() -> None:
+    down, well = Model("a", BROKEN), Model("b", "B")
+    both = ladder(down, well)
+    for form in ["whole", "stream"] * 10:
+        await ask(both, form)
+    assert down.calls < 10
+
+
+async def test_when_nobody_can_everybody_was_asked_once(form: str) -> None:
+    models = [Model(name, BROKEN) for name in "abc"]
+    with pytest.raises(ProviderError):
+        await ask(ladder(*models), form)
+    assert [model.calls for model in models] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"tools": [{"type": "function"}]}, InvalidRequest),
+        ({"max_tokens": 101}, ContextTooLong),
+        ({"messages": [{"role": "user", "content": "x" * 500}]}, ContextTooLong),
+        ({"response_format": {"type": "json_schema"}}, InvalidRequest),
+    ],
+)
+async def test_one_that_could_not_serve_a_request_is_not_asked(
+    form: str, fields: dict[str, Any], error: type[Exception]
+) -> None:
+    """Where nobody could, the client learns what is missing."""
+    small = Model("a", "A")
+    rung = Rung(small, capabilities=frozenset({Capability.VISION}), context=100)
+    assert await ask(Ladder("m", [rung, Rung(Model("b", "B"))]), form, **fields) == "B"
+    with pytest.raises(error):
+        await ask(Ladder("m", [rung]), form, **fields)
+    assert small.calls == 0
+
+
+async def test_limits_of_ours_make_room_for_others(form: str) -> None:
+    """As many at once as a rung may have; who comes besides is answered by the next."""
+    busy = Rung(Model("a", [1.0, "A"]), limits=[Bulkhead("a", limit=1)])
+    both = Ladder("m", [busy, Rung(Model("b", "B"))])
+    async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
+        await anext(chunks)
+        assert await ask(both, form) == "B"
+
+
+async def test_a_last_resort_says_what_it_is(form: str) -> None:
+    resort, journey = Rung(Model("sorry", "Sorry"), degraded=True), Journey()
+    assert await ask(Ladder("m", [Rung(Model("a", BROKEN)), resort]), form, journey) == "Sorry"
+    assert (journey.rung, journey.degraded) == ("sorry", True)
+
+
+async def test_until_a_stream_says_something_another_may_answer() -> None:
+    """That its role is the assistant's says nothing."""
+    assert await ask(ladder(Model("a", [BROKEN]), Model("b", "B")), "stream") == "B"
+
+
+async def test_a_stream_that_breaks_off_says_so() -> None:
+    both = ladder(Model("a", ["A", BROKEN]), Model("b", "B"))
+    async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
+        assert (await anext(chunks)).text == ""
+        assert (await anext(chunks)).text == "A"
+        with pytest.raises(PartialOutput):
+            await anext(chunks)
+
+
+async def test_a_stream_that_stalls_breaks_off(clock: FakeClock) -> None:
+    began = clock.now()
+    stalling = Rung(Model("a", ["A", 100.0, "B"]), idle=3)
+    with pytest.raises(PartialOutput):
+        await ask(Ladder("m", [stalling]), "stream")
+    assert clock.now() - began == pytest.approx(3)
