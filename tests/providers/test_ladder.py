@@ -17,6 +17,7 @@ from stormproof.errors import (
     StormproofError,
 )
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, Usage
+from stormproof.providers.continuation import Continuation
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.rung import Journey, Rung
 from stormproof.recovery import Bulkhead, current_clock
@@ -30,14 +31,18 @@ class Model:
 
     def __init__(self, name: str, *script: object) -> None:
         self.name = name
-        self.calls = 0
+        self.requests: list[ChatRequest] = []
         self._script = list(script)
+
+    @property
+    def calls(self) -> int:
+        return len(self.requests)
 
     async def complete(self, request: ChatRequest) -> Completion:
         return completion("".join([chunk.text async for chunk in self.stream(request)]))
 
-    async def stream(self, _request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        self.calls += 1
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        self.requests.append(request)
         entry = self._script.pop(0) if len(self._script) > 1 else self._script[0]
         yield Chunk(delta={"role": "assistant"})
         for said in entry if isinstance(entry, list) else [entry]:
@@ -46,7 +51,7 @@ class Model:
             if isinstance(said, float):
                 await current_clock().asleep(said)
             else:
-                yield Chunk(delta={"content": said})
+                yield said if isinstance(said, Chunk) else Chunk(delta={"content": said})
         yield Chunk(finish_reason="stop")
 
 
@@ -201,8 +206,9 @@ async def test_until_a_stream_says_something_another_may_answer() -> None:
 
 
 async def test_a_stream_that_breaks_off_says_so() -> None:
+    """Where nobody is to go on with it."""
     both = ladder(Model("a", ["A", BROKEN]), Model("b", "B"))
-    async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
+    async with aclosing(both.stream(asked(stream=True), Journey(), resume=False)) as chunks:
         assert (await anext(chunks)).text == ""
         assert (await anext(chunks)).text == "A"
         with pytest.raises(PartialOutput):
@@ -211,7 +217,118 @@ async def test_a_stream_that_breaks_off_says_so() -> None:
 
 async def test_a_stream_that_stalls_breaks_off(clock: FakeClock) -> None:
     began = clock.now()
-    stalling = Rung(Model("a", ["A", 100.0, "B"]), idle=3)
-    with pytest.raises(PartialOutput):
-        await ask(Ladder("m", [stalling]), "stream")
+    stalling = Rung(Model("a", ["A", 100.0, "A"]), idle=3)
+    assert await ask(Ladder("m", [stalling, Rung(Model("b", "B"))]), "stream") == "AB"
     assert clock.now() - began == pytest.approx(3)
+
+
+CUT = ["Hello", " wo", BROKEN]
+
+
+def cut_and(model: Model, **options: Any) -> Ladder:
+    """A ladder whose first rung breaks off once and is gone then."""
+    return Ladder("m", [Rung(Model("a", CUT, BROKEN)), Rung(model, **options)])
+
+
+class TestResuming:
+    """A stream that breaks off goes on from what was delivered."""
+
+    @pytest.mark.parametrize("rest", [["rld"], ["Hello wo", "rld"], ["lo world"]])
+    async def test_the_client_gets_one_answer(self, rest: list[str]) -> None:
+        """Nothing twice, whatever the second model repeats."""
+        journey = Journey()
+        assert await ask(cut_and(Model("b", rest)), "stream", journey) == "Hello world"
+        assert (journey.asked, journey.rung) == (["a", "b"], "b")
+
+    async def test_a_model_that_can_is_given_the_beginning(self) -> None:
+        other = Model("b", ["rld"])
+        await ask(cut_and(other, continues=Continuation.PREFILL), "stream")
+        [request] = other.requests
+        assert [message.role for message in request.messages] == ["user", "assistant"]
+        assert request.messages[-1].content == "Hello wo"
+
+    async def test_others_are_told_what_happened(self) -> None:
+        other = Model("b", ["rld"])
+        await ask(cut_and(other), "stream")
+        [request] = other.requests
+        assert [message.role for message in request.messages] == ["user", "assistant", "user"]
+
+    async def test_who_has_only_whole_answers_is_not_asked_for_a_rest(self) -> None:
+        other = Model("b", ["rld"])
+        with pytest.raises(PartialOutput):
+            await ask(cut_and(other, continues=Continuation.NEVER), "stream")
+        assert other.calls == 0
+
+    async def test_several_answers_at_once_are_not_gone_on_with(self) -> None:
+        with pytest.raises(PartialOutput):
+            await ask(cut_and(Model("b", ["rld"])), "stream", n=2)
+
+    async def test_the_rest_has_what_is_left_of_the_tokens(self) -> None:
+        other = Model("b", ["rld"])
+        await ask(cut_and(other), "stream", max_tokens=10)
+        assert other.requests[0].max_tokens == 8
+
+    async def test_an_answer_that_was_as_long_as_it_may_be_is_at_its_end(self) -> None:
+        other = Model("b", ["rld"])
+        both = cut_and(other)
+        request = asked(stream=True, max_completion_tokens=2)
+        async with aclosing(both.stream(request, Journey())) as chunks:
+            heard = [chunk async for chunk in chunks]
+        assert "".join(chunk.text for chunk in heard) == "Hello wo"
+        assert heard[-1].finish_reason == "length"
+        assert other.calls == 0
+
+    async def test_tokens_are_counted_over_all_parts(self) -> None:
+        usage = Chunk(usage=Usage(prompt_tokens=12, completion_tokens=1))
+        both = cut_and(Model("b", ["rld", usage]))
+        async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
+            heard = [chunk async for chunk in chunks]
+        [total] = [chunk.usage for chunk in heard if chunk.usage]
+        assert (total.prompt_tokens, total.completion_tokens) == (10, 3)
+
+    async def test_it_is_the_assistant_who_speaks_once(self) -> None:
+        both = cut_and(Model("b", ["rld"]))
+        async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
+            roles = [chunk.delta.get("role") async for chunk in chunks]
+        assert [role for role in roles if role] == ["assistant"]
+
+    async def test_every_break_is_mended(self) -> None:
+        one = Model("a", ["One ", BROKEN], ["two ", BROKEN], ["three."])
+        assert await ask(ladder(one), "stream") == "One two three."
+
+
+def call(arguments: str, **fields: Any) -> Chunk:
+    function = {"name": "f", "arguments": arguments}
+    return Chunk(delta={"tool_calls": [{"index": 0, "id": "c", "function": function}], **fields})
+
+
+class TestToolCalls:
+    """A call is seen whole or not at all."""
+
+    async def calls(self, both: Ladder) -> list[str]:
+        async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
+            heard = [chunk async for chunk in chunks]
+        assert heard[-1].finish_reason
+        calls = [chunk.delta["tool_calls"][0] for chunk in heard if "tool_calls" in chunk.delta]
+        return [part["function"]["arguments"] for part in calls]
+
+    async def test_its_parts_come_together(self) -> None:
+        one = Model("a", [call('{"a"'), call(": 1}")])
+        assert await self.calls(ladder(one)) == ['{"a"', ": 1}"]
+
+    async def test_one_that_is_cut_begins_again_elsewhere(self) -> None:
+        one, other = Model("a", [call('{"a"'), BROKEN]), Model("b", [call("{}")])
+        assert await self.calls(ladder(one, other)) == ["{}"]
+
+    async def test_so_does_one_behind_a_text(self) -> None:
+        one = Model("a", ["Let me see.", call('{"a"'), BROKEN], BROKEN)
+        other = Model("b", [call("{}")])
+        assert await self.calls(ladder(one, other)) == ["{}"]
+        assert other.requests[0].messages[1].content == "Let me see."
+
+    async def test_one_that_is_not_json_is_no_call(self) -> None:
+        one, other = Model("a", [call('{"a')]), Model("b", [call("{}")])
+        assert await self.calls(ladder(one, other)) == ["{}"]
+
+    async def test_one_without_arguments_is_fine(self) -> None:
+        assert await self.calls(ladder(Model("a", [call("")]))) == [""]

@@ -5,7 +5,7 @@ from typing import Final
 
 from stormproof.providers.chat import ChatRequest, Chunk, Completion
 from stormproof.providers.rung import Journey, Rung
-from stormproof.recovery import Deadline, Failover, FailoverOrder, Pipeline, TargetHealth
+from stormproof.recovery import Deadline, Failover, FailoverOrder, Pipeline, Resume, TargetHealth
 
 
 class Ladder:
@@ -13,7 +13,8 @@ class Ladder:
 
     A rung that could not serve a request is not asked. One whose circuit is open is not either;
     one that asked for a rest comes after those that did not. Nobody waits for one while another
-    is free, and nobody is asked twice.
+    is free, and nobody is asked twice, but to go on with a stream that broke off where nobody else
+    can.
 
     Args:
         name: What clients call the model.
@@ -32,9 +33,11 @@ class Ladder:
     ) -> None:
         self.name: Final = name
         self._first = rungs[0]
+        self._continuing = frozenset(rung.name for rung in rungs if rung.continues)
         targets = [rung.target(first=rung is self._first) for rung in rungs]
         self._failover = Failover(*targets, order=order, name=name)
-        self._pipeline = Pipeline(Deadline(deadline), self._failover, name=name)
+        self._pipeline = Pipeline(Deadline(deadline), self._failover, name=name, keeps=0)
+        self._resuming = Pipeline(Deadline(deadline), Resume(), self._failover, name=name, keeps=0)
 
     def health(self) -> tuple[TargetHealth, ...]:
         """Return what is known of each rung."""
@@ -52,14 +55,19 @@ class Ladder:
         """
         return await self._pipeline.acall(self._first.complete, request, journey)
 
-    def stream(self, request: ChatRequest, journey: Journey) -> AsyncGenerator[Chunk, None]:
+    def stream(
+        self, request: ChatRequest, journey: Journey, *, resume: bool = True
+    ) -> AsyncGenerator[Chunk, None]:
         """Answer a request that wants a stream; close it (``contextlib.aclosing``).
 
         Args:
             request: What is asked.
             journey: As for `complete`; who answers is known once the first piece is there.
+            resume: Whether somebody is asked for the rest if an answer breaks off.
 
         Raises:
             StormproofError: While iterating: nobody could answer, or the answer broke off.
         """
-        return self._pipeline.stream(self._first.stream, request, journey)
+        journey.others = self._continuing
+        pipeline = self._resuming if resume else self._pipeline
+        return pipeline.stream(self._first.stream, request, journey)

@@ -5,9 +5,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
-from stormproof.errors import ContextTooLong, InvalidRequest, StormproofError
+from stormproof.errors import ContextTooLong, InvalidRequest, ServiceUnavailable, StormproofError
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
+from stormproof.providers.continuation import Continuation, Delivered, joined, rest_of
 from stormproof.providers.model import ChatModel
+from stormproof.providers.tool_calls import whole_calls
 from stormproof.recovery import Deadline, IdleTimeout, Pipeline, Strategy, Target
 
 _CHARACTERS_PER_TOKEN: Final = 4
@@ -23,11 +25,15 @@ class Journey:
         asked: Who was asked, in this order.
         rung: Who answered; None so far.
         degraded: Whether that is not what a model said to this request.
+        broke: Whose streams broke off.
+        others: Who may go on with a stream that broke off.
     """
 
     asked: list[str] = field(default_factory=list)
     rung: str | None = None
     degraded: bool = False
+    broke: set[str] = field(default_factory=set)
+    others: frozenset[str] = frozenset()
 
 
 class Rung:
@@ -43,6 +49,7 @@ class Rung:
         capabilities: What it can do.
         context: Tokens of prompt and answer together; None if nobody knows.
         degraded: Whether it answers with something that no model said to the request.
+        continues: How it goes on with an answer that broke off.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class Rung:
         capabilities: frozenset[Capability] = frozenset(Capability),
         context: int | None = None,
         degraded: bool = False,
+        continues: Continuation = Continuation.INSTRUCTION,
     ) -> None:
         self.name: Final = name or model.name
         self._model = model
@@ -64,17 +72,30 @@ class Rung:
         self._capabilities = capabilities
         self._context = context
         self._degraded = degraded
+        self._continues = continues
         patience = IdleTimeout(idle, first=deadline)
         self._whole = Pipeline(*limits, Deadline(deadline), name=self.name)
         self._streamed = Pipeline(*limits, patience, name=self.name, keeps=0)
+
+    @property
+    def continues(self) -> bool:
+        """Whether it can go on with an answer that broke off."""
+        return self._continues is not Continuation.NEVER
 
     def target(self, *, first: bool) -> Target:
         """Return it as one that a failover may ask; the first is what the failover guards."""
         call = None if first else self.answer
         return Target(self.name, call, weight=self._weight, refuses=self.refuses)
 
-    def refuses(self, request: ChatRequest, _journey: Journey) -> StormproofError | None:
+    def refuses(
+        self, request: ChatRequest, journey: Journey, *, delivered: Sequence[Chunk] = ()
+    ) -> StormproofError | None:
         """Say what keeps it from answering, without asking it."""
+        unable = not self.continues or request.choices > 1
+        if delivered and (
+            unable or (self.name in journey.broke and journey.others - journey.broke)
+        ):
+            return ServiceUnavailable(reason="nobody is left to go on with the answer")
         missing = request.needs - self._capabilities
         if missing:
             lacks = ", ".join(sorted(missing))
@@ -85,10 +106,12 @@ class Rung:
         return None
 
     def answer(
-        self, request: ChatRequest, journey: Journey
+        self, request: ChatRequest, journey: Journey, **delivered: Sequence[Chunk]
     ) -> Awaitable[Completion] | AsyncGenerator[Chunk, None]:
         """Answer in the form that the request wants."""
-        return self.stream(request, journey) if request.streams else self.complete(request, journey)
+        if request.streams:
+            return self.stream(request, journey, **delivered)
+        return self.complete(request, journey)
 
     async def complete(self, request: ChatRequest, journey: Journey) -> Completion:
         """Answer at once."""
@@ -97,22 +120,34 @@ class Rung:
         self._arrive(journey)
         return completion
 
-    async def stream(self, request: ChatRequest, journey: Journey) -> AsyncGenerator[Chunk, None]:
-        """Answer piece by piece, from the first that a reader would see."""
+    async def stream(
+        self, request: ChatRequest, journey: Journey, *, delivered: Sequence[Chunk] = ()
+    ) -> AsyncGenerator[Chunk, None]:
+        """Answer piece by piece, from the first that a reader would see.
+
+        Args:
+            request: What is asked.
+            journey: Where it is written down.
+            delivered: What the client has of the answer already; only the rest is yielded.
+        """
         journey.asked.append(self.name)
-        async with aclosing(self._streamed.stream(self._speaking, request)) as chunks:
+        async with aclosing(self._streamed.stream(self._speaking, request, delivered)) as chunks:
+            journey.broke.add(self.name)
             async for chunk in chunks:
                 self._arrive(journey)
                 yield chunk
+        journey.broke.discard(self.name)
 
     def _arrive(self, journey: Journey) -> None:
         journey.rung, journey.degraded = self.name, self._degraded
 
-    async def _speaking(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+    async def _speaking(
+        self, request: ChatRequest, delivered: Sequence[Chunk]
+    ) -> AsyncGenerator[Chunk, None]:
         """Hold a stream back until it says something: up to there, another may answer instead."""
         held: list[Chunk] = []
         begun = False
-        async with aclosing(self._model.stream(request)) as chunks:
+        async with aclosing(whole_calls(self._saying(request, delivered))) as chunks:
             async for chunk in chunks:
                 begun = begun or chunk.has_content or chunk.finish_reason is not None
                 held.append(chunk)
@@ -120,3 +155,17 @@ class Rung:
                     for one in held:
                         yield one
                     held.clear()
+
+    def _saying(
+        self, request: ChatRequest, delivered: Sequence[Chunk]
+    ) -> AsyncGenerator[Chunk, None]:
+        if not delivered:
+            return self._model.stream(request)
+        so_far, way = Delivered.of(delivered), self._continues
+        rest = rest_of(request, so_far, way)
+        return joined(self._model.stream(rest), so_far, way) if rest else _full()
+
+
+async def _full() -> AsyncGenerator[Chunk, None]:
+    """End an answer that was cut where it had to end."""
+    yield Chunk(finish_reason="length")
