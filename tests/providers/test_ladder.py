@@ -16,6 +16,7 @@ from stormproof.errors import (
     RateLimitExceeded,
     StormproofError,
 )
+from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, Usage
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.ladder import Ladder
@@ -332,3 +333,38 @@ class TestToolCalls:
 
     async def test_one_without_arguments_is_fine(self) -> None:
         assert await self.calls(ladder(Model("a", [call("")]))) == [""]
+
+
+class TestAnswersGivenBefore:
+    """When nobody can answer, what was answered to the same request can."""
+
+    def ladder(self, *script: object) -> Ladder:
+        cache = AnswerCache()
+        again = CachedAnswers(cache)
+        rungs = [
+            Rung(Model("a", *script)),
+            Rung(again, serves=again.serves, degraded=True, continues=Continuation.NEVER),
+            Rung(FixedAnswer("Sorry."), degraded=True, continues=Continuation.NEVER),
+        ]
+        return Ladder("m", rungs, cache=cache)
+
+    @pytest.mark.parametrize("second", ["whole", "stream"])
+    async def test_a_model_answers_first(self, form: str, second: str) -> None:
+        """In whatever form the answer was given and is wanted."""
+        ladder, journey = self.ladder("A", BROKEN), Journey()
+        assert await ask(ladder, form, temperature=0) == "A"
+        assert await ask(ladder, second, journey, temperature=0) == "A"
+        assert (journey.rung, journey.degraded) == ("cached", True)
+
+    async def test_what_was_never_answered_gets_the_last_resort(self, form: str) -> None:
+        """Which is not taken for an answer later."""
+        ladder, journey = self.ladder(BROKEN), Journey()
+        for _ in range(2):
+            assert await ask(ladder, form, journey) == "Sorry."
+            assert (journey.rung, journey.degraded) == ("default", True)
+
+    async def test_half_an_answer_is_not_kept(self) -> None:
+        ladder, journey = self.ladder(["A", BROKEN], BROKEN), Journey()
+        with pytest.raises(PartialOutput):
+            await ask(ladder, "stream")
+        assert await ask(ladder, "stream", journey) == "Sorry."

@@ -1,9 +1,12 @@
 """Everybody who may answer for a model's name, in the order in which they are asked."""
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Final
 
+from stormproof.providers.answers import AnswerCache
 from stormproof.providers.chat import ChatRequest, Chunk, Completion
+from stormproof.providers.collector import Collector
 from stormproof.providers.rung import Journey, Rung
 from stormproof.recovery import Deadline, Failover, FailoverOrder, Pipeline, Resume, TargetHealth
 
@@ -21,6 +24,7 @@ class Ladder:
         rungs: Who may answer, the best first.
         deadline: Seconds for everything together.
         order: How to choose among those that are healthy.
+        cache: Where answers of models are kept, for a rung that gives them again.
     """
 
     def __init__(
@@ -30,9 +34,11 @@ class Ladder:
         *,
         deadline: float = 600.0,
         order: FailoverOrder = FailoverOrder.LISTED,
+        cache: AnswerCache | None = None,
     ) -> None:
         self.name: Final = name
         self._first = rungs[0]
+        self._cache = cache
         self._continuing = frozenset(rung.name for rung in rungs if rung.continues)
         targets = [rung.target(first=rung is self._first) for rung in rungs]
         self._failover = Failover(*targets, order=order, name=name)
@@ -53,7 +59,10 @@ class Ladder:
         Raises:
             StormproofError: Nobody could answer.
         """
-        return await self._pipeline.acall(self._first.complete, request, journey)
+        answer = await self._pipeline.acall(self._first.complete, request, journey)
+        if self._cache and not journey.degraded:
+            self._cache.store(request, answer)
+        return answer
 
     def stream(
         self, request: ChatRequest, journey: Journey, *, resume: bool = True
@@ -70,4 +79,22 @@ class Ladder:
         """
         journey.others = self._continuing
         pipeline = self._resuming if resume else self._pipeline
-        return pipeline.stream(self._first.stream, request, journey)
+        chunks = pipeline.stream(self._first.stream, request, journey)
+        return self._kept(chunks, request, journey, self._cache) if self._cache else chunks
+
+    async def _kept(
+        self,
+        chunks: AsyncGenerator[Chunk, None],
+        request: ChatRequest,
+        journey: Journey,
+        cache: AnswerCache,
+    ) -> AsyncGenerator[Chunk, None]:
+        """Yield a stream, and keep the answer that it comes to."""
+        collector = Collector()
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                collector.add(chunk)
+                yield chunk
+        answer = collector.completion()
+        if answer and not journey.degraded:
+            cache.store(request, answer)

@@ -1,6 +1,6 @@
 """One of those who may answer for a model's name."""
 
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
@@ -50,6 +50,7 @@ class Rung:
         context: Tokens of prompt and answer together; None if nobody knows.
         degraded: Whether it answers with something that no model said to the request.
         continues: How it goes on with an answer that broke off.
+        serves: Whether it has an answer to a request, where that can be told before.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Rung:
         context: int | None = None,
         degraded: bool = False,
         continues: Continuation = Continuation.INSTRUCTION,
+        serves: Callable[[ChatRequest], bool] | None = None,
     ) -> None:
         self.name: Final = name or model.name
         self._model = model
@@ -73,6 +75,7 @@ class Rung:
         self._context = context
         self._degraded = degraded
         self._continues = continues
+        self._serves = serves
         patience = IdleTimeout(idle, first=deadline)
         self._whole = Pipeline(*limits, Deadline(deadline), name=self.name)
         self._streamed = Pipeline(*limits, patience, name=self.name, keeps=0)
@@ -96,6 +99,8 @@ class Rung:
             unable or (self.name in journey.broke and journey.others - journey.broke)
         ):
             return ServiceUnavailable(reason="nobody is left to go on with the answer")
+        if self._serves and not self._serves(request):
+            return ServiceUnavailable(reason=f"{self.name} has no answer")
         missing = request.needs - self._capabilities
         if missing:
             lacks = ", ".join(sorted(missing))
