@@ -18,6 +18,7 @@ FLOORS = (
     "stormproof.signals",
     "stormproof.weights",
     "stormproof.engine",
+    "stormproof.providers",
     "stormproof.gateway",
     "stormproof.cli",
 )
