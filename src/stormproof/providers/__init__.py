@@ -1,12 +1,13 @@
 """Everyone who can answer: hosted APIs, the local engine, the ladder over them."""
 
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
+from stormproof.providers.api import Endpoint
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, Usage
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.model import ChatModel
-from stormproof.providers.openai.model import Endpoint, OpenAIModel
+from stormproof.providers.openai.model import OpenAIModel
 from stormproof.providers.rung import Journey, Rung
 
 __all__ = [

@@ -18,9 +18,10 @@ from stormproof.errors import (
     RateLimitExceeded,
     StormproofError,
 )
+from stormproof.providers.api import Endpoint
 from stormproof.providers.chat import ChatRequest, Chunk, Completion
 from stormproof.providers.http.client import HttpClient
-from stormproof.providers.openai.model import Endpoint, OpenAIModel
+from stormproof.providers.openai.model import OpenAIModel
 from support.raw_server import RawServer
 
 REQUEST = ChatRequest(

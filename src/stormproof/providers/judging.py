@@ -4,12 +4,13 @@ Proxies answer 200 with a page of HTML, overloaded servers with no choices, mode
 client must not hear of success before somebody has looked.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
 
-from stormproof.errors import ProviderError, StormproofError, provider_error
+from stormproof.errors import ConnectionLost, ProviderError, StormproofError, provider_error
 from stormproof.providers.chat import Chunk, Completion, Document, Usage
 
 _JSON: Final = msgspec.json.Decoder(Document)
@@ -17,7 +18,7 @@ _ENDED_EARLY: Final = frozenset({"length", "content_filter"})
 
 
 class Judge:
-    """Reads one provider's answers.
+    """Looks at one provider's answers, in the common tongue.
 
     Args:
         provider: Whose errors they are.
@@ -31,40 +32,40 @@ class Judge:
 
         Raises:
             ProviderError: It is none.
+            StormproofError: It tells of an error.
         """
         try:
-            return _JSON.decode(body)
+            document = _JSON.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             page = body.lstrip()[:1] == b"<"
             what = "a web page" if page else "what is not JSON" if body else "nothing"
-            raise self._bad(f"answered with {what}") from error
+            raise self.bad(f"answered with {what}") from error
+        if document.get("error"):
+            raise self.refusal(None, {}, document)
+        return document
 
-    def completion(self, body: bytes) -> Completion:
+    def completion(self, document: Document) -> Completion:
         """Return a whole answer.
 
         Raises:
-            StormproofError: It is an error, or no answer.
+            ProviderError: It is no answer.
         """
-        document = self.document(body)
-        self._check_no_error(document)
         choices = document.get("choices")
         if not isinstance(choices, list) or not choices:
-            raise self._bad("answered without a choice")
+            raise self.bad("answered without a choice")
         for choice in choices:
             self._check_choice(choice)
         return Completion(document, usage_of(document) or Usage())
 
-    def chunks(self, data: bytes) -> list[Chunk]:
+    def chunks(self, document: Document) -> list[Chunk]:
         """Return what an event of a stream holds; nothing if that concerns nobody.
 
         Raises:
-            StormproofError: It is an error, or no part of an answer.
+            ProviderError: It is no part of an answer.
         """
-        document = self.document(data)
-        self._check_no_error(document)
         choices, usage = document.get("choices"), usage_of(document)
         if not isinstance(choices, list):
-            raise self._bad("sent an event that is no part of an answer")
+            raise self.bad_event()
         chunks = [self._chunk(choice) for choice in choices]
         return [*chunks, Chunk(usage=usage)] if usage else chunks
 
@@ -73,25 +74,21 @@ class Judge:
             delta, index = choice.get("delta") or {}, choice.get("index", 0)
             reason, logprobs = choice.get("finish_reason"), choice.get("logprobs")
         except AttributeError as error:
-            raise self._bad("sent an event that is no part of an answer") from error
+            raise self.bad_event() from error
         fine = isinstance(delta, dict) and isinstance(index, int) and isinstance(reason, str | None)
         if not fine or not isinstance(delta.get("content"), str | None):
-            raise self._bad("sent an event that is no part of an answer")
+            raise self.bad_event()
         return Chunk(index, delta, reason or None, logprobs)
-
-    def _check_no_error(self, document: Document) -> None:
-        if document.get("error"):
-            raise self.refusal(None, {}, document)
 
     def _check_choice(self, choice: Any) -> None:
         message = choice.get("message") if isinstance(choice, dict) else None
         if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
-            raise self._bad("answered with a choice that is no message")
+            raise self.bad("answered with a choice that is no message")
         if not isinstance(choice.get("finish_reason"), str):
-            raise self._bad("answered with a choice that does not say why it ends")
+            raise self.bad("answered with a choice that does not say why it ends")
         said = any(value for name, value in message.items() if name != "role")
         if not said and choice["finish_reason"] not in _ENDED_EARLY:
-            raise self._bad("answered with an empty message")
+            raise self.bad("answered with an empty message")
 
     def refusal(
         self, status: int | None, headers: Mapping[str, str], body: object
@@ -99,8 +96,31 @@ class Judge:
         """Return the error that an answer with another status means."""
         return provider_error(self._provider, status=status, headers=headers, body=body)
 
-    def _bad(self, what: str) -> ProviderError:
+    def bad(self, what: str) -> ProviderError:
+        """Return the error that it is to have done something."""
         return ProviderError(provider=self._provider, error_message=f"it {what}")
+
+    def bad_event(self) -> ProviderError:
+        """Return the error that an event of a stream is that cannot be understood."""
+        return self.bad("sent an event that is no part of an answer")
+
+
+async def to_the_end(
+    chunks: AsyncGenerator[Chunk, None], *, answers: int
+) -> AsyncGenerator[Chunk, None]:
+    """Yield a stream, of which each answer has to say why it ends.
+
+    Raises:
+        ConnectionLost: One did not.
+    """
+    ended: set[int] = set()
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            if chunk.finish_reason:
+                ended.add(chunk.index)
+            yield chunk
+    if len(ended) < answers:
+        raise ConnectionLost(reason="the stream ended before the answer did")
 
 
 def usage_of(document: Document) -> Usage | None:

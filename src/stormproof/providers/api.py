@@ -1,0 +1,123 @@
+"""A provider's API: documents go there, and come back."""
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Final
+
+import msgspec
+from pydantic import SecretStr
+
+from stormproof.errors import StormproofError
+from stormproof.providers.chat import Document
+from stormproof.providers.http.client import HttpClient
+from stormproof.providers.http.response import Response
+from stormproof.providers.judging import Judge
+from stormproof.providers.sse import EventDecoder, ServerEvent
+
+_MOST: Final = 64 << 20
+"""Bytes of an answer."""
+
+_MOST_REFUSAL: Final = 1 << 16
+_GOOD: Final = range(200, 300)
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a provider listens, and how it wants to be asked.
+
+    Attributes:
+        provider: Its name in errors.
+        url: Of its chat API.
+        headers: Sent with each request, the key apart.
+        key_header: The header that takes the key.
+        key_prefix: What stands before it there.
+        counts_streams: Whether it counts the tokens of a stream when asked to.
+    """
+
+    provider: str
+    url: str
+    headers: Mapping[str, str] = {}
+    key_header: str = "authorization"
+    key_prefix: str = "Bearer "
+    counts_streams: bool = True
+
+
+class Api:
+    """Talks to one endpoint.
+
+    Args:
+        endpoint: Where it is.
+        client: Sends the requests.
+        key: Proves who we are.
+
+    Attributes:
+        judge: Looks at what comes back.
+    """
+
+    def __init__(self, endpoint: Endpoint, client: HttpClient, key: SecretStr | None) -> None:
+        self.judge: Final = Judge(endpoint.provider)
+        self._endpoint = endpoint
+        self._client = client
+        self._key = key
+
+    async def send(self, document: Document, headers: Mapping[str, str] = {}) -> Response:
+        """Send a document, without its fields that are None, and return a good answer's head.
+
+        Args:
+            document: What to send.
+            headers: Besides those of the endpoint.
+
+        Raises:
+            StormproofError: The answer is not a good one.
+        """
+        body = {name: value for name, value in document.items() if value is not None}
+        response = await self._client.send(
+            "POST", self._endpoint.url, {**self._headers(), **headers}, msgspec.json.encode(body)
+        )
+        if response.status in _GOOD:
+            return response
+        with response:
+            raise await self._refusal(response)
+
+    async def document(self, response: Response) -> Document:
+        """Return the document that came back.
+
+        Raises:
+            StormproofError: It is none, or tells of an error.
+        """
+        return self.judge.document(await response.read(_MOST))
+
+    async def events(self, response: Response) -> AsyncGenerator[ServerEvent, None]:
+        """Yield the events of a stream that came back.
+
+        Raises:
+            NetworkError: It broke off.
+        """
+        decoder = EventDecoder()
+        async for received in response.chunks():
+            for event in decoder.feed(received):
+                yield event
+
+    async def _refusal(self, response: Response) -> StormproofError:
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers
+        }
+        try:
+            body: object = msgspec.json.decode(await response.read(_MOST_REFUSAL))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StormproofError):
+            body = None  # the status says enough
+        return self.judge.refusal(response.status, headers, body)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {
+            "content-type": "application/json",
+            "accept": "application/json, text/event-stream",
+            **self._endpoint.headers,
+        }
+        if self._key:
+            secret = self._key.get_secret_value()
+            headers[self._endpoint.key_header] = self._endpoint.key_prefix + secret
+        return headers
+
+
+def is_stream(response: Response) -> bool:
+    """Whether events come back, and not one document."""
+    return "event-stream" in (response.header("content-type") or "")
