@@ -6,10 +6,11 @@ from types import MappingProxyType
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.gateway import wire_errors
+from stormproof.gateway.chat_endpoint import PATH, ChatEndpoint
 from stormproof.gateway.edge import Edge
 from stormproof.gateway.embedding_routes import EmbeddingRoutes
 from stormproof.gateway.keys import Keyring
@@ -19,6 +20,7 @@ from stormproof.gateway.model_routes import ModelRoutes, model_card
 from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
 from stormproof.gateway.routes import Routes
 from stormproof.gateway.settings import Settings
+from stormproof.providers import Ladder
 from stormproof.signals import Metrics, log_context
 from stormproof.version import __version__
 
@@ -38,6 +40,7 @@ def create_app(
     lifecycle: Lifecycle,
     metrics: Metrics,
     embedders: Mapping[str, AsyncEmbedder] = MappingProxyType({}),
+    ladders: Mapping[str, Ladder] = MappingProxyType({}),
 ) -> ASGIApp:
     """Build the server's application.
 
@@ -49,6 +52,7 @@ def create_app(
         lifecycle: Whether it can answer now.
         metrics: Where errors are counted; its registry is what ``/metrics`` shows.
         embedders: Embedding models, by the names under which clients know them.
+        ladders: Models that several may answer for, by the names under which clients know them.
 
     Returns:
         An ASGI application.
@@ -63,6 +67,7 @@ def create_app(
     )
     cards = [model_card(model_name, max_tokens=engine.max_sequence_tokens)]
     cards += [model_card(name, max_tokens=model.max_tokens) for name, model in embedders.items()]
+    cards += [model_card(name) for name in ladders]
     server_metrics = ServerMetrics(metrics.registry, engine.stats)
     times = server_metrics.token_times
     routes = Routes(engine, settings, model_name=model_name, times=times)
@@ -71,13 +76,25 @@ def create_app(
     _add_probes(app, lifecycle, metrics.registry)
     wire_errors.install(app)
     return Edge(
-        app,
+        _HotPath(app, ladders) if ladders else app,
         keyring=keyring,
         lifecycle=lifecycle,
         metrics=server_metrics,
         signals=metrics,
         max_body_bytes=settings.max_body_bytes,
     )
+
+
+class _HotPath:
+    """Spares what most requests come for the way through the framework."""
+
+    def __init__(self, app: ASGIApp, ladders: Mapping[str, Ladder]) -> None:
+        self._app = app
+        self._chat = ChatEndpoint(ladders, app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hot = scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST"
+        await (self._chat if hot else self._app)(scope, receive, send)
 
 
 async def _name_operation(request: Request) -> AsyncIterator[None]:

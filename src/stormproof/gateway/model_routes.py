@@ -11,15 +11,10 @@ from stormproof.gateway.openapi import BEARER, ERRORS
 Card = dict[str, Any]
 
 
-def model_card(name: str, *, max_tokens: int) -> Card:
-    """Describe a model as OpenAI's API does, and say how much it reads."""
-    return {
-        "id": name,
-        "object": "model",
-        "created": 0,
-        "owned_by": "stormproof",
-        "max_model_len": max_tokens,
-    }
+def model_card(name: str, *, max_tokens: int | None = None) -> Card:
+    """Describe a model as OpenAI's API does, and say how much it reads, if that is known."""
+    card = {"id": name, "object": "model", "created": 0, "owned_by": "stormproof"}
+    return card if max_tokens is None else {**card, "max_model_len": max_tokens}
 
 
 class ModelRoutes:

@@ -78,7 +78,8 @@ class Ladder:
             StormproofError: While iterating: nobody could answer, or the answer broke off.
         """
         journey.others = self._continuing
-        pipeline = self._resuming if resume else self._pipeline
+        resumable = resume and self._continuing and request.choices == 1
+        pipeline = self._resuming if resumable else self._pipeline
         chunks = pipeline.stream(self._first.stream, request, journey)
         return self._kept(chunks, request, journey, self._cache) if self._cache else chunks
 
