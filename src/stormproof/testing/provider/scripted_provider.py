@@ -1,0 +1,63 @@
+"""The server of a scripted provider."""
+
+import asyncio
+from functools import partial
+from types import TracebackType
+from typing import Final, Self
+
+from stormproof.testing.provider.connection import Connection
+from stormproof.testing.provider.steps import Step
+from stormproof.testing.provider.target import ScriptedTarget
+
+_PATH: Final = "/v1/chat/completions"
+
+
+class ScriptedProvider:
+    """Speaks OpenAI's chat completions on a port of this machine, for as many targets as wanted.
+
+    ```python
+    async with ScriptedProvider() as provider:
+        limited = provider.target("limited", Refusal(429, retry_after=3))
+        healthy = provider.target("healthy", Answer())
+        ...  # ask whatever is tested, which calls limited.url and healthy.url
+        assert (limited.calls, healthy.calls) == (1, 1)
+    ```
+
+    An answer of n tokens is `text_of` (n). A request whose conversation ends with a beginning of
+    that text, said by the assistant, gets the rest.
+    """
+
+    def __init__(self) -> None:
+        self._targets: dict[bytes, ScriptedTarget] = {}
+        self._transports: set[asyncio.Transport] = set()
+
+    async def __aenter__(self) -> Self:
+        """Listen."""
+        make = partial(Connection, self._targets, self._transports)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(make, "127.0.0.1", backlog=1024)
+        [listening] = self._server.sockets
+        self._base = "http://{}:{}".format(*listening.getsockname())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Listen no more, and drop who is still there."""
+        self._server.close()
+        for transport in tuple(self._transports):
+            transport.abort()
+
+    def target(self, name: str, *steps: Step) -> ScriptedTarget:
+        """Give an address a script, instead of the one that it had, and a count from zero.
+
+        Args:
+            name: Part of its address.
+            steps: What to do on the first call, the second, and so on; the last step repeats.
+        """
+        target = ScriptedTarget(f"{self._base}/{name}/v1", *steps)
+        self._targets[f"/{name}{_PATH}".encode()] = target
+        return target
