@@ -685,6 +685,15 @@ class TestOrder:
             story.append(ask.calls())
         assert story == [[1, 0, 0], [1, 1, 0], [1, 1, 1], [1, 2, 1], [1, 3, 1]]
 
+    def test_fastest_leaves_the_last_resort_to_the_last_however_fast_it_is(
+        self, clock: FakeClock
+    ) -> None:
+        weights = {"replica": 0.0, "cache": 0.0}
+        ask = Ask("call", Takes(3), "b", "c", weights=weights, order=FailoverOrder.FASTEST)
+        for _ in range(3):
+            ask.pipeline.call(ask.sources[0])
+        assert ask.calls() == [3, 0, 0]
+
     @pytest.mark.parametrize(("draw", "calls"), [(0.019, [1, 3]), (0.02, [3, 1])])
     def test_one_call_in_fifty_goes_to_any_so_that_a_faster_one_is_noticed(
         self, draw: float, calls: list[int]

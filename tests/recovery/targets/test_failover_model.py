@@ -142,6 +142,7 @@ class FailoverMachine(RuleBasedStateMachine):
 
     def pick(self, healthy: list[str]) -> str:
         if self.order is FailoverOrder.FASTEST:
+            healthy = [name for name in healthy if self.plain[name].weight] or healthy[:1]
             return min(healthy, key=lambda name: self.plain[name].median())
         if self.order is FailoverOrder.WEIGHTED:
             lots = [name for name in healthy for _ in range(self.plain[name].weight)]

@@ -30,8 +30,8 @@ class Target:
         call: A function that takes the same arguments as the guarded one and returns what that
             does: a value, an awaitable or a value, or an async generator. By default the guarded
             function itself.
-        weight: How often it is drawn, beside the weights of the others; 0 to a million. With 0
-            only when no other one is healthy.
+        weight: How often it is drawn, beside the weights of the others; 0 to a million. With 0 it
+            is drawn, or chosen for its speed, only when no other one is healthy.
         breaker: What leaves it alone while it fails. By default one of this name, which does not
             count that the target is busy: a ``CapacityExceeded``, or an error that says when to
             come back. One that other pipelines use too makes them share its circuit.

@@ -44,7 +44,12 @@ def _weighted(routes: Sequence[Route]) -> Route:
 
 
 def _fastest(routes: Sequence[Route]) -> Route:
-    """Choose the least median, now and then any; those never measured come first."""
+    """Choose the least median, now and then any; those never measured come first.
+
+    Those without a weight are chosen when there are no others, as listed.
+    """
+    weighed = [route for route in routes if route.target.weight]
+    routes = weighed or routes[:1]
     draw = current_clock().random()
     if draw < _EXPLORED:
         return routes[int(draw / _EXPLORED * len(routes))]
