@@ -208,12 +208,18 @@ async def test_until_a_stream_says_something_another_may_answer() -> None:
 
 async def test_a_stream_that_breaks_off_says_so() -> None:
     """Where nobody is to go on with it."""
-    both = ladder(Model("a", ["A", BROKEN]), Model("b", "B"))
-    async with aclosing(both.stream(asked(stream=True), Journey(), resume=False)) as chunks:
+    both = ladder(Model("a", ["A", BROKEN]), Model("b", "B"), resume=False)
+    async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
         assert (await anext(chunks)).text == ""
         assert (await anext(chunks)).text == "A"
         with pytest.raises(PartialOutput):
             await anext(chunks)
+
+
+async def test_a_request_may_want_it_otherwise() -> None:
+    both = ladder(Model("a", ["A", BROKEN]), Model("b", "B"), resume=False)
+    async with aclosing(both.stream(asked(stream=True), Journey(), resume=True)) as chunks:
+        assert "".join([chunk.text async for chunk in chunks]) == "AB"
 
 
 async def test_a_stream_that_stalls_breaks_off(clock: FakeClock) -> None:

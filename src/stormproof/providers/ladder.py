@@ -24,6 +24,7 @@ class Ladder:
         rungs: Who may answer, the best first.
         deadline: Seconds for everything together.
         order: How to choose among those that are healthy.
+        resume: Whether somebody is asked for the rest if an answer breaks off.
         cache: Where answers of models are kept, for a rung that gives them again.
     """
 
@@ -34,10 +35,12 @@ class Ladder:
         *,
         deadline: float = 600.0,
         order: FailoverOrder = FailoverOrder.LISTED,
+        resume: bool = True,
         cache: AnswerCache | None = None,
     ) -> None:
         self.name: Final = name
         self._first = rungs[0]
+        self._resume = resume
         self._cache = cache
         self._continuing = frozenset(rung.name for rung in rungs if rung.continues)
         targets = [rung.target(first=rung is self._first) for rung in rungs]
@@ -65,20 +68,21 @@ class Ladder:
         return answer
 
     def stream(
-        self, request: ChatRequest, journey: Journey, *, resume: bool = True
+        self, request: ChatRequest, journey: Journey, *, resume: bool | None = None
     ) -> AsyncGenerator[Chunk, None]:
         """Answer a request that wants a stream; close it (``contextlib.aclosing``).
 
         Args:
             request: What is asked.
             journey: As for `complete`; who answers is known once the first piece is there.
-            resume: Whether somebody is asked for the rest if an answer breaks off.
+            resume: As for the ladder, which says it by default.
 
         Raises:
             StormproofError: While iterating: nobody could answer, or the answer broke off.
         """
         journey.others = self._continuing
-        resumable = resume and self._continuing and request.choices == 1
+        wanted = self._resume if resume is None else resume
+        resumable = wanted and self._continuing and request.choices == 1
         pipeline = self._resuming if resumable else self._pipeline
         chunks = pipeline.stream(self._first.stream, request, journey)
         return self._kept(chunks, request, journey, self._cache) if self._cache else chunks
