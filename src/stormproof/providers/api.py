@@ -30,6 +30,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         key_header: The header that takes the key.
         key_prefix: What stands before it there.
         counts_streams: Whether it counts the tokens of a stream when asked to.
+        max_tokens_field: What it calls the limit of an answer; by default what the client did.
+        prefill_message: Fields that a last message of the assistant needs, to be gone on with.
+        prefill_body: Fields that the request needs for that.
     """
 
     provider: str
@@ -38,6 +41,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     key_header: str = "authorization"
     key_prefix: str = "Bearer "
     counts_streams: bool = True
+    max_tokens_field: str | None = None
+    prefill_message: Mapping[str, bool] = {}
+    prefill_body: Mapping[str, bool] = {}
 
 
 class Api:

@@ -266,3 +266,37 @@ async def test_an_endpoint_may_want_its_key_elsewhere(
     asked = await model(server, client, sent, key_header="api-key", key_prefix="")
     await asked.complete(REQUEST)
     assert f"\r\napi-key: {KEY}\r\n".encode() in server.requests[0]
+
+
+async def sent_for(server: RawServer, client: HttpClient, asked: Any, **how: Any) -> Any:
+    """What an endpoint with some ways gets of a request."""
+    speaking = await model(server, client, whole({"content": "Hello"}), **how)
+    await speaking.complete(ChatRequest(asked))
+    return json.loads(server.requests[0].partition(b"\r\n\r\n")[2])
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("theirs", ["max_tokens", "max_completion_tokens"])
+async def test_the_limit_of_an_answer_has_the_name_that_an_endpoint_knows(
+    server: RawServer, client: HttpClient, name: str, theirs: str
+) -> None:
+    """And only that: some refuse the other."""
+    asked = {**REQUEST.document, name: 7}
+    sent = await sent_for(server, client, asked, max_tokens_field=theirs)
+    assert {key: value for key, value in sent.items() if key.startswith("max_")} == {theirs: 7}
+
+
+async def test_a_beginning_that_is_to_be_gone_on_with_is_marked_as_the_endpoint_wants_it(
+    server: RawServer, client: HttpClient
+) -> None:
+    begun = [*REQUEST.document["messages"], {"role": "assistant", "content": "Hel"}]
+    how = {"prefill_message": {"prefix": True}, "prefill_body": {"continue_final_message": True}}
+    sent = await sent_for(server, client, {**REQUEST.document, "messages": begun}, **how)
+    assert sent["messages"] == [begun[0], {**begun[1], "prefix": True}]
+    assert sent["continue_final_message"] is True
+
+
+async def test_other_requests_have_no_such_marks(server: RawServer, client: HttpClient) -> None:
+    how = {"prefill_message": {"prefix": True}, "prefill_body": {"continue_final_message": True}}
+    sent = await sent_for(server, client, REQUEST.document, **how)
+    assert sent == {**REQUEST.document, "model": "theirs"}

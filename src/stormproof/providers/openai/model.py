@@ -7,12 +7,13 @@ from typing import Final
 from pydantic import SecretStr
 
 from stormproof.providers.api import Api, Endpoint, is_stream
-from stormproof.providers.chat import ChatRequest, Chunk, Completion, in_chunks
+from stormproof.providers.chat import ChatRequest, Chunk, Completion, Document, in_chunks
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.http.response import Response
 from stormproof.providers.judging import to_the_end
 
 _DONE: Final = b"[DONE]"
+_LIMITS: Final = ("max_tokens", "max_completion_tokens")
 
 
 class OpenAIModel:
@@ -30,13 +31,14 @@ class OpenAIModel:
     ) -> None:
         self.name: Final = f"{endpoint.provider}/{model}"
         self._api = Api(endpoint, client, key)
+        self._endpoint = endpoint
         self._model = model
         self._counted = {"include_usage": True} if endpoint.counts_streams else None
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Answer at once; see `ChatModel`."""
-        fields = {"model": self._model, "stream": None, "stream_options": None}
-        with await self._api.send({**request.document, **fields}) as response:
+        fields = {"stream": None, "stream_options": None}
+        with await self._api.send({**self._document(request), **fields}) as response:
             return await self._completion(response)
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
@@ -45,8 +47,8 @@ class OpenAIModel:
 
     async def _chunks(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Yield what a stream holds, up to its end or its mark for that."""
-        fields = {"model": self._model, "stream": True, "stream_options": self._counted}
-        with await self._api.send({**request.document, **fields}) as response:
+        fields = {"stream": True, "stream_options": self._counted}
+        with await self._api.send({**self._document(request), **fields}) as response:
             if not is_stream(response):
                 for chunk in in_chunks(await self._completion(response)):
                     yield chunk
@@ -61,3 +63,14 @@ class OpenAIModel:
 
     async def _completion(self, response: Response) -> Completion:
         return self._api.judge.completion(await self._api.document(response))
+
+    def _document(self, request: ChatRequest) -> Document:
+        """Return a request as the endpoint wants it."""
+        endpoint, document = self._endpoint, {**request.document, "model": self._model}
+        if endpoint.max_tokens_field and request.max_tokens:
+            document |= dict.fromkeys(_LIMITS) | {endpoint.max_tokens_field: request.max_tokens}
+        *before, last = document["messages"]
+        if last["role"] == "assistant":
+            document["messages"] = [*before, {**last, **endpoint.prefill_message}]
+            document |= endpoint.prefill_body
+        return document
