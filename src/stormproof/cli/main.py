@@ -11,6 +11,7 @@ except ModuleNotFoundError as missing:
 from stormproof.cli import model
 from stormproof.cli.bench import bench
 from stormproof.cli.chat import chat
+from stormproof.cli.doctor import doctor
 from stormproof.cli.errors import errors
 from stormproof.cli.generate import generate
 from stormproof.cli.serve import serve
@@ -29,6 +30,7 @@ app.command()(chat)
 app.command()(generate)
 app.command()(bench)
 app.command()(top)
+app.command()(doctor)
 app.command()(errors)
 app.add_typer(model.app, name="model")
 

@@ -1,0 +1,97 @@
+"""``stormproof doctor``: whether the settings are right, and everybody they name answers."""
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stormproof.cli.failures import FAILED, failures
+from stormproof.errors import to_wire
+from stormproof.gateway.settings import DEFAULT_FILE, load_settings
+
+if TYPE_CHECKING:
+    from stormproof.providers.settings.checking import Finding
+    from stormproof.providers.settings.schema import ModelsFile
+
+_DEADLINE: Final = 10.0
+"""Seconds for each call."""
+
+
+def doctor(
+    config: Annotated[
+        Path, typer.Option("--config", metavar="FILE", help="The settings to check.")
+    ] = DEFAULT_FILE,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Check the settings, and call every model of every provider that they name.
+
+    Each call asks for a few tokens. The exit status is 1 if anything that a model needs does not
+    work.
+    """
+    with failures(as_json=as_json):
+        from stormproof.providers.settings.reading import read_models  # noqa: PLC0415 - heavy
+
+        models = read_models(config)
+        load_settings({"config": str(config)})
+        findings = asyncio.run(_findings(models))
+    works = all(finding.error is None for finding in findings)
+    if as_json:
+        facts = {"works": works, "targets": [_facts(finding) for finding in findings]}
+        typer.echo(json.dumps(facts, indent=2))
+    else:
+        _show(config, models, findings)
+    if not works:
+        raise typer.Exit(FAILED)
+
+
+async def _findings(models: "ModelsFile") -> "list[Finding]":
+    from stormproof.providers import HttpClient  # noqa: PLC0415 - heavy
+    from stormproof.providers.settings.building import LadderBuilder  # noqa: PLC0415
+    from stormproof.providers.settings.checking import check_targets  # noqa: PLC0415
+
+    client = HttpClient()
+    try:
+        builder = LadderBuilder(models, client, os.environ)
+        return await check_targets(models, builder, deadline=_DEADLINE)
+    finally:
+        client.close()
+
+
+def _facts(finding: "Finding") -> dict[str, Any]:
+    return {
+        "target": finding.target,
+        "models": finding.models,
+        "works": finding.error is None,
+        "seconds": round(finding.seconds, 3),
+        **({} if finding.error is None else to_wire(finding.error)),
+    }
+
+
+def _show(config: Path, models: "ModelsFile", findings: "Sequence[Finding]") -> None:
+    console = Console()
+    console.print(Text(f"{config.name} is fine: {len(models.models)} models", style="green"))
+    if not findings:
+        console.print("No provider is asked.")
+        return
+    table = Table("", "Who", "For", "Time", box=None)
+    table.add_column("What", overflow="fold")
+    for finding in findings:
+        table.add_row(*_cells(finding))
+    console.print(table)
+
+
+def _cells(finding: "Finding") -> Sequence[str | Text]:
+    error, names = finding.error, ", ".join(finding.models)
+    time = f"{finding.seconds:.2f} s"
+    if error is None:
+        return Text("works", style="green"), finding.target, names, time, ""
+    why = Text.assemble(str(error), "\n", (error.remedy, "dim"))
+    return Text("fails", style="bold red"), finding.target, names, time, why

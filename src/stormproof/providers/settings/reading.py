@@ -1,0 +1,179 @@
+"""Reading ``stormproof.toml``: everything that is wrong is named, with its line."""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from pydantic import ValidationError
+
+from stormproof.errors import ConfigurationError, translate
+from stormproof.providers.settings.locating import line_of
+from stormproof.providers.settings.presets import presets, provider_settings
+from stormproof.providers.settings.schema import (
+    RUNGS,
+    AnswerRung,
+    LadderSettings,
+    ModelRung,
+    ModelsFile,
+    PriceSettings,
+    ProviderSettings,
+    Table,
+)
+
+_MOST_BYTES: Final = 1 << 20
+_MOST_FAULTS: Final = 20
+_OTHERS: Final = frozenset({"serve"})
+"""Tables of the file that others read."""
+
+_LOOK_LIKE_KEYS: Final = frozenset({"key", "api_key", "apikey", "token", "secret"})
+
+Place: TypeAlias = Sequence[str | int]
+
+
+class Fault(NamedTuple):
+    """Something that is wrong.
+
+    Attributes:
+        place: Keys and indices.
+        message: What it is; quotes no value that could be a secret.
+    """
+
+    place: Place
+    message: str
+
+
+def read_models(file: Path) -> ModelsFile:
+    """Read what a file says of models.
+
+    Raises:
+        ConfigurationError: It is not TOML, or what it says makes no sense; everything that is
+            wrong is named with its line.
+        StorageError: It cannot be read.
+    """
+    text = _text(file)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason = f"{file.name} is not TOML: {error}"
+        raise ConfigurationError(reason=reason) from None  # the original may hold the whole text
+    tables = {name: table for name, table in document.items() if name not in _OTHERS}
+    try:
+        models = ModelsFile.model_validate(tables)
+    except ValidationError as error:
+        raise _error(file, text, _misfits(error)) from None
+    faults = list(_contradictions(models))
+    if faults:
+        raise _error(file, text, faults)
+    return models
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_MOST_BYTES + 1)
+    except OSError as error:
+        known = translate(error)
+        known.operation = f"read {file.name}"
+        raise known from error
+    if len(content) > _MOST_BYTES:
+        raise ConfigurationError(reason=f"{file.name} has more than {_MOST_BYTES} bytes")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError(reason=f"{file.name} is not UTF-8 text") from None
+
+
+def _error(file: Path, text: str, faults: Sequence[Fault]) -> ConfigurationError:
+    lines = [_told(file, text, fault) for fault in faults[:_MOST_FAULTS]]
+    if len(faults) > _MOST_FAULTS:
+        lines.append(f"and {len(faults) - _MOST_FAULTS} more")
+    return ConfigurationError(reason="\n".join(lines))
+
+
+def _told(file: Path, text: str, fault: Fault) -> str:
+    line = line_of(text, fault.place)
+    # The key comes last: "api_key: …" would be taken for a secret, and be hidden.
+    return f"{file.name}{f':{line}' if line else ''}: {fault.message} ({_path(fault.place)})"
+
+
+def _path(place: Place) -> str:
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in place]
+    return "".join(steps).removeprefix(".")
+
+
+def _misfits(error: ValidationError) -> list[Fault]:
+    return [_misfit(problem) for problem in error.errors(include_input=False, include_url=False)]
+
+
+def _misfit(problem: Any) -> Fault:
+    place, keys = _place(problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return Fault(place, _unknown(str(place[-1]), keys))
+    return Fault(place, problem["msg"].removeprefix("Value error, "))
+
+
+def _unknown(key: str, keys: Iterable[str]) -> str:
+    if key.lower() in _LOOK_LIKE_KEYS:
+        return "keys are not written here: use key_env or key_file"
+    return f"there is no such key{nearest(key, keys)}"
+
+
+def _place(loc: tuple[str | int, ...]) -> tuple[Place, Iterable[str]]:
+    """Return where in the file something is wrong, and which keys there are in that table."""
+    steps = tuple(step for step in loc if step != "[key]")
+    table: type[Table] = ModelsFile
+    match steps:
+        case ("providers", _, *_):
+            table = ProviderSettings
+        case ("models", _, "rungs", int(), str(kind), *rest):
+            table = PriceSettings if rest[:1] == ["price"] and rest[1:] else RUNGS[kind]
+            steps = (*steps[:4], *rest)
+        case ("models", _, *_):
+            table = LadderSettings
+    return steps, table.model_fields
+
+
+def _contradictions(models: ModelsFile) -> Iterator[Fault]:
+    """Yield what is fine by itself, and wrong with the rest."""
+    for name, own in models.providers.items():
+        place = ("providers", name, "preset")
+        provider = provider_settings(name, models.providers)
+        if provider is None:
+            wanted = own.preset or name
+            yield Fault(place, f"there is no preset {wanted!r}{nearest(wanted, presets())}")
+        elif provider.url is None:
+            yield Fault(place[:2], "needs a url")
+    for name, ladder in models.models.items():
+        yield from _dead_ends(("models", name, "rungs"), ladder, models)
+
+
+def _dead_ends(place: Place, ladder: LadderSettings, models: ModelsFile) -> Iterator[Fault]:
+    seen = set[str]()
+    for index, rung in enumerate(ladder.rungs):
+        here = (*place, index)
+        if index and isinstance(ladder.rungs[index - 1], AnswerRung):
+            yield Fault(here, "is never asked: the answer before it answers everything")
+        if rung.name in seen:
+            yield Fault(here, f"{rung.name} is there twice")
+        seen.add(rung.name)
+        if isinstance(rung, ModelRung):
+            yield from _unasked((*here, "provider"), rung.provider, models)
+
+
+def _unasked(place: Place, name: str, models: ModelsFile) -> Iterator[Fault]:
+    provider = provider_settings(name, models.providers)
+    if name in models.providers:
+        return
+    if provider is None:
+        known = nearest(name, {*presets(), *models.providers})
+        yield Fault(place, f"there is no provider {name!r}{known}")
+    elif provider.url is None:
+        yield Fault(place, f"needs a url in [providers.{name}]")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a question whether another name was meant, if one is near."""
+    close = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,215 @@
+"""The ladders do what the settings say."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from stormproof.errors import ConfigurationError, PartialOutput, ProviderError
+from stormproof.providers.answers import FixedAnswer
+from stormproof.providers.chat import ChatRequest
+from stormproof.providers.http.client import HttpClient
+from stormproof.providers.ladder import Ladder
+from stormproof.providers.rung import Journey
+from stormproof.providers.settings.building import LadderBuilder
+from stormproof.providers.settings.schema import ModelsFile
+from support.raw_server import RawServer
+
+Read = Callable[[str], ModelsFile]
+
+ANSWER = {"message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}
+USAGE = {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10}
+
+
+def answer(document: Any, status: str = "200 OK", kind: str = "application/json") -> bytes:
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+HELLO = answer({"choices": [ANSWER], "usage": USAGE})
+REST = answer({"choices": [{**ANSWER, "message": {"role": "assistant", "content": "lo"}}]})
+BROKEN = answer({"error": {"message": "broken"}}, "500 X")
+CUT = answer(b'data: {"choices": [{"delta": {"content": "Hel"}}]}\n\n', kind="text/event-stream")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[HttpClient]:
+    """A client that is closed in the end."""
+    made = HttpClient()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RawServer]:
+    """A provider that is stopped in the end."""
+    running = RawServer()
+    yield running
+    running.stop()
+
+
+class House:
+    """A provider whose answers are the test's own, and settings that name it."""
+
+    def __init__(self, server: RawServer, client: HttpClient, read: Read) -> None:
+        self.server = server
+        self._client = client
+        self._read = read
+
+    async def ladder(
+        self, rungs: str, *answers: bytes, provider: str = "", model: str = "", **options: Any
+    ) -> Ladder:
+        """Return the ladder ``m`` with these rungs."""
+        url = (await self.server.answering(*answers)).removesuffix("/x")
+        text = f'[providers.house]\nurl = "{url}"\n{provider}\n[models.m]\n{model}\nrungs = {rungs}'
+        if "preset" not in provider:
+            text = text.replace("url", 'preset = "openai-compatible"\nurl', 1)
+        environment = {"OUR_KEY": "k-1"}
+        builder = LadderBuilder(self._read(text), self._client, environment, **options)
+        return builder.ladders()["m"]
+
+    @property
+    def heard(self) -> list[Any]:
+        """The documents that it got."""
+        return [json.loads(one.partition(b"\r\n\r\n")[2]) for one in self.server.requests]
+
+
+@pytest.fixture
+def house(server: RawServer, client: HttpClient, read: Read) -> House:
+    return House(server, client, read)
+
+
+def asked(**fields: Any) -> ChatRequest:
+    return ChatRequest({"model": "m", "messages": [{"role": "user", "content": "Hi"}], **fields})
+
+
+async def ask(ladder: Ladder, **fields: Any) -> tuple[str, Journey]:
+    journey = Journey()
+    return (await ladder.complete(asked(**fields), journey)).text, journey
+
+
+HOUSE = '{ provider = "house", model = "llama" '
+
+
+async def test_a_model_of_a_provider_is_asked_as_the_settings_say(house: House) -> None:
+    provider = 'key_env = "OUR_KEY"\nkey_header = "X-Key"\nkey_prefix = ""\nheaders = { X-A = "b" }'
+    said, journey = await ask(await house.ladder(f"[{HOUSE}}}]", HELLO, provider=provider))
+    assert (said, journey.rung, journey.degraded) == ("Hello", "house/llama", False)
+    head = house.server.requests[0].partition(b"\r\n\r\n")[0].decode()
+    assert head.startswith("POST /v1/chat/completions ")
+    assert {"x-key: k-1", "x-a: b"} <= set(head.lower().split("\r\n"))
+    assert house.heard[0]["model"] == "llama"
+
+
+async def test_a_key_that_is_missing_keeps_a_ladder_from_being_made(house: House) -> None:
+    with pytest.raises(ConfigurationError, match="NOT_THERE"):
+        await house.ladder(f"[{HOUSE}}}]", provider='key_env = "NOT_THERE"')
+
+
+async def test_what_nobody_answered_has_a_default(house: House) -> None:
+    ladder = await house.ladder(f'[{HOUSE}}}, {{ answer = "Sorry." }}]', BROKEN)
+    said, journey = await ask(ladder)
+    assert (said, journey.rung, journey.degraded) == ("Sorry.", "default", True)
+
+
+async def test_a_text_is_no_answer_to_who_wants_a_document(house: House) -> None:
+    ladder = await house.ladder(f'[{HOUSE}}}, {{ answer = "Sorry." }}]', BROKEN)
+    with pytest.raises(ProviderError):
+        await ask(ladder, response_format={"type": "json_schema"})
+
+
+async def test_an_answer_is_given_again_when_nobody_can(house: House) -> None:
+    ladder = await house.ladder(f"[{HOUSE}}}, {{ cached = true }}]", HELLO, BROKEN)
+    journeys = [(await ask(ladder))[1] for _ in range(2)]
+    assert [(one.rung, one.degraded) for one in journeys] == [
+        ("house/llama", False),
+        ("cached", True),
+    ]
+
+
+@pytest.mark.parametrize("order", ["weighted", "fastest"])
+async def test_last_resorts_come_last_in_any_order(house: House, order: str) -> None:
+    """Fast as they are."""
+    rungs = f'[{{ cached = true }}, {HOUSE}}}, {{ answer = "Sorry." }}]'
+    ladder = await house.ladder(rungs, *[HELLO] * 5, model=f'order = "{order}"')
+    assert {(await ask(ladder))[1].rung for _ in range(5)} == {"house/llama"}
+
+
+async def test_the_engine_is_a_rung(house: House) -> None:
+    ladder = await house.ladder("[{ engine = true }]", engine=FixedAnswer("from here"))
+    said, journey = await ask(ladder)
+    assert (said, journey.degraded) == ("from here", False)
+
+
+async def test_without_one_its_rung_is_an_error(house: House) -> None:
+    with pytest.raises(ConfigurationError, match="none runs"):
+        await house.ladder("[{ engine = true }]")
+
+
+@pytest.mark.parametrize(
+    "limit",
+    ["requests_per_minute = 2", "tokens_per_minute = 20", "tokens_per_minute = 300"],
+)
+async def test_who_comes_over_a_limit_is_answered_by_the_next(house: House, limit: str) -> None:
+    """At once; tokens count as the provider counted them, not as they were guessed."""
+    rungs = f'[{HOUSE}, {limit} }}, {{ answer = "Sorry." }}]'
+    ladder = await house.ladder(rungs, *[HELLO] * 100)
+    heard = [(await ask(ladder, max_tokens=9))[0] for _ in range(3)]
+    allowed = 3 if "300" in limit else 2
+    assert heard == ["Hello"] * allowed + ["Sorry."] * (3 - allowed)
+
+
+async def test_a_request_larger_than_the_limit_is_asked_when_it_is_untouched(house: House) -> None:
+    """What it truly takes is known afterwards, and kept back from the others."""
+    rungs = f'[{HOUSE}, tokens_per_minute = 20 }}, {{ answer = "Sorry." }}]'
+    ladder = await house.ladder(rungs, HELLO)
+    assert (await ask(ladder, max_tokens=1000))[0] == "Hello"
+
+
+async def test_so_many_at_once_and_no_more(house: House) -> None:
+    rungs = f'[{HOUSE}, concurrency = 1 }}, {{ answer = "Sorry." }}]'
+    ladder = await house.ladder(rungs, CUT)
+    async with aclosing(ladder.stream(asked(stream=True), Journey())) as chunks:
+        assert (await anext(chunks)).text == "Hel"
+        assert (await ask(ladder))[0] == "Sorry."
+
+
+async def test_a_stream_that_breaks_off_goes_on(house: House) -> None:
+    ladder = await house.ladder(f"[{HOUSE}}}]", CUT, REST)
+    async with aclosing(ladder.stream(asked(stream=True), Journey())) as chunks:
+        assert "".join([chunk.text async for chunk in chunks]) == "Hello"
+
+
+async def test_or_it_fails_if_that_is_preferred(house: House) -> None:
+    ladder = await house.ladder(f"[{HOUSE}}}]", CUT, REST, model='stream = "fail"')
+    async with aclosing(ladder.stream(asked(stream=True), Journey())) as chunks:
+        with pytest.raises(PartialOutput):
+            [chunk async for chunk in chunks]
+    assert len(house.heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "rung", "last"),
+    [
+        ('preset = "vllm"', "", {"role": "assistant", "content": "Hel"}),
+        ('preset = "mistral"', "", {"role": "assistant", "content": "Hel", "prefix": True}),
+        ('preset = "mistral"', ", prefill = false", None),
+        ("", ", prefill = true", {"role": "assistant", "content": "Hel"}),
+        ("", "", None),
+    ],
+)
+async def test_a_beginning_is_given_to_those_who_can_go_on_with_it(
+    house: House, provider: str, rung: str, last: Any
+) -> None:
+    """As their provider wants it; others are asked in words."""
+    environment = '\nkey_env = "OUR_KEY"' if "mistral" in provider else ""
+    rungs = f"[{HOUSE}{rung} }}]"
+    ladder = await house.ladder(rungs, CUT, REST, provider=provider + environment)
+    async with aclosing(ladder.stream(asked(stream=True), Journey())) as chunks:
+        assert "".join([chunk.text async for chunk in chunks]) == "Hello"
+    request = house.heard[1]
+    assert (request["messages"][-1] == last) is (last is not None)
+    assert request.get("continue_final_message", False) is ("vllm" in provider)
