@@ -986,14 +986,13 @@ def test_it_prints_as_one_phrase() -> None:
     "targets",
     [
         (),
-        (Target("a"),),
         (Target("a"), Target("a", len)),
         (Target("a"), Target("b")),
         (Target("a", len), Target("b", len)),
         (Target("a"), len),
         (Target("a"), *(Target(str(number), len) for number in range(64))),
     ],
-    ids=["none", "one", "namesakes", "two guarded", "none guarded", "no target", "many"],
+    ids=["none", "namesakes", "two guarded", "none guarded", "no target", "many"],
 )
 def test_targets_that_make_no_ladder_are_refused(targets: tuple[Any, ...]) -> None:
     with pytest.raises(ValidationErrors) as raised:
