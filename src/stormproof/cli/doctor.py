@@ -17,8 +17,7 @@ from stormproof.errors import to_wire
 from stormproof.gateway.settings import DEFAULT_FILE, load_settings
 
 if TYPE_CHECKING:
-    from stormproof.providers.settings.checking import Finding
-    from stormproof.providers.settings.schema import ModelsFile
+    from stormproof.providers import Finding, ModelsFile
 
 _DEADLINE: Final = 10.0
 """Seconds for each call."""
@@ -37,7 +36,7 @@ def doctor(
     work.
     """
     with failures(as_json=as_json):
-        from stormproof.providers.settings.reading import read_models  # noqa: PLC0415 - heavy
+        from stormproof.providers import read_models  # noqa: PLC0415 - heavy
 
         models = read_models(config)
         load_settings({"config": str(config)})
@@ -53,9 +52,11 @@ def doctor(
 
 
 async def _findings(models: "ModelsFile") -> "list[Finding]":
-    from stormproof.providers import HttpClient  # noqa: PLC0415 - heavy
-    from stormproof.providers.settings.building import LadderBuilder  # noqa: PLC0415
-    from stormproof.providers.settings.checking import check_targets  # noqa: PLC0415
+    from stormproof.providers import (  # noqa: PLC0415 - heavy
+        HttpClient,
+        LadderBuilder,
+        check_targets,
+    )
 
     client = HttpClient()
     try:

@@ -9,6 +9,10 @@ from stormproof.providers.ladder import Ladder
 from stormproof.providers.model import ChatModel
 from stormproof.providers.openai.model import OpenAIModel
 from stormproof.providers.rung import Journey, Rung
+from stormproof.providers.settings.building import LadderBuilder
+from stormproof.providers.settings.checking import Finding, check_targets
+from stormproof.providers.settings.reading import read_models
+from stormproof.providers.settings.schema import ModelsFile
 
 __all__ = [
     "AnswerCache",
@@ -20,11 +24,16 @@ __all__ = [
     "Completion",
     "Continuation",
     "Endpoint",
+    "Finding",
     "FixedAnswer",
     "HttpClient",
     "Journey",
     "Ladder",
+    "LadderBuilder",
+    "ModelsFile",
     "OpenAIModel",
     "Rung",
     "Usage",
+    "check_targets",
+    "read_models",
 ]

@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from stormproof.errors import ConfigurationError
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
+from stormproof.providers.api import Endpoint
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.model import ChatModel
-from stormproof.providers.openai.model import Endpoint, OpenAIModel
+from stormproof.providers.openai.model import OpenAIModel
 from stormproof.providers.rung import Rung
 from stormproof.providers.settings.keys import provider_key
 from stormproof.providers.settings.presets import provider_settings
