@@ -1,18 +1,27 @@
-"""Writes the reference pages that are made from the code: settings and the command line.
+"""Writes the reference pages that are made from the code: settings, models, the command line.
 
 Run ``python docs/generate_reference.py`` after changing either; a test fails while a page is stale.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import typer
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from stormproof.cli.main import app
 from stormproof.gateway.settings import ENV_PREFIX, TABLE, Settings
+from stormproof.providers.settings.presets import presets
+from stormproof.providers.settings.schema import (
+    RUNGS,
+    LadderSettings,
+    PriceSettings,
+    ProviderSettings,
+)
 
 PAGES = Path(__file__).parent / "reference"
 
@@ -33,6 +42,35 @@ A wrong value is named with where it came from, and nothing is started.
 """
 
 
+def models_file_page() -> str:
+    """Every key that says who may answer for a model's name, and every provider that is known."""
+    rungs = "\n\n".join(_key_table(f"A rung with `{key}`", kind) for key, kind in RUNGS.items())
+    known = "\n".join(_preset_row(name, preset) for name, preset in presets().items())
+    return f"""# Models and providers
+
+The tables `[models.NAME]` and `[providers.NAME]` of `stormproof.toml`. A key that is not here is an
+error, which names the file, the line and the key that was probably meant.
+
+{_key_table("`[models.NAME]`", LadderSettings)}
+
+{rungs}
+
+{_key_table("`price`", PriceSettings)}
+
+{_key_table("`[providers.NAME]`", ProviderSettings)}
+
+## Presets
+
+What is known of providers. A rung may name one without a table `[providers.NAME]`, a table has the
+defaults of its namesake or of its `preset`. "Prefill" tells whether models go on with a last
+message of the assistant, and what has to be sent for that.
+
+| Preset | URL | Key | Limit of an answer | Prefill |
+|---|---|---|---|---|
+{known}
+"""
+
+
 def command_line_page() -> str:
     """Every command, as ``--help`` tells it."""
     root = typer.main.get_command(app)
@@ -44,6 +82,37 @@ def _row(name: str, field: FieldInfo) -> str:
     default = field.get_default()
     shown = "" if default in (None, ()) else f"`{default}`"
     return f"| `{name}` | {shown} | {field.description} |"
+
+
+def _key_table(title: str, table: type[BaseModel]) -> str:
+    rows = "\n".join(_key_row(name, field) for name, field in table.model_fields.items())
+    head = "| Key | Default | Meaning |\n|---|---|---|"
+    return f"## {title}\n\n{table.__doc__.replace('``', '`')}\n\n{head}\n{rows}"
+
+
+def _key_row(name: str, field: FieldInfo) -> str:
+    default = "required" if field.is_required() else _shown(field.get_default())
+    return f"| `{name}` | {default} | {field.description} |"
+
+
+def _shown(default: object) -> str:
+    if default is None or default == {} or isinstance(default, frozenset):
+        return ""
+    return f"`{json.dumps(getattr(default, 'value', default))}`"
+
+
+def _preset_row(name: str, preset: ProviderSettings) -> str:
+    needs = json.dumps({**preset.prefill_message, **preset.prefill_body}) * bool(
+        preset.prefill_message or preset.prefill_body
+    )
+    cells = [
+        f"`{name}`",
+        f"`{preset.url}`" if preset.url else "to be given",
+        f"`{preset.key_env}`" if preset.key_env else "",
+        f"`{preset.max_tokens_field}`" if preset.max_tokens_field else "as the client says",
+        " ".join(filter(None, ["yes" if preset.prefill else "", f"`{needs}`" if needs else ""])),
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def _sections(path: str, command: click.Command) -> Iterator[str]:
@@ -65,6 +134,7 @@ def _sections(path: str, command: click.Command) -> Iterator[str]:
 def main() -> None:
     """Write the pages."""
     (PAGES / "settings.md").write_text(settings_page(), "utf-8")
+    (PAGES / "models_file.md").write_text(models_file_page(), "utf-8")
     (PAGES / "command_line.md").write_text(command_line_page(), "utf-8")
 
 

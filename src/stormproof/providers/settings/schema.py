@@ -136,17 +136,18 @@ class ModelRung(Table):
     idle: Seconds = Field(default=30.0, description="Seconds for each further piece of a stream.")
     weight: Weight = Field(
         default=1.0,
-        description="How often it is asked first, beside others; 0 only when they cannot.",
+        description="How often it is asked first beside the others, if they are drawn; with 0 only when"
+        " they cannot answer, in any order but the listed.",
     )
     requests_per_minute: Count | None = Field(
-        default=None, description="Most requests; others pass it by."
+        default=None, description="Most requests in a minute; the next rung answers others."
     )
     tokens_per_minute: Tokens | None = Field(
-        default=None, description="Most tokens of prompts and answers together; the same."
+        default=None, description="Most tokens in a minute, of prompts and answers; the same."
     )
     concurrency: Count | None = Field(default=None, description="Most requests at once; the same.")
     context: Tokens | None = Field(
-        default=None, description="Tokens of prompt and answer; longer requests pass it by."
+        default=None, description="Tokens of prompt and answer; it is not asked for more."
     )
     capabilities: frozenset[Capability] = Field(
         default=frozenset(Capability), description="What it can do; by default everything."
