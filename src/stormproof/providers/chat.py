@@ -18,6 +18,9 @@ Document: TypeAlias = dict[str, Any]
 
 _MOST_MESSAGES: Final = 4096
 _MOST_CHOICES: Final = 128
+_CHARACTERS_PER_TOKEN: Final = 4
+"""In most languages fewer. Who is asked with too long a prompt says so himself, at the cost of a
+call; who is not asked although it would have fitted has lost an answer."""
 
 _Count = Annotated[int, Meta(ge=1, lt=2**31)]
 
@@ -169,9 +172,9 @@ class ChatRequest:
         return frozenset(needed)
 
     @property
-    def characters(self) -> int:
-        """About how long the prompt is, texts alone."""
-        return sum(_characters(message) for message in self.messages)
+    def prompt_tokens(self) -> int:
+        """About how long the prompt is, texts alone, in tokens."""
+        return sum(_characters(message) for message in self.messages) // _CHARACTERS_PER_TOKEN
 
     def changed(self, **fields: Any) -> "ChatRequest":
         """Return the same with other values in some fields; a field that is None is left out."""

@@ -12,10 +12,6 @@ from stormproof.providers.model import ChatModel
 from stormproof.providers.tool_calls import whole_calls
 from stormproof.recovery import Deadline, IdleTimeout, Pipeline, Strategy, Target
 
-_CHARACTERS_PER_TOKEN: Final = 4
-"""In most languages fewer. Who is asked with too long a prompt says so himself, at the cost of a
-call; who is not asked although it would have fitted has lost an answer."""
-
 
 @dataclass(slots=True)
 class Journey:
@@ -105,7 +101,7 @@ class Rung:
         if missing:
             lacks = ", ".join(sorted(missing))
             return InvalidRequest(reason=f"no model that may answer can do this: {lacks}")
-        tokens, wanted = request.characters // _CHARACTERS_PER_TOKEN, request.max_tokens or 1
+        tokens, wanted = request.prompt_tokens, request.max_tokens or 1
         if self._context is not None and tokens + wanted > self._context:
             return ContextTooLong(prompt_tokens=tokens, max_tokens=wanted, limit=self._context)
         return None

@@ -1,6 +1,12 @@
 """Whatever a TOML file looks like, the line of a place in it is found."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+import tomlkit
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stormproof.providers.settings.locating import line_of
 
@@ -74,3 +80,41 @@ def test_a_table_in_pieces_is_where_its_first_key_is(place: list[str | int]) -> 
 @pytest.mark.parametrize(("text", "place"), [("", ["a"]), ("= 1", ["a"]), ("a = 1", [])])
 def test_what_has_no_line_gets_none(text: str, place: list[str | int]) -> None:
     assert line_of(text, place) is None
+
+
+KEYS = st.text("ab.'#= ", max_size=3)
+TREES = st.dictionaries(
+    KEYS,
+    st.recursive(
+        st.just(0),
+        lambda inner: st.dictionaries(KEYS, inner, max_size=3) | st.lists(inner, max_size=3),
+        max_leaves=8,
+    ),
+    max_size=4,
+)
+
+
+def numbered(tree: Any, numbers: Iterator[int]) -> Any:
+    """The same tree with a number of its own in each leaf."""
+    if isinstance(tree, dict):
+        return {key: numbered(value, numbers) for key, value in tree.items()}
+    return [numbered(value, numbers) for value in tree] if isinstance(tree, list) else next(numbers)
+
+
+def leaves(tree: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, int]]:
+    if isinstance(tree, int):
+        yield place, tree
+    else:
+        inner = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, value in inner:
+            yield from leaves(value, (*place, key))
+
+
+@given(TREES)
+def test_every_leaf_of_any_document_is_found(tree: Any) -> None:
+    document = numbered(tree, iter(range(1000, 2000)))
+    text = tomlkit.dumps(document)
+    for place, number in leaves(document):
+        line = line_of(text, place)
+        assert line is not None
+        assert str(number) in text.split("\n")[line - 1]

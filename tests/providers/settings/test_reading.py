@@ -186,7 +186,9 @@ def test_who_writes_a_key_there_learns_where_it_belongs(read: Read, name: str) -
     )
 
 
-@pytest.mark.parametrize("content", [b"= 1", b"\xff", b"#" * (1 << 20) + b"\n"])
+@pytest.mark.parametrize(
+    "content", [b"= 1", b"\xff", b"#" * (1 << 20) + b"\n", b"a = " + b"[" * 9999]
+)
 def test_what_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "stormproof.toml"
     file.write_bytes(content)

@@ -28,7 +28,6 @@ from stormproof.providers.settings.schema import (
 from stormproof.recovery import Bulkhead, Quota, RateLimit, Strategy
 
 _MINUTE: Final = 60.0
-_CHARACTERS_PER_TOKEN: Final = 4
 _USUAL_ANSWER: Final = 512
 """Tokens that a request is taken to need for its answer, if it does not say; settled afterwards."""
 
@@ -177,7 +176,7 @@ def _quota(rung: ModelRung, tokens: int) -> Quota:
     def estimate(request: ChatRequest, *_: object) -> float:
         answer = (request.max_tokens or _USUAL_ANSWER) * request.choices
         # One that could never fit goes through when nothing else does: it is the provider's to say.
-        return min(request.characters // _CHARACTERS_PER_TOKEN + answer, tokens)
+        return min(request.prompt_tokens + answer, tokens)
 
     return Quota(
         rung.name,

@@ -58,6 +58,8 @@ def read_models(file: Path) -> ModelsFile:
     except tomllib.TOMLDecodeError as error:
         reason = f"{file.name} is not TOML: {error}"
         raise ConfigurationError(reason=reason) from None  # the original may hold the whole text
+    except RecursionError:
+        raise ConfigurationError(reason=f"{file.name} is nested too deeply") from None
     tables = {name: table for name, table in document.items() if name not in _OTHERS}
     try:
         models = ModelsFile.model_validate(tables)

@@ -136,8 +136,8 @@ class ModelRung(Table):
     idle: Seconds = Field(default=30.0, description="Seconds for each further piece of a stream.")
     weight: Weight = Field(
         default=1.0,
-        description="How often it is asked first beside the others, if they are drawn; with 0 only when"
-        " they cannot answer, in any order but the listed.",
+        description="How often it is asked first beside the others, where they are drawn; with 0"
+        " only when those cannot answer, in any order but `listed`.",
     )
     requests_per_minute: Count | None = Field(
         default=None, description="Most requests in a minute; the next rung answers others."
