@@ -3,12 +3,12 @@
 import subprocess
 import sys
 import weakref
-from typing import Any
 
 import pytest
 
 from stormproof.engine.native.library import NativeEngine, NativeLibrary
-from stormproof.engine.native.structures import SpModel
+from stormproof.engine.native.structures import SpLayer, SpModel
+from stormproof.errors import OutOfMemory
 
 ROOMLESS = """
 import resource
@@ -32,11 +32,14 @@ class Weights:
     """Something that can be seen to be kept."""
 
 
-def empty_engine(library: NativeLibrary, weights: object, *, threads: int = 1) -> NativeEngine:
-    """An engine of a model without layers."""
-    sizes: dict[str, Any] = {"num_blocks": 1, "block_size": 16, "max_rows": 1, "max_draws": 1}
+def empty_engine(
+    library: NativeLibrary, weights: object = None, *, layers: int = 0, **sizes: int
+) -> NativeEngine:
+    """An engine of a model of nothing."""
     model = SpModel(hidden=32, heads=1, kv_heads=1, head_dim=32, intermediate=32, vocab=32)
-    return library.engine(model, weights=weights, **sizes, threads=threads)
+    model.layers, model.layer = layers, (SpLayer * layers)()
+    usual = {"num_blocks": 1, "block_size": 16, "max_rows": 1, "max_draws": 1, "threads": 1}
+    return library.engine(model, weights=weights, **(usual | sizes))
 
 
 def test_threads_that_the_machine_does_not_give_are_an_error_like_others(
@@ -56,3 +59,20 @@ def test_weights_stay_until_no_thread_can_read_them(library: NativeLibrary, thre
     assert kept()
     del engine
     assert not kept()
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"num_blocks": 1 << 32},  # 0 in 32 bits
+        {"num_blocks": (1 << 32) + 1},
+        {"max_rows": 1 << 33},
+        {"num_blocks": 1 << 30, "block_size": 1 << 24, "layers": 1 << 5},  # 0 in 64 bits
+    ],
+)
+def test_sizes_that_numbers_of_the_machine_do_not_hold_do_not_fit(
+    library: NativeLibrary, sizes: dict[str, int]
+) -> None:
+    """They are not taken for what is left of them."""
+    with pytest.raises(OutOfMemory):
+        empty_engine(library, **sizes)

@@ -15,6 +15,7 @@ from stormproof.errors import OutOfMemory, TensorError
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MOST: Final = 2**31 - 1
 PHASES: Final = ("embedding and norms", "layers", "attention", "head", "choosing")
 
 _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
@@ -130,6 +131,8 @@ class NativeLibrary:
         """
         handle = c_void_p()
         sizes = (num_blocks, block_size, max_rows, max_draws, threads)
+        if max(sizes) > _MOST:  # of which ctypes would pass on the lowest bits
+            raise OutOfMemory
         _check(self._functions.sp_engine_new(byref(model), *sizes, byref(handle)))
         return NativeEngine(self._functions, handle, weights)
 
