@@ -1,12 +1,20 @@
 """An engine ends as it should, also where it could not begin."""
 
+import os
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator
+from ctypes import c_void_p
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from stormproof.engine.native.library import NativeEngine, NativeLibrary
+from stormproof.engine.native import library as library_module
+from stormproof.engine.native.compiler import CannotCompile
+from stormproof.engine.native.library import NativeEngine, NativeLibrary, native_library
 from stormproof.engine.native.structures import SpLayer, SpModel
 from stormproof.errors import OutOfMemory
 
@@ -48,6 +56,43 @@ def test_threads_that_the_machine_does_not_give_are_an_error_like_others(
     """Those that it gave before end; the process does not."""
     found = subprocess.run([sys.executable, "-c", ROOMLESS], capture_output=True, check=False)
     assert (found.returncode, found.stdout) == (0, b"refused\n")
+
+
+@pytest.fixture
+def nothing_found(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """No library, and each time that one was looked for."""
+    looked: list[str] = []
+
+    def look() -> Path:
+        looked.append("for it")
+        raise CannotCompile("the C++ compiler failed")
+
+    monkeypatch.setattr(library_module, "library_path", look)
+    library_module.found_library.cache_clear()
+    yield looked
+    library_module.found_library.cache_clear()
+
+
+def test_a_library_that_cannot_be_made_is_not_made_again(nothing_found: list[str]) -> None:
+    """By this process: a compiler that fails may take minutes."""
+    for _ in range(3):
+        with pytest.raises(CannotCompile, match="the C\\+\\+ compiler failed"):
+            native_library()
+    assert nothing_found == ["for it"]
+
+
+def test_a_forked_process_does_not_end_the_threads_that_it_has_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has a copy of the engine; to wait for threads that were not copied may take for ever."""
+    ended: list[object] = []
+    functions: Any = SimpleNamespace(sp_engine_free=ended.append, sp_engine_step=None)
+    copied, own = (NativeEngine(functions, c_void_p(), None) for _ in range(2))
+    del own
+    assert len(ended) == 1
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    del copied
+    assert len(ended) == 1
 
 
 @pytest.mark.parametrize("threads", [1, 8])
