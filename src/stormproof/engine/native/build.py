@@ -1,8 +1,8 @@
 """Where the compiled library is: in the package, or else in the user's cache.
 
 An installed package brings it along. Where it does not, because there was no compiler then or the
-sources have changed since, or where it was made for another system, it is built at first use. ``python -m stormproof.engine.native.build``
-prints where it is.
+sources have changed since, or where it was made for another system, it is built at first use.
+``python -m stormproof.engine.native.build`` prints where it is.
 """
 
 from __future__ import annotations
