@@ -151,7 +151,7 @@ class LLM:
     ) -> list[Output]:
         copies = (params or SamplingParams()).copies(n)
         total = len(items) * n if isinstance(items, Sized) else None
-        with reporting(progress) as report:
+        with reporting(progress, "Answering") as report:
             batch = _Batch(self._core, copies, total, report)
             try:
                 for item in items:
