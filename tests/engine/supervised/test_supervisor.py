@@ -399,6 +399,12 @@ def test_its_process_dies_with_the_server(tmp_path: Path) -> None:
         time.sleep(0.001)
 
 
+async def test_a_terminal_s_signals_are_for_the_server_alone(serve: Serve) -> None:
+    """Also while a process starts, and does not yet ignore them."""
+    serve()
+    assert os.getsid(worker()) != os.getsid(0)
+
+
 async def test_signals_that_are_meant_for_the_server_do_not_end_its_process(serve: Serve) -> None:
     """Ctrl-C and a service's SIGTERM reach every process: the server still has to drain."""
     llm = serve()

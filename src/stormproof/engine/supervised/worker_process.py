@@ -165,4 +165,5 @@ def _spawn(descriptors: tuple[int, ...], also: tuple[int, ...]) -> subprocess.Po
         stdin=subprocess.DEVNULL,
         pass_fds=(*descriptors, *also),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        start_new_session=True,  # Ctrl-C is for whoever started it, also before it can ignore it
     )
