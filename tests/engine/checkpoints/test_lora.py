@@ -18,7 +18,8 @@ from transformers import (
 
 from stormproof.engine import LLM, EngineConfig, SamplingParams
 from stormproof.engine.checkpoints.checkpoint import Checkpoint, open_checkpoint
-from stormproof.engine.checkpoints.lora import AdaptedCheckpoint
+from stormproof.engine.checkpoints.lora import AdaptedCheckpoint, LowRank
+from stormproof.engine.checkpoints.stored_tensor import Numbers, StoredTensor
 from stormproof.engine.pytorch.runner import TorchRunner
 from stormproof.engine.scheduling.batch import StepBatch
 from stormproof.errors import ModelLoadError
@@ -98,6 +99,29 @@ def test_it_computes_what_the_merged_model_computes(
         expected = model(torch.arange(20)[None]).logits[0]
     assert (logits(adapted) - expected).abs().max() <= 1e-4
     assert (logits(plain) - expected).abs().max() > 0.01
+
+
+def test_rows_are_merged_alone(tmp_path: Path) -> None:
+    """A large matrix is packed in pieces; none of them costs as much as the whole."""
+    model = write_model(tmp_path / "base", "llama")
+    write_adapter(tmp_path / "adapter", model)
+    adapted = AdaptedCheckpoint(open_checkpoint(tmp_path / "base"), tmp_path / "adapter")
+    whole = adapted.tensor("model.layers.0.mlp.down_proj.weight")
+    assert np.allclose(whole.rows(7, 5).numbers(), whole.numbers()[7:12], atol=1e-6)
+    read: list[tuple[int, int]] = []
+    change = LowRank(StoredTensor.of(np.ones((2, 8), np.float32)), noting(read, (100, 2)), 1.0)
+    change.added_to(noting(read, (100, 8))).rows(40, 5).numbers()
+    assert set(read) == {(40, 5)}
+
+
+def noting(read: list[tuple[int, int]], shape: tuple[int, int]) -> StoredTensor:
+    """A tensor that writes down which of its rows are read."""
+
+    def numbers(first: int, count: int) -> Numbers:
+        read.append((first, count))
+        return np.zeros((count, shape[1]), np.float32)
+
+    return StoredTensor.computed(shape, numbers)
 
 
 def test_its_weights_are_told_from_those_of_the_model(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from stormproof.engine.native.packed_weights import PackedWeights
 from stormproof.engine.native.structures import SpDraw, SpStep
 from stormproof.engine.settings import DType
 from stormproof.engine.tokens.tokenizer import Tokenizer
+from support.stored_tensors import stored_tensor
 
 AUTO_MODEL: Any = AutoModelForCausalLM
 KERNELS = ("portable", "avx2", "avx512", "avx512-bf16")
@@ -321,9 +322,7 @@ def test_every_set_of_kernels_multiplies_every_byte_alike(
         {
             "model.embed_tokens.weight": StoredTensor.of(rows),
             "model.norm.weight": StoredTensor.of(np.ones(64, np.float32)),
-            "lm_head.weight": StoredTensor(
-                GGMLQuantizationType.Q8_0, weights.shape, octets.reshape(-1).copy
-            ),
+            "lm_head.weight": stored_tensor(GGMLQuantizationType.Q8_0, weights.shape, octets),
         }
     )
     found = Model(library, head, "auto").read(range(40), [40], TABLE)

@@ -11,6 +11,7 @@ from stormproof.engine.native.library import NativeLibrary
 from stormproof.engine.native.packer import Packer
 from stormproof.engine.native.structures import Packed
 from stormproof.engine.settings import DType
+from support.stored_tensors import stored_tensor
 
 Numbers = npt.NDArray[np.float32]
 ROWS, COLS = 48, 64
@@ -20,7 +21,7 @@ NUMBERS: Numbers = np.random.default_rng(0).standard_normal((ROWS, COLS), np.flo
 def stored(encoding: str, rows: int = ROWS) -> StoredTensor:
     kind = GGMLQuantizationType[encoding]
     octets = np.ascontiguousarray(quantize(NUMBERS[:rows], kind)).reshape(-1).view(np.uint8)
-    return StoredTensor(kind, (rows, COLS), lambda: octets)
+    return stored_tensor(kind, (rows, COLS), octets)
 
 
 def packed_bytes(packer: Packer, packed: Packed, *tensors: StoredTensor) -> bytes:
@@ -71,7 +72,7 @@ def test_what_the_kernels_do_not_know_becomes_8_bits(library: NativeLibrary, enc
     kind = GGMLQuantizationType[encoding]
     numbers, octets = GGML_QUANT_SIZES[kind]
     content = np.random.default_rng(2).integers(1, 0x33, 16 * octets).astype(np.uint8)
-    whole = StoredTensor(kind, (16, numbers), lambda: content)
+    whole = stored_tensor(kind, (16, numbers), content)
     packer = Packer(library, "auto")
     assert packer.format([whole]) is Packed.Q8
     plain = StoredTensor.of(whole.numbers())

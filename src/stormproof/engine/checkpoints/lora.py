@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from gguf.constants import GGMLQuantizationType
 
 from stormproof.engine.checkpoints.huggingface_tensors import stored
 from stormproof.engine.checkpoints.loading import Unusable, loading
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from stormproof.engine.checkpoints.architecture import ModelConfig
     from stormproof.engine.checkpoints.checkpoint import Checkpoint
-    from stormproof.engine.checkpoints.mapped_file import Octets
+    from stormproof.engine.checkpoints.stored_tensor import Numbers
     from stormproof.engine.tokens.tokenizer import Tokenizer
 
 MAX_ALPHA: Final = 1e6
@@ -68,11 +67,11 @@ class LowRank:
         if self.down.shape != (rank, width) or self.up.shape != (out, rank):
             raise Unusable("its adapter does not fit its weights")
 
-        def read() -> Octets:
-            change = (self.up.numbers() @ self.down.numbers()) * np.float32(self.scale)
-            return StoredTensor.of(matrix.numbers() + change).read()
+        def merged(first: int, count: int) -> Numbers:
+            change: Numbers = self.up.rows(first, count).numbers() @ self.down.numbers()
+            return matrix.rows(first, count).numbers() + change * np.float32(self.scale)
 
-        return StoredTensor(GGMLQuantizationType.F32, matrix.shape, read)
+        return StoredTensor.computed(matrix.shape, merged)
 
 
 class AdaptedCheckpoint:

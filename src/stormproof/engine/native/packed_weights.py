@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from stormproof.engine.settings import DType
 
 _LINE: Final = 64  # bytes that everything begins at a multiple of
-_TILE: Final = 16  # rows that are packed together
 _ROWS_AT_ONCE: Final = 4096
 
 _ACTIVATIONS: Final = {
@@ -172,7 +171,7 @@ class _Layout:
         packed = self._packer.format(tensors)
         at = self._take(self._packer.size(packed, rows, cols))
         first = 0
-        for tensor in _in_whole_tiles(tensors):
+        for tensor in tensors:
             for start in range(0, tensor.shape[0], _ROWS_AT_ONCE):
                 some = tensor.rows(start, min(_ROWS_AT_ONCE, tensor.shape[0] - start))
                 self._jobs.append(partial(self._packer.pack, some, packed, at, first + start))
@@ -199,7 +198,9 @@ class _Layout:
     def _head_norm(self, name: str) -> SpNorm:
         return self._norm(name, self._config.head_dim) if self._config.qk_norm else SpNorm()
 
-    def _rope_frequencies(self) -> int:
+    def _rope_frequencies(self) -> int | None:
+        if self._config.learned_positions:
+            return None
         return self._vector(StoredTensor.of(np.array(self._config.rope_tables, np.float32)))
 
     def _positions(self) -> int | None:
@@ -225,21 +226,6 @@ class _Layout:
         start = self._size
         self._size += -(-size // _LINE) * _LINE
         return self._base + start
-
-
-def _in_whole_tiles(tensors: Sequence[StoredTensor]) -> Sequence[StoredTensor]:
-    """The same rows as tensors that all begin with a tile; joined where they would not."""
-    if all(tensor.shape[0] % _TILE == 0 for tensor in tensors[:-1]):
-        return tensors
-    rows = sum(tensor.shape[0] for tensor in tensors)
-    if len({tensor.encoding for tensor in tensors}) == 1:
-        joined = StoredTensor(
-            tensors[0].encoding,
-            (rows, *tensors[0].shape[1:]),
-            lambda: np.concatenate([tensor.read() for tensor in tensors]),
-        )
-        return [joined]
-    return [StoredTensor.of(np.concatenate([tensor.numbers() for tensor in tensors]))]
 
 
 def _copy(tensor: StoredTensor, target: int) -> None:

@@ -93,7 +93,7 @@ class Packer:
         if tensor.encoding in PACKABLE:
             bits = _BITS.get(packed, 0)
             if self._library.packed_format(tensor.encoding, bits) == packed:
-                return tensor.encoding, np.ascontiguousarray(tensor.read())
+                return tensor.encoding, tensor.octets()
         numbers = np.ascontiguousarray(tensor.numbers())
         if packed is Packed.F16:
             return GGMLQuantizationType.F16, numbers.astype(np.float16)
