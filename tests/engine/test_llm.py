@@ -111,6 +111,13 @@ def test_a_prompt_gets_as_many_answers_as_are_wanted() -> None:
     assert answers[:1] == llm.generate(["A"], params)
 
 
+def test_several_answers_read_their_prompt_once() -> None:
+    core = make_core(num_blocks=64)
+    LLM(core).generate(["x" * 39], GREEDY, n=4)
+    stats = core.stats()
+    assert stats.prefix_query_tokens - stats.prefix_hit_tokens == 39 + 3 * 3
+
+
 def test_a_prompt_that_fails_has_as_many_errors() -> None:
     told: list[BatchProgress] = []
     llm = LLM(make_core(echo))

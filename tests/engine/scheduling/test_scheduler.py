@@ -26,12 +26,14 @@ class Bench:
     The model's cache holds, for each token, all tokens up to it: what it was computed from.
     """
 
-    def __init__(self, *, blocks: int = 8, block_size: int = 4, **limits: int) -> None:
+    def __init__(
+        self, *, blocks: int = 8, block_size: int = 4, share: bool = True, **limits: int
+    ) -> None:
         defaults = {"context": 10_000, "sequences": 4, "step_tokens": 8}
         limits = defaults | {"waiting": 100, "waiting_tokens": 10_000} | limits
         self.limits = SchedulerLimits(**limits)
         self.block_size = block_size
-        self.allocator = BlockAllocator(blocks)
+        self.allocator = BlockAllocator(blocks, share=share)
         self.rate = ServiceRate()
         self.scheduler = Scheduler(
             self.limits, block_size=block_size, allocator=self.allocator, rate=self.rate
@@ -457,10 +459,24 @@ def test_prompts_that_begin_alike_share_their_blocks_while_they_run() -> None:
 
 def test_what_is_read_twice_at_once_is_kept_once() -> None:
     bench = Bench(blocks=20, step_tokens=64)
-    first, second = (bench.add(18, max_tokens=5, alike=18) for _ in range(2))
+    first, second = (bench.add(18, max_tokens=5, alike=8) for _ in range(2))
     assert lengths(bench.step()) == [18, 18]
-    assert first.blocks[:4] == second.blocks[:4]
-    assert bench.allocator.free == 20 - 6
+    assert first.blocks[:2] == second.blocks[:2]
+    assert bench.allocator.free == 20 - 8
+
+
+def test_what_a_step_reads_most_of_for_another_starts_in_the_next() -> None:
+    bench = Bench(blocks=20, step_tokens=64)
+    for _ in range(3):
+        bench.add(18, max_tokens=5, alike=18)
+    assert [lengths(bench.step()) for _ in range(2)] == [[18], [1, 2, 2]]
+
+
+def test_nobody_waits_for_what_is_not_shared() -> None:
+    bench = Bench(blocks=20, step_tokens=64, share=False)
+    for _ in range(3):
+        bench.add(18, alike=18)
+    assert lengths(bench.step()) == [18, 18, 18]
 
 
 def test_a_known_beginning_that_nobody_owns_takes_room_as_well() -> None:

@@ -20,11 +20,14 @@ class BlockAllocator:
     Args:
         num_blocks: How many blocks the cache has; they are numbered from 0.
         share: Whether full blocks are found again and shared.
+
+    Attributes:
+        shares: The same.
     """
 
     def __init__(self, num_blocks: int, *, share: bool = True) -> None:
         self._owners = [0] * num_blocks
-        self._share = share
+        self.shares = share
         self._index = PrefixIndex()
         # In the order in which they are taken. Those of unknown content come first, and of them the
         # one released last, still in the CPU's cache; then the others, least recently used first.
@@ -83,7 +86,7 @@ class BlockAllocator:
         Returns:
             The block to own from now on: where another holds the same, that one, and this is free.
         """
-        if not self._share:
+        if not self.shares:
             return block
         holder = self._index.add(block, tokens, after=after)
         if holder != block:

@@ -13,8 +13,9 @@ come some requests earlier. Four rules make it certain that every sequence ends:
 4. A rank is a number of arrivals and never changes. So only a bounded number of those that come
    after a sequence rank before it: it starves no more than it would behind a longer queue.
 
-A sequence that starts shares the full blocks that hold its beginning already, and reads the rest.
-That leaves the rules as they are. Alone, a sequence needs as many blocks as if it shared none. What
+A sequence that starts shares the full blocks that hold its beginning already, and reads the rest;
+where a step reads most of that for another, it starts after it, once for each such other. That
+leaves the rules as they are. Alone, a sequence needs as many blocks as if it shared none. What
 is taken from the last may free nothing where others own it too; but taking goes on, and once the
 first is alone, every block that it does not own is free. And the first in the queue is the first to
 start, however little of the others is left to be read. Drafted tokens get only blocks that are not
@@ -185,7 +186,7 @@ class Scheduler:
             more = min(len(sequence.tokens) - sequence.computed - 1, spare)
             chunks.append(Chunk(sequence, 1 + more))
             spare -= more
-        for sequence in self._starting() if spare else ():
+        for sequence in self._starting(chunks) if spare else ():
             chunks.append(Chunk(sequence, min(sequence.pending, spare)))
             spare -= chunks[-1].length
             if not spare:
@@ -193,15 +194,32 @@ class Scheduler:
         alone = [chunk.apart() for chunk in chunks if chunk.sequence.alone]
         return alone[:1] or chunks
 
-    def _starting(self) -> Iterator[Sequence]:
-        """Start what waits for as long as more is asked for."""
+    def _starting(self, chunks: list[Chunk]) -> Iterator[Sequence]:
+        """Start what waits for as long as more is asked for; what is read then joins the chunks."""
         while self.waiting and len(self.running) < self._limits.sequences:
             sequence = self.waiting[0]
             known = self._known_blocks(sequence)
+            if self._is_read_for_another(sequence, len(known), chunks):
+                break
             if not self._has_room(sequence, known):
                 break
             self._start(self.waiting.pop(0), known)
             yield sequence
+
+    def _is_read_for_another(self, sequence: Sequence, known: int, chunks: list[Chunk]) -> bool:
+        """Say whether these chunks make at least half of what a sequence would have to read known.
+
+        So several answers to one prompt, asked for at once, read it once.
+        """
+        half = -(-(len(sequence.tokens) - known * self._block_size) // 2)
+        end = (known + -(-half // self._block_size)) * self._block_size
+        if end >= len(sequence.tokens) or not self._allocator.shares:
+            return False
+        return any(
+            chunk.sequence.computed < end <= chunk.sequence.computed + chunk.length
+            and chunk.sequence.tokens[:end] == sequence.tokens[:end]
+            for chunk in chunks
+        )
 
     def _start(self, sequence: Sequence, known: list[int]) -> None:
         """Give a sequence the blocks that are known to hold its beginning, and others besides."""
