@@ -84,10 +84,12 @@ def fussy_core(
 def sharing_core(
     config: EngineConfig, *, progress: Progress | None = None, memory: int | None = None
 ) -> EngineCore:
-    """Make the engine as one does that has left its weights for the next."""
+    """Make the engine as one does that has left its weights for the next, and note that it did."""
     if memory is not None:
         os.ftruncate(memory, 1)
-    return mortal_core(config, progress=progress)
+    core = mortal_core(config, progress=progress)
+    Path(f"{config.model}.{os.getpid()}").touch()
+    return core
 
 
 def stillborn(

@@ -53,3 +53,32 @@ def test_loading_may_take_longer_than_a_step() -> None:
     now.seconds = 300
     assert life.overdue
     assert life.served == 0
+
+
+def test_time_in_which_nobody_watched_is_not_held_against_it() -> None:
+    """All was paused, or the machine slept: what the process has left is what it had before."""
+    now = Now()
+    life = working(now)
+    for second in range(1, 31):
+        now.seconds = second
+        life.watched()
+    now.seconds = 1030
+    life.watched()
+    assert not life.overdue
+    for second in range(1031, 1059):
+        now.seconds = second
+        life.watched()
+    assert not life.overdue
+    now.seconds = 1061
+    life.watched()
+    assert life.overdue
+
+
+def test_a_pause_before_anybody_waited_gives_no_credit() -> None:
+    now = Now()
+    life = working(now)
+    life.expects(waiting=False)
+    now.seconds = 1000
+    life.expects(waiting=True)
+    life.watched()
+    assert life.patience == 60

@@ -28,8 +28,9 @@ from stormproof.errors import (
     ServiceUnavailable,
 )
 from stormproof.recovery import Event, subscribe
+from stormproof.recovery.clock import SystemClock, reset_clock, set_clock
 from support.mortal_engine import FussyCore, mortal_core
-from support.processes import lives, workers
+from support.processes import lives, sleeps, workers
 
 FACTORY = "support.mortal_engine:mortal_core"
 
@@ -211,6 +212,35 @@ async def test_a_request_that_kills_before_it_is_read_is_refused_and_the_others_
     assert await asyncio.gather(*streams) == [undisturbed(*request) for request in requests]
 
 
+class Paused(SystemClock):
+    """A clock that has gone on while everything else stood still."""
+
+    seconds = 0.0
+    looks = 0
+
+    def now(self) -> float:
+        self.looks += 1
+        return time.monotonic() + self.seconds
+
+
+async def test_a_pause_of_server_and_process_is_no_hang(serve: Serve) -> None:
+    """As when a container is paused, or all of a group is stopped."""
+    clock = Paused()
+    token = set_clock(clock)
+    llm = serve()
+    reset_clock(token)
+    stream = asyncio.create_task(read(llm.stream(*asked(1))))
+    await until(lambda: llm.stats().running == 1)
+    os.kill(worker(), signal.SIGSTOP)
+    clock.seconds, seen = 1000, clock.looks
+    another = asyncio.create_task(read(llm.stream(*asked(2))))  # the server looks up
+    await until(lambda: clock.looks > seen + 4)
+    os.kill(worker(), signal.SIGCONT)
+    assert await stream == undisturbed(*asked(1))
+    assert await another == undisturbed(*asked(2))
+    assert not llm.stats().deaths
+
+
 async def test_what_a_process_was_stuck_in_is_told(serve: Serve, events: list[Event]) -> None:
     """Its stacks, and what the kernel knows of it; never what the request said."""
     llm = serve(step_deadline=0.3)
@@ -322,13 +352,16 @@ async def test_requests_that_come_while_there_is_no_process_are_answered_by_the_
     assert await asyncio.gather(*streams) == [undisturbed(*request) for request in requests]
 
 
-async def test_where_weights_are_shared_a_spare_process_takes_over(serve: Serve) -> None:
+async def test_where_weights_are_shared_a_spare_process_takes_over(
+    serve: Serve, obstacle: Obstacle
+) -> None:
     """And is followed by another spare; that a spare was killed too delays it, and no more."""
     llm = serve(factory="support.mortal_engine:sharing_core")
     await until(lambda: len(workers()) == 2)
     request = asked(11)
     stream = asyncio.create_task(read(llm.stream(*request)))
     first, spare = workers()
+    await until(lambda: Path(f"{obstacle.path}.{spare}").exists() and sleeps(spare))
     os.kill(first, signal.SIGKILL)
     await recovered(llm, 1)
     assert workers()[0] == spare
@@ -337,6 +370,45 @@ async def test_where_weights_are_shared_a_spare_process_takes_over(serve: Serve)
         os.kill(pid, signal.SIGKILL)
     await recovered(llm, 2)
     assert await stream == undisturbed(*request)
+
+
+async def test_a_spare_process_that_dies_is_reaped_and_replaced(serve: Serve) -> None:
+    serve(factory="support.mortal_engine:sharing_core")
+    await until(lambda: len(workers()) == 2)
+    _, spare = workers()
+    os.kill(spare, signal.SIGKILL)
+    await until(lambda: not Path(f"/proc/{spare}").exists())
+    await until(lambda: len(workers()) == 2)
+
+
+async def test_a_spare_process_that_is_stuck_while_it_loads_keeps_nobody_waiting(
+    serve: Serve,
+) -> None:
+    llm = serve(factory="support.mortal_engine:sharing_core")
+    await until(lambda: len(workers()) == 2)
+    first, spare = workers()
+    os.kill(spare, signal.SIGSTOP)  # long before it is ready
+    os.kill(first, signal.SIGKILL)
+    assert await read(llm.stream(*asked(1))) == undisturbed(*asked(1))
+    assert not lives(spare)
+
+
+async def test_a_process_that_no_signal_ends_is_replaced_and_reaped_later(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that sleeps in a driver, or on a disk that does not answer."""
+    llm = serve(step_deadline=0.3)
+    stuck = worker()
+    stream = asyncio.create_task(read(llm.stream(*asked(1))))
+    with monkeypatch.context() as patch:
+        patch.setattr(worker_process, "_DYING", 0.1)
+        patch.setattr(subprocess.Popen, "kill", lambda _: None)
+        os.kill(stuck, signal.SIGSTOP)
+        await recovered(llm, 1)
+    assert lives(stuck)
+    assert await stream == undisturbed(*asked(1))
+    os.kill(stuck, signal.SIGKILL)
+    await until(lambda: not Path(f"/proc/{stuck}").exists())
 
 
 async def test_what_can_never_be_answered_is_refused_here(serve: Serve) -> None:

@@ -8,6 +8,9 @@ from stormproof.engine.supervised.messages import Ready, Stepped
 _START_DEADLINE: Final = 300.0
 """Seconds without a word while a model loads: its disk may be slow, or somebody else's."""
 
+_LOOK: Final = 1.0
+"""Seconds between two looks at a process that somebody waits for."""
+
 
 class Life:
     """Tells a process that hangs from one that works, and from one that has nothing to do.
@@ -23,7 +26,7 @@ class Life:
         self._now = now
         self._step_deadline = step_deadline
         self._ready_at: float | None = None
-        self._quiet_since = now()
+        self._quiet_since = self._watched_at = now()
         self._waiting = True
 
     def expects(self, *, waiting: bool) -> None:
@@ -40,6 +43,24 @@ class Life:
             self.deadline = self._step_deadline
         elif isinstance(report, Stepped):
             self.steps = report.stats.steps
+
+    def watched(self) -> None:
+        """Take note that somebody looks at it.
+
+        A look that is long overdue means that all was paused, and the process with it: that time
+        does not count.
+        """
+        now = self._now()
+        missed = now - self._watched_at - _LOOK
+        if missed > _LOOK:
+            self._quiet_since = min(now, self._quiet_since + missed)
+        self._watched_at = now
+
+    @property
+    def next_look(self) -> float | None:
+        """Seconds until somebody should look at it; None for when it says something."""
+        patience = self.patience
+        return None if patience is None else min(patience, _LOOK)
 
     @property
     def patience(self) -> float | None:
