@@ -197,6 +197,23 @@ HOPELESS: Final = {
     "many remainders": _schema({"multipleOf": 999_983}),
     "fine remainders": _schema({"multipleOf": 0.0999983}),
     "remainders together": _schema({"allOf": [{"multipleOf": n} for n in range(900, 1000)]}),
+    "remainders here and there": Grammar.lark(
+        "start: " + " ".join('%json {"multipleOf": 997}' for _ in range(20))
+    ),
+    "patterns that all must match": _schema(
+        {"allOf": [{"type": "string", "pattern": f"a.{{{n}}}b"} for n in range(60)]}
+    ),
+    "patterns that refer to patterns": _schema(
+        {
+            "$ref": "#/$defs/p0",
+            "$defs": {
+                f"p{n}": {"$ref": f"#/$defs/p{n + 1}", "pattern": f"a.{{{n}}}b"} for n in range(40)
+            },
+        }
+    ),
+    "rules that all must match": Grammar.lark(
+        "start: A\nA: " + " & ".join(f"/.*a.{{{n}}}b.*/" for n in range(60))
+    ),
     "remainders in rules": Grammar.lark('start: %json {"multipleOf": 999983}'),
     "a remainder beyond all": Grammar.lark('start: %json {"multipleOf": 1e9999999}'),
     "a number beyond all": Grammar.lark('start: %json {"minimum": 1e99999999999999999999999}'),
