@@ -131,6 +131,18 @@ def test_masks_end_where_a_drafted_token_cannot_stand(
     assert a in allowed_tokens(matcher.allowed())
 
 
+def test_a_drafted_token_that_leads_too_far_ends_the_draft_and_not_the_answer(
+    grammars: Grammars, tokenizer: Tokenizer
+) -> None:
+    """It may be wrong; only one that is chosen can be held against the request."""
+    [x, y, z] = (tokenizer.encode(letter, special=False)[0] for letter in "xyz")
+    thousand_options = '"a"? ' * 1000
+    matcher = grammars.matcher(Grammar.lark(f'start: "yz" | "x" {thousand_options}'))
+    assert len(matcher.allowed_along([x, x])) == 1
+    matcher.advance(y)
+    assert z in allowed_tokens(matcher.allowed())
+
+
 def test_answers_with_one_grammar_do_not_share_their_place(
     grammars: Grammars, tokenizer: Tokenizer
 ) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from stormproof.engine.sampling.grammar import COMPACT_JSON, Grammar, GrammarKind
 from stormproof.engine.sampling.grammar_limits import check_lark, check_schema, refused
-from stormproof.errors import OutOfMemory
+from stormproof.errors import InvalidRequest, OutOfMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -115,6 +116,7 @@ class Matcher:
 
     def __init__(self, state: LLMatcher, vocab_size: int) -> None:
         self._state = state
+        self._vocab_size = vocab_size
         self._mask_bytes = 4 * -(-vocab_size // 32)
 
     @property
@@ -144,21 +146,20 @@ class Matcher:
     def allowed_along(self, drafted: Sequence[int]) -> list[bytes]:
         """Return the masks before each of these tokens and after the last, and stay here.
 
-        The list ends early at a token that its mask does not allow, or that ends the answer.
+        The list ends early at a token that its mask does not allow, that ends the answer, or after
+        which the grammar becomes too complex: the draft may be wrong.
 
         Raises:
             InvalidRequest: As for `allowed`.
         """
         masks = [self.allowed()]
-        taken = 0
-        for token in drafted:
-            if not self._state.try_consume_tokens([token]):
-                break
-            taken += 1
-            if self.finished:
-                break
-            masks.append(self.allowed())
-        self._state.rollback(taken)
+        ahead = Matcher(self._state.deep_copy(), self._vocab_size)
+        with suppress(InvalidRequest):
+            for token in drafted:
+                ahead.advance(token)
+                if ahead.finished:
+                    break
+                masks.append(ahead.allowed())
         return masks
 
 
