@@ -145,6 +145,8 @@ class EngineCore:
         """
         self.limits.check(prompt, params)
         self.limits.check_tokens(generated, "generated")
+        if not admitted:
+            self._scheduler.check_queue(len(prompt))
         seed = self._entropy(_SEED_BITS) if params.seed is None else params.seed
         sequence = TokenSequence(
             next(self._ids),
@@ -158,7 +160,7 @@ class EngineCore:
         matcher = self._grammars.matcher(params.grammar) if params.grammar else None
         answer = Answer(sequence, Detokenizer(self.tokenizer), self._eos_ids, matcher)
         _repeat(answer, generated)
-        self._scheduler.add(sequence, admitted=admitted)
+        self._scheduler.add(sequence)
         self._answers[sequence.seq_id] = answer
         self._prompt_tokens += len(prompt)
         return sequence.seq_id

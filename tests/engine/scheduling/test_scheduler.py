@@ -57,6 +57,8 @@ class Bench:
     ) -> Sequence:
         """Add a sequence that has its first tokens in common with the others, or none."""
         sequence = self.sequence(prompt, max_tokens, alike, **properties)
+        self.scheduler.check_fits(prompt, max_tokens)
+        self.scheduler.check_queue(prompt)
         self.scheduler.add(sequence)
         self.accepted.append(sequence)
         return sequence
@@ -523,3 +525,30 @@ def test_tokens_that_were_found_are_counted_apart() -> None:
     scheduler = bench.scheduler
     assert (scheduler.prefix_query_tokens, scheduler.prefix_hit_tokens) == (28, 12)
     assert bench.computed_tokens == 28 - 12
+
+
+class Watched(list[int]):
+    """Tokens that count how often they are read."""
+
+    reads = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        self.reads += isinstance(place, slice)
+        return super().__getitem__(place)
+
+
+def test_what_waits_for_room_is_not_read_again_at_every_step() -> None:
+    """However long its known beginning is."""
+    bench = Bench(blocks=11)
+    first = bench.add(20, max_tokens=12, alike=20)
+    while len(first.tokens) < 21:
+        bench.step()
+    waiting = bench.add(40, alike=20)
+    waiting.tokens = tokens = Watched(waiting.tokens)
+    bench.step()
+    reads = tokens.reads
+    assert reads > 0
+    for _ in range(5):
+        bench.step()
+    assert waiting.state is SequenceState.WAITING
+    assert tokens.reads == reads

@@ -61,11 +61,11 @@ class BlockAllocator:
             self._owners[block] = 1
         return taken
 
-    def find(self, pieces: Iterable[Sequence[int]]) -> list[int]:
+    def find(self, pieces: Iterable[bytes]) -> list[int]:
         """Return the blocks that hold the beginning of a sequence, as far as it is known.
 
         Args:
-            pieces: Its tokens, cut into blocks.
+            pieces: Its tokens, cut into blocks and packed.
         """
         return self._index.find(pieces)
 
@@ -75,12 +75,12 @@ class BlockAllocator:
             self._owners[block] += 1
             self._free.pop(block, None)
 
-    def fill(self, block: int, tokens: Sequence[int], *, after: int | None) -> int:
+    def fill(self, block: int, piece: bytes, *, after: int | None) -> int:
         """Make an owned block known, now that it is full and no longer written to.
 
         Args:
             block: The block.
-            tokens: What it holds.
+            piece: The tokens that it holds, packed.
             after: The block before it in the same sequence, if there is one.
 
         Returns:
@@ -88,7 +88,7 @@ class BlockAllocator:
         """
         if not self.shares:
             return block
-        holder = self._index.add(block, tokens, after=after)
+        holder = self._index.add(block, piece, after=after)
         if holder != block:
             self.share([holder])
             self.release([block])

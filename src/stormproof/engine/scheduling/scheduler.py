@@ -31,6 +31,7 @@ from typing import Final, NamedTuple
 
 from stormproof.engine.sampling.draw import Draw
 from stormproof.engine.scheduling.blocks import BlockAllocator
+from stormproof.engine.scheduling.prefix_index import packed
 from stormproof.engine.scheduling.sequence import FinishReason, Sequence, SequenceState
 from stormproof.engine.scheduling.service_rate import ServiceRate
 from stormproof.engine.scheduling.step_budget import StepBudget
@@ -144,24 +145,25 @@ class Scheduler:
         if prompt_tokens + max_tokens > limit:
             raise ContextTooLong(prompt_tokens=prompt_tokens, max_tokens=max_tokens, limit=limit)
 
-    def add(self, sequence: Sequence, *, admitted: bool = False) -> None:
+    def add(self, sequence: Sequence) -> None:
         """Put a new sequence into the queue, behind all of its rank.
-
-        Args:
-            sequence: What waits from now on.
-            admitted: Whether it was accepted elsewhere, so that no queue is too full for it.
 
         Raises:
             ContextTooLong: It could never finish.
-            CapacityExceeded: The queue is full; ``retry_after`` is how long it takes to empty.
         """
         self.check_fits(sequence.prompt_length, sequence.params.max_tokens)
-        if not admitted:
-            self._check_queue(sequence.prompt_length)
         insort(self.waiting, sequence, key=_RANK)
         self._first_deadline = min(self._first_deadline, sequence.urgency.deadline)
 
-    def _check_queue(self, tokens: int) -> None:
+    def check_queue(self, tokens: int) -> None:
+        """Refuse what the queue is too full for.
+
+        Args:
+            tokens: Of the prompt.
+
+        Raises:
+            CapacityExceeded: It is; ``retry_after`` is how long it takes to empty.
+        """
         queued = sum(len(waiting.tokens) for waiting in self.waiting)
         if len(self.waiting) >= self._limits.waiting:
             self._refuse("queue of requests", self._limits.waiting)
@@ -237,9 +239,12 @@ class Scheduler:
         full = (len(sequence.tokens) - 1) // self._block_size
         return self._allocator.find(self._piece(sequence, place) for place in range(full))
 
-    def _piece(self, sequence: Sequence, place: int) -> list[int]:
-        """Return the tokens of one block."""
-        return sequence.tokens[place * self._block_size : (place + 1) * self._block_size]
+    def _piece(self, sequence: Sequence, place: int) -> bytes:
+        """Return the tokens of one full block; one that waits is asked for them at every step."""
+        size = self._block_size
+        for known in range(len(sequence.pieces), place + 1):
+            sequence.pieces.append(packed(sequence.tokens[known * size : (known + 1) * size]))
+        return sequence.pieces[place]
 
     def _extend_running(self) -> None:
         """Give each running sequence the block for its newest token, at the cost of the last."""
@@ -308,8 +313,8 @@ class Scheduler:
         blocks = sequence.blocks
         for place in range(first, last):
             before = blocks[place - 1] if place else None
-            tokens = self._piece(sequence, place)
-            blocks[place] = self._allocator.fill(blocks[place], tokens, after=before)
+            piece = self._piece(sequence, place)
+            blocks[place] = self._allocator.fill(blocks[place], piece, after=before)
 
     def finish(self, sequence: Sequence, reason: FinishReason) -> None:
         """End a sequence, wherever it is, and take its blocks.
