@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import pytest
 
 from stormproof.engine import AsyncLLM, EngineConfig, FinishReason, Output, SamplingParams
-from stormproof.engine.supervised import worker_process
+from stormproof.engine.supervised import start_deadline, worker_process
 from stormproof.engine.supervised.events import EngineDied, EngineRecovered, RequestConvicted
 from stormproof.engine.supervised.supervisor import Supervisor
 from stormproof.errors import (
@@ -334,6 +334,19 @@ async def test_a_crash_loop_ends_in_typed_refusals_until_the_engine_is_back(
     await until(lambda: llm.ready)
     assert llm.alive
     assert await read(llm.stream(*asked(1))) == undisturbed(*asked(1))
+
+
+async def test_a_process_that_hangs_while_it_takes_over_is_replaced_too(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start_deadline, "_LEAST", 0)
+    llm = serve(step_deadline=0.3)
+    stream = asyncio.create_task(read(llm.stream(*asked(1))))
+    os.kill(worker(), signal.SIGKILL)
+    await until(lambda: not llm.ready and len(workers()) == 1)
+    os.kill(worker(), signal.SIGSTOP)
+    assert await stream == undisturbed(*asked(1))
+    assert llm.stats().deaths["hang"]
 
 
 async def test_requests_that_come_while_there_is_no_process_are_answered_by_the_next(

@@ -13,6 +13,7 @@ from stormproof.engine.supervised.deaths import Death, unborn
 from stormproof.engine.supervised.life import Life
 from stormproof.engine.supervised.messages import Start
 from stormproof.engine.supervised.reserve import Reserve
+from stormproof.engine.supervised.start_deadline import StartDeadline
 from stormproof.engine.supervised.step_record import Reading
 from stormproof.engine.supervised.worker_process import WorkerGone, WorkerProcess
 from stormproof.recovery import Clock
@@ -83,6 +84,7 @@ class Succession:
         self._reserve = Reserve(clock.now)
         self._overseer = overseer
         self._step_deadline = step_deadline
+        self._start_deadline = StartDeadline(step_deadline)
         self._clock = clock
         self._bell = Bell()
         self._crash_loop = CrashLoop()
@@ -126,7 +128,7 @@ class Succession:
             worker, reports = self._next()
         except OSError as error:
             return self._mourn(unborn(error), 0, self._crash_loop.died(steps=0, seconds=0))
-        life = Life(self._clock.now, self._step_deadline)
+        life = Life(self._clock.now, self._step_deadline, self._start_deadline)
         try:
             for report in reports:
                 self._hear(life, report)
@@ -184,7 +186,7 @@ class Succession:
                 self._hear(life, report)
             life.watched()
             if life.overdue:
-                return f"nothing for {life.deadline:g} s"
+                return life.hung()
         return None
 
     def _hear(self, life: Life, report: Any) -> None:
