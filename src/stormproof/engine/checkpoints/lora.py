@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stormproof.engine.checkpoints.huggingface_tensors import stored
+from stormproof.engine.checkpoints.layer_tensors import layer_tensors
 from stormproof.engine.checkpoints.loading import Unusable, loading
 from stormproof.engine.checkpoints.model_folder import read_json
 from stormproof.engine.checkpoints.safetensors_file import SafetensorsFile
@@ -30,16 +31,6 @@ if TYPE_CHECKING:
     from stormproof.engine.tokens.tokenizer import Tokenizer
 
 MAX_ALPHA: Final = 1e6
-
-_PROJECTIONS: Final = (
-    "self_attn.q_proj",
-    "self_attn.k_proj",
-    "self_attn.v_proj",
-    "self_attn.o_proj",
-    "mlp.gate_proj",
-    "mlp.up_proj",
-    "mlp.down_proj",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +110,11 @@ class AdaptedCheckpoint:
 
     def _found(self) -> Iterator[tuple[str, LowRank]]:
         """What is changed, by the names that `Checkpoint` uses."""
-        for layer in range(self.config.layers):
-            for projection in _PROJECTIONS:
-                if projection == "mlp.gate_proj" and not self.config.gated:
-                    continue
-                name = f"model.layers.{layer}.{projection}.weight"
-                yield from self._change_of(name)
+        for number in range(self.config.layers):
+            layer = layer_tensors(self.config, number)
+            for projection in (layer.qkv, layer.output, layer.up, layer.down):
+                for part in projection.parts:
+                    yield from self._change_of(f"{part}.weight")
 
     def _change_of(self, name: str) -> Iterator[tuple[str, LowRank]]:
         place = stored(name, self.config.family)
