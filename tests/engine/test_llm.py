@@ -1,6 +1,10 @@
 """A program gets an answer for each of its prompts, in order."""
 
+import itertools
+import sys
 from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
 import torch
@@ -75,6 +79,34 @@ def test_an_interruption_leaves_nothing_behind() -> None:
     with pytest.raises(KeyboardInterrupt):
         LLM(core).generate(["A", "B", "C"], GREEDY)
     assert not core.has_work
+    assert core.stats().free_blocks == core.stats().total_blocks
+
+
+@pytest.mark.parametrize("line", range(0, 900, 23))
+def test_an_interruption_at_any_line_of_the_engine_does_no_harm(line: int) -> None:
+    """Whatever was half done is not used again."""
+    lines = itertools.count()
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        if "stormproof/engine" not in frame.f_code.co_filename:
+            return None
+        if event == "line" and next(lines) == line:
+            raise KeyboardInterrupt
+        return trace
+
+    core = make_core(echo, speculation="auto", max_sequences=2)
+    llm = LLM(core)
+    tracing = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            llm.generate([[65] * 9, [66], [67] * 5], GREEDY)
+    finally:
+        sys.settrace(tracing)
+    assert not core.has_work
+    assert [answer.text for answer in llm.generate(["A", "B", "C"], GREEDY)] == [
+        letter * 6 for letter in "ABC"
+    ]
     assert core.stats().free_blocks == core.stats().total_blocks
 
 

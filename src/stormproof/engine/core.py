@@ -72,20 +72,22 @@ class EngineCore:
     ) -> None:
         self.tokenizer = tokenizer
         self.model = runner.config
-        self._blocks = BlockAllocator(num_blocks, share=config.prefix_cache)
-        self._rate = ServiceRate()
-        self._scheduler = Scheduler(
-            config.limits(runner.config.max_context),
-            block_size=config.block_size,
-            allocator=self._blocks,
-            rate=self._rate,
-        )
-        self._reader = Reader(runner, self._scheduler.budget)
+        self._runner = runner
+        self._config = config
+        self._num_blocks = num_blocks
         if drafter is None and config.speculation == "auto":
             drafter = PromptLookup()
-        self._speculation = Speculation(drafter, clock=clock) if drafter else None
+        self._drafter = drafter
+        self._rate = ServiceRate()
         self._max_draws = config.max_draws
         self._max_sequences = config.max_sequences
+        self._clock = clock
+        self._entropy = entropy
+        self._ids = itertools.count()
+        self._answers: dict[int, Answer] = {}
+        self._step_seconds = 0.0
+        self._steps = self._prompt_tokens = self._generated_tokens = self._finished = 0
+        self.reset()
         self.limits: Final = RequestLimits(
             self._scheduler.max_sequence_tokens, runner.config.vocab_size
         )
@@ -93,12 +95,27 @@ class EngineCore:
         self._grammars = Grammars(
             tokenizer, eos_ids=self._eos_ids, vocab_size=runner.config.vocab_size
         )
-        self._clock = clock
-        self._entropy = entropy
-        self._ids = itertools.count()
-        self._answers: dict[int, Answer] = {}
-        self._step_seconds = 0.0
-        self._steps = self._prompt_tokens = self._generated_tokens = self._finished = 0
+
+    def reset(self) -> None:
+        """Give up every request, and forget what the cache holds, what was counted and who observes.
+
+        For whoever was interrupted at some place in another call, Ctrl-C for instance: nothing that
+        it left behind is used again.
+        """
+        config, drafter = self._config, self._drafter
+        if drafter:
+            for answer in self._answers.values():
+                drafter.forget(answer.sequence)
+        self._answers = {}
+        self._blocks = BlockAllocator(self._num_blocks, share=config.prefix_cache)
+        self._scheduler = Scheduler(
+            config.limits(self.model.max_context),
+            block_size=config.block_size,
+            allocator=self._blocks,
+            rate=self._rate,
+        )
+        self._reader = Reader(self._runner, self._scheduler.budget)
+        self._speculation = Speculation(drafter, clock=self._clock) if drafter else None
 
     @property
     def has_work(self) -> bool:
