@@ -97,7 +97,7 @@ class EngineCore:
         )
 
     def reset(self) -> None:
-        """Give up every request, and forget what the cache holds, what was counted and who observes.
+        """Give up every request; forget what the cache holds, what was counted, and who observes.
 
         For whoever was interrupted at some place in another call, Ctrl-C for instance: nothing that
         it left behind is used again.
@@ -272,10 +272,10 @@ class EngineCore:
         return [self._fail(answer, translate(error)) for answer in tuple(self._answers.values())]
 
     def _end(self, answer: Answer, reason: FinishReason) -> None:
-        del self._answers[answer.sequence.seq_id]
         if self._speculation:
             self._speculation.forget(answer.sequence)
         self._scheduler.finish(answer.sequence, reason)
+        del self._answers[answer.sequence.seq_id]
         self._finished += 1
 
     def stats(self) -> EngineStats:
