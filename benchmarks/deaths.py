@@ -11,6 +11,7 @@ every poisoned request has to be refused; else the exit status is 1. Needs Linux
 
 import argparse
 import asyncio
+import os
 import random
 import statistics
 import time
@@ -24,6 +25,13 @@ from engine_peers.machine import describe
 from engine_peers.readme import markdown_table, write_section
 
 STEP_DEADLINE: Final = 8
+VLLM: Final[dict[str, str]] = {
+    Blow.KILL: "all lost; exits with status 0",
+    Blow.CRASH: "all lost; exits with status 0",
+    Blow.STOP: "nobody gets anything; `/health` says 200",
+    Blow.POISON: "not measured",
+}
+"""vLLM 0.32.0 on the same kind of machine, by hand; see the README."""
 HEAD: Final = (
     "struck by",
     "times",
@@ -34,6 +42,7 @@ HEAD: Final = (
     "longest wait for a piece, s",
     "recovery, median ms",
     "worst ms",
+    "vLLM",
 )
 
 
@@ -48,10 +57,10 @@ async def storms(options: argparse.Namespace, flags: Sequence[str]) -> tuple[str
         began = time.perf_counter()
         calm = (await storm.run([], 0)).heard
         seconds = time.perf_counter() - began
-        lines.append(["nothing", *["0"] * 2, *[""] * 3, f"{longest_wait(calm):.1f}", "", ""])
+        lines.append(["nothing", *["0"] * 2, *[""] * 3, f"{longest_wait(calm):.1f}", *[""] * 3])
         for name, blows in kinds(options.deaths, chance):
             outcome = await storm.run(blows, seconds)
-            lines.append([name, *cells(calm, outcome)])
+            lines.append([name, *cells(calm, outcome), VLLM.get(name, "")])
             print(*lines[-1], sep=" | ", flush=True)
             well &= same(calm, outcome) == len(calm) and refused(outcome) == len(outcome.poisoned)
     return markdown_table(1, HEAD, lines), well
@@ -103,7 +112,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options, flags = parser.parse_known_args()
     table, well = asyncio.run(storms(options, flags))
-    text = f"{describe()}; {options.clients} clients, {options.tokens} tokens each.\n\n{table}"
+    machine = f"{describe()}, load average {os.getloadavg()[1]:.0f}"
+    text = f"{machine}; {options.clients} clients, {options.tokens} tokens each.\n\n{table}"
     print(text)
     if not well:
         raise SystemExit("some streams differ, or poison was not refused")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL, Signals
 from typing import Final
@@ -56,9 +56,10 @@ class Server:
     def strike(self, blow: Signals) -> bool:
         """Send a signal to the process that computes; returns whether there was one."""
         for pid in self._children():
-            if b"supervised.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, blow)
-                return True
+            with suppress(OSError):  # it has just gone
+                if b"supervised.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, blow)
+                    return True
         return False
 
     def _children(self) -> list[int]:
