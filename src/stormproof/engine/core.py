@@ -203,7 +203,9 @@ class EngineCore:
         chunks: list[Chunk] = []
         try:
             pieces += self._expire(started)
-            chunks = self._prepare(self._scheduler.schedule(), pieces)
+            chunks = self._scheduler.schedule()
+            self._reader.on_read(chunks)  # what its grammar allows may kill as well
+            chunks = self._prepare(chunks, pieces)
             for chunk, results in self._reader.read(chunks):
                 pieces += self._apply(chunk, results)
         except Exception as error:  # noqa: BLE001 - the loop must outlive any bug below it

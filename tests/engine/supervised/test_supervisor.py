@@ -29,7 +29,7 @@ from stormproof.errors import (
 )
 from stormproof.recovery import Event, subscribe
 from stormproof.recovery.clock import SystemClock, reset_clock, set_clock
-from support.mortal_engine import FussyCore, mortal_core
+from support.mortal_engine import FussyCore, PickyCore, mortal_core
 from support.processes import lives, sleeps, workers
 
 FACTORY = "support.mortal_engine:mortal_core"
@@ -181,7 +181,7 @@ async def test_a_request_that_kills_the_process_is_refused_and_the_others_go_on(
     assert refusal.value.cause == cause
     assert refusal.value.request_id == "req-1"
     assert await asyncio.gather(*streams) == [undisturbed(*request) for request in requests]
-    assert sum(isinstance(event, EngineDied) for event in events) <= 3
+    assert sum(isinstance(event, EngineDied) for event in events) <= 4
     assert sum(isinstance(event, RequestConvicted) for event in events) == 1
 
 
@@ -239,6 +239,32 @@ async def test_a_pause_of_server_and_process_is_no_hang(serve: Serve) -> None:
     assert await stream == undisturbed(*asked(1))
     assert await another == undisturbed(*asked(2))
     assert not llm.stats().deaths
+
+
+async def test_a_request_that_kills_before_a_step_is_refused(serve: Serve) -> None:
+    """While its grammar says which tokens are allowed, for example."""
+    llm = serve(factory="support.mortal_engine:picky_core")
+    innocent = asyncio.create_task(read(llm.stream(*asked(1))))
+    with pytest.raises(PoisonedRequest):
+        await read(llm.stream([PickyCore.BANE, 97], SamplingParams()))
+    assert await innocent == undisturbed(*asked(1))
+
+
+async def test_a_process_that_is_stopped_from_outside_speaks_against_nobody(
+    serve: Serve, obstacle: Obstacle
+) -> None:
+    """However often, and though it reads one request alone."""
+    llm = serve(step_deadline=1.0, factory="support.mortal_engine:patient_core")
+    stream = asyncio.create_task(read(llm.stream([97, 98], SamplingParams(max_tokens=3))))
+    reading, go = (Obstacle(Path(f"{obstacle.path}.{name}")) for name in ("reading", "go"))
+    for _ in range(3):
+        await until(lambda: reading.path.exists() or stream.done())
+        assert not stream.done()
+        reading.take_away()
+        os.kill(worker(), signal.SIGSTOP)
+    await until(lambda: llm.stats().deaths == {"hang": 3})
+    go.put()
+    assert (await stream).completion_tokens == 3
 
 
 async def test_what_a_process_was_stuck_in_is_told(serve: Serve, events: list[Event]) -> None:
