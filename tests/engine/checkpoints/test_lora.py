@@ -9,7 +9,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
-    AutoModelForCausalLM,
     GPT2Config,
     LlamaConfig,
     PretrainedConfig,
@@ -23,20 +22,10 @@ from stormproof.engine.checkpoints.stored_tensor import Numbers, StoredTensor
 from stormproof.engine.pytorch.runner import TorchRunner
 from stormproof.engine.scheduling.batch import StepBatch
 from stormproof.errors import ModelLoadError
+from support import small_models
+from support.small_models import SMALL
 
-AUTO_MODEL: Any = AutoModelForCausalLM
 RANK, ALPHA = 3, 12
-SMALL: dict[str, Any] = {
-    "vocab_size": 64,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "intermediate_size": 48,
-    "max_position_embeddings": 64,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
 FAMILIES: dict[str, PretrainedConfig] = {
     "llama": LlamaConfig(**SMALL),
     "qwen2": Qwen2Config(**SMALL),
@@ -49,10 +38,7 @@ ADAPTED = ("q_proj.weight", "v_proj.weight", "down_proj.weight", "c_attn.weight"
 
 
 def write_model(folder: Path, family: str) -> Any:
-    torch.manual_seed(1)
-    model = AUTO_MODEL.from_config(FAMILIES[family], dtype=torch.float32)
-    model.save_pretrained(folder)
-    return model.eval()
+    return small_models.write_model(folder, FAMILIES[family])
 
 
 def write_adapter(folder: Path, model: Any, **settings: Any) -> dict[str, torch.Tensor]:

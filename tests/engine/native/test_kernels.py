@@ -15,7 +15,6 @@ from gguf import GGMLQuantizationType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import (
-    AutoModelForCausalLM,
     Gemma2Config,
     Gemma3TextConfig,
     GPT2Config,
@@ -32,24 +31,21 @@ from stormproof.engine.native.packed_weights import PackedWeights
 from stormproof.engine.native.structures import SpDraw, SpStep
 from stormproof.engine.settings import DType
 from stormproof.engine.tokens.tokenizer import Tokenizer
+from support.small_models import AUTO_MODEL, write_model
+from support.small_models import SMALL as USUAL
 from support.stored_tensors import stored_tensor
 
-AUTO_MODEL: Any = AutoModelForCausalLM
 KERNELS = ("portable", "avx2", "avx512", "avx512-bf16")
 BLOCKS, BLOCK_SIZE, ROWS, VOCAB = 40, 16, 96, 321
 TABLE = [(7 * i + 3) % BLOCKS for i in range(BLOCKS)]
 
 # A vocabulary and heads that no tile divides, and a window that ends inside a block.
-SMALL: dict[str, Any] = {
+SMALL = USUAL | {
     "vocab_size": VOCAB,
     "hidden_size": 96,
-    "num_hidden_layers": 3,
     "num_attention_heads": 6,
-    "num_key_value_heads": 2,
     "intermediate_size": 160,
     "max_position_embeddings": 640,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
 }
 CONFIGURATIONS: dict[str, PretrainedConfig] = {
     "llama": LlamaConfig(**SMALL, head_dim=16, attention_bias=True, mlp_bias=True),
@@ -178,14 +174,7 @@ def small(
 ) -> tuple[Path, Any]:
     """A folder with a small model of random weights, and the model as `transformers` runs it."""
     folder = tmp_path_factory.mktemp("model")
-    config = CONFIGURATIONS[request.param]
-    torch.manual_seed(7)
-    model = AUTO_MODEL.from_config(config, dtype=torch.float32, attn_implementation="eager")
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(1.0 if parameter.ndim == 1 else 0.0, 0.1)
-    model.save_pretrained(folder)
-    return folder, model.eval()
+    return folder, write_model(folder, CONFIGURATIONS[request.param])
 
 
 def reference(model: Any, sequence: list[int]) -> Logits:
