@@ -95,6 +95,16 @@ def test_bfloat16_is_rounded_to_the_nearest(library: NativeLibrary) -> None:
     )
 
 
+@pytest.mark.parametrize("bits", [0x7F800001, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_what_is_not_a_number_becomes_none_of_16_bits(library: NativeLibrary, bits: int) -> None:
+    """Whichever of the many that are none it is."""
+    numbers = NUMBERS.copy()
+    numbers.view(np.uint32)[0, 0] = bits
+    packed = packed_bytes(Packer(library, "bfloat16"), Packed.BF16, StoredTensor.of(numbers))
+    first = np.frombuffer(packed, np.uint16)[:1].astype(np.uint32) << 16
+    assert np.isnan(first.view(np.float32)).all()
+
+
 @pytest.mark.parametrize("dtype", ["auto", "int4"])
 @pytest.mark.parametrize("where", [0, 31])
 def test_what_is_not_a_number_becomes_none(
