@@ -98,11 +98,6 @@ class Sequence:
         return self.computed < self.alone_until
 
     @property
-    def generated(self) -> list[int]:
-        """The tokens after the prompt."""
-        return self.tokens[self.prompt_length :]
-
-    @property
     def generated_length(self) -> int:
         """How many tokens there are after the prompt."""
         return len(self.tokens) - self.prompt_length
