@@ -135,10 +135,11 @@ def _stream(client: httpx2.Client, body: dict[str, Any]) -> Iterator[str]:
 
 def _texts(response: httpx2.Response) -> Iterator[str]:
     for line in response.iter_lines():
-        if line == "data: [DONE]":
-            return
-        if line.startswith("data: "):
-            chunk = json.loads(line.removeprefix("data: "))
+        field, _, data = line.partition(":")
+        if field == "data":
+            if data.strip() == "[DONE]":
+                return
+            chunk = json.loads(data)
             if "error" in chunk:
                 raise from_wire(chunk)
             for choice in chunk["choices"]:
