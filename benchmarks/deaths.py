@@ -1,170 +1,126 @@
-"""What clients notice when the engine's process is killed while they stream.
+"""What clients notice when the engine's process dies while they stream.
 
-    python benchmarks/deaths.py [--clients 32] [--tokens 96] [--deaths 6]
+    python benchmarks/deaths.py [--clients 32] [--tokens 96] [--deaths 4] [--seed 1] [flags]
 
-A real server answers the same requests twice. The second time its engine's process is struck at
-random moments: by SIGKILL, by SIGSEGV, and by SIGSTOP, which leaves it hanging until the step
-deadline. Every stream has to hold what it held the first time. Needs Linux.
+A real server answers the same requests again and again; other flags, as ``--num-blocks 64``, go to
+it. Each time but the first, its engine's process is struck at random moments: by SIGKILL, by
+SIGSEGV, by SIGSTOP, which leaves it hanging until the step deadline, by requests of which it dies
+whenever it reads them, and by all of these. Every stream has to hold what it held undisturbed, and
+every poisoned request has to be refused; else the exit status is 1. The table of a run without
+options is written beside this file. Needs Linux.
 """
 
 import argparse
 import asyncio
-import json
 import os
 import random
-import re
-import signal
-import subprocess
+import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-import httpx2
+from death_test.client import Heard
+from death_test.server import serving
+from death_test.storm import REFUSAL, Blow, Outcome, Storm
+from engine_peers.machine import describe
+from engine_peers.readme import markdown_table, write_section
 
-BLOWS: Final = (signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP)
-STEP_DEADLINE: Final = 8.0
-VLLM: Final = (
-    "vLLM 0.32 (CPU), measured on the same kind of machine: after SIGKILL every stream ends with "
-    "an error within 0.06 s and the server exits within 1.6 s, with status 0; 25-29 s until a new "
-    "one is ready. After SIGSTOP streams get nothing and /health says 200 for as long as one looks."
+STEP_DEADLINE: Final = 8
+VLLM: Final[dict[str, str]] = {
+    Blow.KILL: "all lost; exits with status 0",
+    Blow.CRASH: "all lost; exits with status 0",
+    Blow.STOP: "nobody gets anything; `/health` says 200",
+    Blow.POISON: "not measured",
+}
+"""vLLM 0.32.0 on the same kind of machine, by hand; see the README."""
+HEAD: Final = (
+    "struck by",
+    "times",
+    "processes lost",
+    "streams as undisturbed",
+    "streams lost",
+    "poison refused",
+    "longest wait for a piece, s",
+    "recovery, median ms",
+    "worst ms",
+    "vLLM",
 )
 
 
-@dataclass
-class Heard:
-    """What one client got."""
-
-    text: str
-    pieces: int
-    longest_pause: float
-
-
-@contextmanager
-def serving() -> Iterator[tuple[str, int]]:
-    """Run a server with the embedded model; yields its address and process."""
-    command = [sys.executable, "-m", "stormproof.cli", "serve", "--port", "0"]
-    command += ["--step-deadline", str(STEP_DEADLINE), "--log-level", "error"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr is not None
-            lines = iter(process.stderr.readline, "")
-            yield (
-                next(m[1] for line in lines if (m := re.search(r"on (http\S+)", line))),
-                process.pid,
-            )
-        finally:
-            process.terminate()
-
-
-async def client(http: httpx2.AsyncClient, number: int, tokens: int) -> Heard:
-    """Stream one answer."""
-    body = {
-        "model": "smollm2",
-        "messages": [{"role": "user", "content": f"Tell me a story about the number {number}."}],
-        "max_tokens": tokens,
-        "temperature": number % 2,
-        "seed": number,
-        "stream": True,
-        "ignore_eos": True,
-    }
-    texts, pauses, last = [], [0.0], 0.0
-    async with http.stream("POST", "/v1/chat/completions", json=body) as response:
-        async for text in _texts(response):
-            now = time.perf_counter()
-            pauses.append(now - last if last else 0.0)
-            last = now
-            texts.append(text)
-    return Heard("".join(texts), len(texts), max(pauses))
-
-
-async def _texts(response: httpx2.Response) -> AsyncIterator[str]:
-    async for line in response.aiter_lines():
-        if line.startswith("data: {"):
-            chunk = json.loads(line.removeprefix("data: "))
-            if "error" in chunk:
-                raise RuntimeError(chunk["error"]["message"])
-            yield chunk["choices"][0]["delta"].get("content") or ""
-
-
-async def answers(url: str, clients: int, tokens: int) -> list[Heard]:
-    """Have all clients ask at once."""
-    limits = httpx2.Limits(max_connections=clients)
-    async with httpx2.AsyncClient(base_url=url, timeout=600, limits=limits) as http:
-        return await asyncio.gather(*(client(http, n, tokens) for n in range(clients)))
-
-
-async def strike(
-    storm: asyncio.Task[list[Heard]], server: int, url: str, deaths: int, pause: float
-) -> list[str]:
-    """Kill the engine's process again and again while clients wait; returns by which signals."""
-    chance, struck = random.Random(1), []
-    for blow in [BLOWS[number % len(BLOWS)] for number in range(deaths)]:
-        await asyncio.sleep(chance.uniform(0.5, 1.5) * pause)
-        if storm.done():
-            break
-        before = await metric(url, "deaths_total")
-        os.kill(worker(server), blow)
-        struck.append(blow.name)
-        while not storm.done() and await metric(url, "deaths_total") == before:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    return struck
-
-
-async def metric(url: str, name: str) -> float:
-    """Read one of the engine's series, summed over its labels."""
-    async with httpx2.AsyncClient() as http:
-        text = (await http.get(f"{url}/metrics")).text
-    found = re.findall(rf"^stormproof_engine_{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE)
-    return sum(map(float, found))
-
-
-def worker(server: int) -> int:
-    """Return the process that computes: the oldest that the server has started."""
-    children = Path(f"/proc/{server}/task").glob("*/children")
-    pids = sorted(int(pid) for file in children for pid in file.read_text().split())
-    return next(p for p in pids if b"supervised.worker" in Path(f"/proc/{p}/cmdline").read_bytes())
-
-
-async def compare(clients: int, tokens: int, deaths: int) -> None:
-    """Run both rounds and print what differs."""
-    with serving() as (url, server):
-        await answers(url, 2, 4)  # what the first requests alone pay for
+async def storms(options: argparse.Namespace, flags: Sequence[str]) -> tuple[str, bool]:
+    """Return a line for each kind of death, and whether all was well."""
+    chance = random.Random(options.seed)
+    flags = ["--step-deadline", str(STEP_DEADLINE), *flags]
+    lines, well = [], True
+    with serving(flags) as server:
+        storm = Storm(server, options.clients, options.tokens, chance)
+        await storm.run([], 0)  # what the first requests alone pay for
         began = time.perf_counter()
-        calm = await answers(url, clients, tokens)
+        calm = (await storm.run([], 0)).heard
         seconds = time.perf_counter() - began
-        storm = asyncio.create_task(answers(url, clients, tokens))
-        struck = await strike(storm, server, url, deaths, seconds / (deaths + 1))
-        heard = await storm
-        down = await metric(url, "down_seconds_total")
-    show(calm, heard, struck, down)
+        lines.append(["nothing", *["0"] * 2, *[""] * 3, f"{longest_wait(calm):.1f}", *[""] * 3])
+        for name, blows in kinds(options.deaths, chance):
+            outcome = await storm.run(blows, seconds)
+            lines.append([name, *cells(calm, outcome), VLLM.get(name, "")])
+            print(*lines[-1], sep=" | ", flush=True)
+            well &= same(calm, outcome) == len(calm) and refused(outcome) == len(outcome.poisoned)
+    return markdown_table(1, HEAD, lines), well
 
 
-def show(calm: Sequence[Heard], heard: Sequence[Heard], struck: Sequence[str], down: float) -> None:
-    same = sum(a.text == b.text for a, b in zip(calm, heard, strict=True))
-    print("| clients | struck by | streams that held the same | longest pause | mean down time |")
-    print("|---|---|---|---|---|")
-    print(
-        f"| {len(calm)} | {', '.join(struck)} | {same} of {len(calm)} "
-        f"| {max(h.longest_pause for h in heard):.2f} s "
-        f"(undisturbed {max(h.longest_pause for h in calm):.2f} s) "
-        f"| {1000 * down / max(len(struck), 1):.0f} ms |"
-    )
-    print(VLLM)
-    if same < len(calm):
-        raise SystemExit("streams differ")
+def kinds(deaths: int, chance: random.Random) -> Iterator[tuple[str, list[Blow]]]:
+    """Yield by what to strike: each kind by itself, and all in any order."""
+    for blow in Blow:
+        yield blow, [blow] * deaths
+    every = list(Blow) * -(-deaths // len(Blow))
+    yield "all of these", chance.sample(every, len(every))
+
+
+def cells(calm: Sequence[Heard], outcome: Outcome) -> list[str]:
+    """Return what is said of one kind of death."""
+    recoveries = [1000 * seconds for seconds in outcome.recoveries]
+    return [
+        str(outcome.struck),
+        str(outcome.deaths),
+        f"{same(calm, outcome)} of {len(calm)}",
+        str(sum(heard.end != "length" for heard in outcome.heard)),
+        f"{refused(outcome)} of {len(outcome.poisoned)}" if outcome.poisoned else "",
+        f"{longest_wait(outcome.heard):.1f}",
+        f"{statistics.median(recoveries):,.0f}" if recoveries else "",
+        f"{max(recoveries):,.0f}" if recoveries else "",
+    ]
+
+
+def same(calm: Sequence[Heard], outcome: Outcome) -> int:
+    """Count the streams that hold what they held undisturbed."""
+    return sum(a.same_as(b) for a, b in zip(calm, outcome.heard, strict=True))
+
+
+def refused(outcome: Outcome) -> int:
+    """Count the poisoned requests that were refused as such."""
+    return sum(heard.end == REFUSAL for heard in outcome.poisoned)
+
+
+def longest_wait(heard: Sequence[Heard]) -> float:
+    """Return for how many seconds a client waited at most."""
+    return max(one.longest_wait for one in heard)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--tokens", type=int, default=96)
-    parser.add_argument("--deaths", type=int, default=6)
-    options = parser.parse_args()
-    asyncio.run(compare(options.clients, options.tokens, options.deaths))
+    parser.add_argument("--deaths", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=1)
+    options, flags = parser.parse_known_args()
+    table, well = asyncio.run(storms(options, flags))
+    machine = f"{describe()}, load average {os.getloadavg()[1]:.0f}"
+    text = f"{machine}; {options.clients} clients, {options.tokens} tokens each.\n\n{table}"
+    print(text)
+    if not well:
+        raise SystemExit("some streams differ, or poison was not refused")
+    if not sys.argv[1:]:
+        write_section("deaths", text)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -43,6 +44,30 @@ def test_a_conversation_ends_with_the_input(server: Server) -> None:
     assert MODEL in ended.stdout
 
 
+def _until_it_asks(terminal: int) -> bool:
+    """Read up to the next prompt; false if it has left."""
+    seen = b""
+    with suppress(OSError):  # nobody is at the other end any more
+        while not seen.endswith(b"> "):
+            seen += os.read(terminal, 1024)
+        return True
+    return False
+
+
+def test_the_last_line_can_be_had_back_and_edited(server: Server) -> None:
+    """With the keys that every shell has."""
+    terminal, its = os.openpty()
+    command = [sys.executable, "-m", "stormproof.cli", "chat", "--url", server.url]
+    with subprocess.Popen([*command, "--max-tokens", "1"], stdin=its, stdout=its) as process:
+        os.close(its)
+        for typed in (b"/exi\r", b"\x1b[At\r"):
+            assert _until_it_asks(terminal)
+            os.write(terminal, typed)
+        assert not _until_it_asks(terminal)
+        os.close(terminal)
+    assert process.returncode == 0
+
+
 def test_a_refused_question_does_not_end_the_conversation(server: Server) -> None:
     """The code and the remedy are shown, and the next question is answered."""
     typed = f"{'word ' * 9000}\n{QUESTION}\n"
@@ -53,17 +78,20 @@ def test_a_refused_question_does_not_end_the_conversation(server: Server) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
+    ("arguments", "told"),
     [
-        (("--url", "http://127.0.0.1:9"), "NETWORK_ERROR"),
+        (
+            ("--url", "http://127.0.0.1:9"),
+            "no server answers at http://127.0.0.1:9; stormproof serve",
+        ),
         (("--url", "ftp://nowhere"), "CONFIGURATION_ERROR"),
     ],
 )
-def test_a_server_that_is_not_there(arguments: tuple[str, ...], code: str) -> None:
+def test_a_server_that_is_not_there(arguments: tuple[str, ...], told: str) -> None:
     """One clear line, not a traceback."""
     ended = chat(QUESTION, *arguments)
     assert ended.returncode == 1
-    assert code in ended.stderr
+    assert told in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -49,7 +49,7 @@ def test_pull_prints_the_path_and_nothing_else(mirror: Mirror, model: Path) -> N
     assert (result.exit_code, result.stdout) == (0, f"{model}\n")
     assert model.read_bytes() == PAYLOAD
     assert "downloading: " in result.stderr
-    assert "unpacking: 300.0 kB of 300.0 kB" in result.stderr
+    assert "unpacking 300.0 kB\n" in result.stderr
 
 
 def test_pull_takes_an_index(mirror: Mirror, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,4 +172,4 @@ class TestProgress:
         with pull_progress(Console(file=text)) as report:
             for done in range(100):
                 report(PullProgress(Stage.CHECKING, done, 100))
-        assert len(text.getvalue().splitlines()) == 1
+        assert text.getvalue() == "checking 100 bytes\n"

@@ -1,6 +1,7 @@
 """Many requests are answered at once, and whatever happens each of them ends."""
 
 import asyncio
+import itertools
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -193,6 +194,28 @@ async def test_a_full_queue_refuses_and_says_when_to_come_back(serve: Serve, gat
     assert refusal.retry_after is not None
     assert refusal.retry_after >= 1
     assert all(isinstance(answer, Output) for answer in answers)
+
+
+async def test_a_flood_of_requests_does_not_hold_up_the_tokens_of_others(
+    serve: Serve, gate: Gate
+) -> None:
+    """Each takes a second to be taken on, as one with a hostile grammar may."""
+    seconds = itertools.count()
+    seen: list[list[int]] = []
+
+    def script(context: list[int]) -> int:
+        seen.append(list(context))
+        return gate(context)
+
+    llm = serve(script, clock=lambda: next(seconds), max_sequences=8, num_blocks=64)
+    readers = [asyncio.create_task(read(llm.stream([65], GREEDY)))]
+    await asyncio.to_thread(gate.entered.wait)
+    readers += [asyncio.create_task(read(llm.stream([66 + n], GREEDY))) for n in range(5)]
+    await asyncio.sleep(0)  # lets the readers ask
+    gate.open()
+    await asyncio.gather(*readers)
+    before = seen[: seen.index([70])]
+    assert len([context for context in before if context[0] == 65]) > 4
 
 
 async def test_forty_requests_with_random_disconnects_all_end(serve: Serve) -> None:

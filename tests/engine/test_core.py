@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from stormproof.engine.answers.output import Output
 from stormproof.engine.core import EngineCore
 from stormproof.engine.sampling.draw import Draw, Sampled
+from stormproof.engine.sampling.grammar import Grammar
 from stormproof.engine.sampling.params import SamplingParams
 from stormproof.engine.scheduling.batch import StepBatch
 from stormproof.engine.scheduling.scheduler import Scheduler
@@ -229,6 +231,14 @@ def test_what_another_engine_accepted_is_not_refused_for_a_full_queue() -> None:
     with pytest.raises(CapacityExceeded):
         core.add([1], GREEDY)
     assert len(drain(core)) == 2
+
+
+def test_a_full_queue_compiles_no_grammar() -> None:
+    """That may take long, and would hold up everybody else."""
+    core = make_core(max_waiting=1)
+    core.add([1], GREEDY)
+    with pytest.raises(CapacityExceeded):
+        core.add([1], replace(GREEDY, grammar=Grammar.regex("(((")))
 
 
 def test_what_may_bring_the_engine_down_is_read_in_steps_of_its_own(

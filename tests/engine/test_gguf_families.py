@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from transformers import (
-    AutoModelForCausalLM,
     Gemma2Config,
     Gemma3TextConfig,
     GemmaConfig,
@@ -25,20 +24,11 @@ from stormproof.engine.checkpoints.checkpoint import open_checkpoint
 from stormproof.engine.checkpoints.gguf import attention_scale
 from stormproof.engine.pytorch.runner import TorchRunner
 from stormproof.engine.scheduling.batch import StepBatch
+from support.small_models import SMALL, write_model
 
-AUTO_MODEL: Any = AutoModelForCausalLM
 Write = Callable[[gguf.GGUFWriter], None]
 TOKENS = 60
 
-SMALL: dict[str, Any] = {
-    "vocab_size": 96,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "intermediate_size": 48,
-    "max_position_embeddings": 128,
-}
 FAMILIES: dict[str, PretrainedConfig] = {
     "llama": LlamaConfig(**SMALL),
     "qwen2": Qwen2Config(**SMALL),
@@ -81,12 +71,7 @@ def family(request: pytest.FixtureRequest) -> str:
 
 def write_both(folder: Path, family: str, more: Write = lambda _: None) -> tuple[Path, Path]:
     """The same weights as a folder and as a GGUF file, which ``more`` adds to."""
-    torch.manual_seed(5)
-    model = AUTO_MODEL.from_config(FAMILIES[family], dtype=torch.float32)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(1.0 if parameter.ndim == 1 else 0.0, 0.1)
-    model.save_pretrained(folder / "folder")
+    model = write_model(folder / "folder", FAMILIES[family])
     return folder / "folder", convert(model, family, folder / "model.gguf", more)
 
 

@@ -1,6 +1,10 @@
 """A program gets an answer for each of its prompts, in order."""
 
+import itertools
+import sys
 from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
 import torch
@@ -78,6 +82,34 @@ def test_an_interruption_leaves_nothing_behind() -> None:
     assert core.stats().free_blocks == core.stats().total_blocks
 
 
+@pytest.mark.parametrize("line", range(0, 900, 23))
+def test_an_interruption_at_any_line_of_the_engine_does_no_harm(line: int) -> None:
+    """Whatever was half done is not used again."""
+    lines = itertools.count()
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        if "stormproof/engine" not in frame.f_code.co_filename:
+            return None
+        if event == "line" and next(lines) == line:
+            raise KeyboardInterrupt
+        return trace
+
+    core = make_core(echo, speculation="auto", max_sequences=2)
+    llm = LLM(core)
+    tracing = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            llm.generate([[65] * 9, [66], [67] * 5], GREEDY)
+    finally:
+        sys.settrace(tracing)
+    assert not core.has_work
+    assert [answer.text for answer in llm.generate(["A", "B", "C"], GREEDY)] == [
+        letter * 6 for letter in "ABC"
+    ]
+    assert core.stats().free_blocks == core.stats().total_blocks
+
+
 def test_prompts_are_read_only_as_fast_as_they_are_answered() -> None:
     core = make_core(echo, max_waiting=3, max_sequences=1)
     ahead: list[int] = []
@@ -109,6 +141,13 @@ def test_a_prompt_gets_as_many_answers_as_are_wanted() -> None:
     assert len({answer.token_ids for answer in answers}) == 3
     assert answers == llm.generate(["A"], params, n=3) + llm.generate(["B"], params, n=3)
     assert answers[:1] == llm.generate(["A"], params)
+
+
+def test_several_answers_read_their_prompt_once() -> None:
+    core = make_core(num_blocks=64)
+    LLM(core).generate(["x" * 39], GREEDY, n=4)
+    stats = core.stats()
+    assert stats.prefix_query_tokens - stats.prefix_hit_tokens == 39 + 3 * 3
 
 
 def test_a_prompt_that_fails_has_as_many_errors() -> None:

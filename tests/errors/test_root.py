@@ -66,11 +66,12 @@ def test_all_problems_are_named() -> None:
         errors=[
             {"field": "a", "message": "is missing", "type": "missing"},
             {"field": "b.0", "message": "must be positive", "type": "greater_than"},
+            {"field": "", "message": "must have a or c", "type": "value_error"},
         ]
     )
 
     assert error.message == (
-        "validation failed with 2 errors: a: is missing; b.0: must be positive"
+        "validation failed with 3 errors: a: is missing; b.0: must be positive; must have a or c"
     )
 
 

@@ -4,15 +4,17 @@ import ctypes
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from stormproof.engine.checkpoints.loading import Progress
-from stormproof.engine.core import EngineCore
+from stormproof.engine.core import EngineCore, Piece
 from stormproof.engine.sampling.draw import Draw, Sampled
 from stormproof.engine.sampling.params import SamplingParams
 from stormproof.engine.sampling.randomness import uniform
+from stormproof.engine.scheduling.scheduler import Chunk
 from stormproof.engine.settings import EngineConfig
 from stormproof.errors import ModelLoadError, TensorError
 from support.byte_tokenizer import byte_tokenizer
@@ -62,6 +64,28 @@ def mortal_core(
     return EngineCore(runner, byte_tokenizer(), config, num_blocks=BLOCKS)
 
 
+def patient_core(
+    config: EngineConfig, *, progress: Progress | None = None, memory: int | None = None
+) -> EngineCore:
+    """Make an engine whose model says that it reads, and waits for a file before it goes on."""
+    runner = PatientRunner(num_blocks=BLOCKS, block_size=config.block_size)
+    runner.place = config.model
+    return EngineCore(runner, byte_tokenizer(), config, num_blocks=BLOCKS)
+
+
+class PatientRunner(MortalRunner):
+    """Reads only once the file that it waits for is there."""
+
+    place = ""
+
+    def choose(self, context: list[int], draws: Sequence[Draw]) -> list[Sampled | TensorError]:
+        if not Path(f"{self.place}.go").exists():
+            Path(f"{self.place}.reading").touch()
+        while not Path(f"{self.place}.go").exists():
+            time.sleep(0.001)
+        return super().choose(context, draws)
+
+
 class FussyCore(EngineCore):
     """Dies of a request that begins with its bane, before anything of it is read."""
 
@@ -81,13 +105,34 @@ def fussy_core(
     return FussyCore(runner, byte_tokenizer(), config, num_blocks=BLOCKS)
 
 
+class PickyCore(EngineCore):
+    """Dies when it is to say which tokens a text may go on with that begins with its bane."""
+
+    BANE: Final = 6
+
+    def _prepare(self, chunks: Sequence[Chunk], pieces: list[Piece]) -> list[Chunk]:
+        if any(chunk.sequence.tokens[0] == self.BANE for chunk in chunks):
+            os.abort()
+        return super()._prepare(chunks, pieces)
+
+
+def picky_core(
+    config: EngineConfig, *, progress: Progress | None = None, memory: int | None = None
+) -> EngineCore:
+    """Make an engine that dies of what comes before a step, as of a grammar's matcher."""
+    runner = MortalRunner(num_blocks=BLOCKS, block_size=config.block_size)
+    return PickyCore(runner, byte_tokenizer(), config, num_blocks=BLOCKS)
+
+
 def sharing_core(
     config: EngineConfig, *, progress: Progress | None = None, memory: int | None = None
 ) -> EngineCore:
-    """Make the engine as one does that has left its weights for the next."""
+    """Make the engine as one does that has left its weights for the next, and note that it did."""
     if memory is not None:
         os.ftruncate(memory, 1)
-    return mortal_core(config, progress=progress)
+    core = mortal_core(config, progress=progress)
+    Path(f"{config.model}.{os.getpid()}").touch()
+    return core
 
 
 def stillborn(

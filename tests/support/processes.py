@@ -15,6 +15,11 @@ def lives(pid: int) -> bool:
     return _status(pid).get("State", "Z")[0] not in "ZX"
 
 
+def sleeps(pid: int) -> bool:
+    """Whether a process waits for something to be said to it."""
+    return _status(pid).get("State", "Z")[0] == "S"
+
+
 def _children(parent: int) -> Iterator[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and _status(int(entry.name)).get("PPid") == str(parent):

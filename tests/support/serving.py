@@ -39,9 +39,11 @@ class Server:
 
 
 @contextmanager
-def serving(model: Path, *flags: str, **environ: str) -> Iterator[Server]:
+def serving(
+    model: Path, *flags: str, program: str = "stormproof.cli", **environ: str
+) -> Iterator[Server]:
     """Run ``stormproof serve`` until the block ends."""
-    command = [sys.executable, "-m", "stormproof.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", program, "serve", "--port", "0"]
     command += ["--model", str(model), "--model-name", MODEL, "--num-blocks", "256", *flags]
     with subprocess.Popen(
         command,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 import httpx2
@@ -81,11 +82,13 @@ class _Conversation:
 
 
 def _converse(console: Console, conversation: _Conversation) -> None:
+    with suppress(ImportError):  # Windows has none: its terminal edits lines itself
+        import readline  # noqa: F401, PLC0415 - from now on input() edits lines, and knows the last
     console.print(f"[bold]{conversation.model}[/] · {_HELP}", style="dim")
     while True:
         try:
-            text = console.input("[bold cyan]>[/] ").strip()
-        except EOFError:
+            text = input("> ").strip()
+        except (EOFError, KeyboardInterrupt):
             console.print()
             return
         if text == "/exit":
@@ -132,10 +135,11 @@ def _stream(client: httpx2.Client, body: dict[str, Any]) -> Iterator[str]:
 
 def _texts(response: httpx2.Response) -> Iterator[str]:
     for line in response.iter_lines():
-        if line == "data: [DONE]":
-            return
-        if line.startswith("data: "):
-            chunk = json.loads(line.removeprefix("data: "))
+        field, _, data = line.partition(":")
+        if field == "data":
+            if data.strip() == "[DONE]":
+                return
+            chunk = json.loads(data)
             if "error" in chunk:
                 raise from_wire(chunk)
             for choice in chunk["choices"]:

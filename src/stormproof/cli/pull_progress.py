@@ -98,5 +98,7 @@ def _tenth(progress: PullProgress) -> int:
 def _line(progress: PullProgress) -> str:
     if progress.stage is Stage.WAITING:
         return _WAITING
+    if progress.stage is not Stage.DOWNLOADING and progress.total:
+        return f"{progress.stage} {decimal(progress.total)}"
     total = f" of {decimal(progress.total)}" if progress.total else ""
     return f"{progress.stage}: {decimal(progress.done)}{total}"

@@ -1,6 +1,7 @@
 """``stormproof serve``: a model behind an OpenAI-compatible address."""
 
 import inspect
+import os
 import typing
 from pathlib import Path
 from typing import Annotated, Any
@@ -101,12 +102,21 @@ def _load(
 
 def _load_embedders(settings: Settings, console: Console) -> dict[str, "AsyncEmbedder"]:
     from stormproof.engine import AsyncEmbedder, Embedder  # noqa: PLC0415
+    from stormproof.engine.pytorch.hardware import usable_cores  # noqa: PLC0415
 
     if settings.embedding_model is None:
         return {}
+    # Threads of numpy's library spin while they wait for each other. Beside an engine that uses the
+    # same cores they take twice the time of one; steps side by side wait for nobody.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     embedder = Embedder.load(pulled(settings.embedding_model, console))
     name = Path(settings.embedding_model).name
-    return {name: AsyncEmbedder(embedder, max_waiting_tokens=settings.max_waiting_tokens)}
+    shared = AsyncEmbedder(
+        embedder,
+        max_waiting_tokens=settings.max_waiting_tokens,
+        threads=settings.threads or usable_cores(),
+    )
+    return {name: shared}
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:

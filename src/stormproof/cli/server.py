@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
-from stormproof.errors import ProtocolError, StormproofError, from_wire, translate
+from stormproof.errors import NetworkError, ProtocolError, StormproofError, from_wire, translate
 
 if TYPE_CHECKING:
     import httpx2
@@ -41,6 +41,10 @@ def first_model(client: "httpx2.Client") -> str:
 
     try:
         response = client.get("/v1/models")
+    except httpx2.ConnectError as error:
+        where = f"{client.base_url.scheme}://{client.base_url.netloc.decode()}"
+        reason = f"no server answers at {where}; stormproof serve starts one"
+        raise NetworkError(reason=reason) from error
     except httpx2.HTTPError as error:
         raise translate(error) from error
     document = read_json(response)

@@ -1,4 +1,4 @@
-"""How far a batch of prompts is, for those who wait for it."""
+"""How far a batch is, for those who wait for it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ class BatchProgress:
     """What was done of a batch.
 
     Attributes:
-        answered: Answers that are complete, or failed.
-        total: Answers there will be; None while that is not known.
-        prompt_tokens: Tokens of the prompts of those that are complete.
-        output_tokens: Tokens generated for all.
+        answered: Answers that are complete, or failed; texts that are embedded.
+        total: How many there will be; None while that is not known.
+        prompt_tokens: Tokens of the prompts of those that are complete; of texts that are embedded.
+        output_tokens: Tokens generated for all; none where texts are embedded.
     """
 
     answered: int
@@ -28,23 +28,24 @@ Report: TypeAlias = Callable[[BatchProgress], None]
 
 
 @contextmanager
-def reporting(wanted: bool | Report) -> Iterator[Report]:
+def reporting(wanted: bool | Report, title: str) -> Iterator[Report]:
     """Yield what is told how far a batch is.
 
     Args:
         wanted: What to tell it to; True shows a bar on standard error.
+        title: What is done, for the bar.
     """
     if callable(wanted):
         yield wanted
     elif wanted:
-        with _bar() as report:
+        with _bar(title) as report:
             yield report
     else:
         yield lambda _: None
 
 
 @contextmanager
-def _bar() -> Iterator[Report]:
+def _bar(title: str) -> Iterator[Report]:
     # Only those who want a bar pay for it.
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import (  # noqa: PLC0415
@@ -57,7 +58,7 @@ def _bar() -> Iterator[Report]:
     )
 
     with Progress(
-        TextColumn("Answering"),
+        TextColumn(title),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rates]}"),
@@ -69,10 +70,9 @@ def _bar() -> Iterator[Report]:
 
         def report(progress: BatchProgress) -> None:
             seconds = max(bars.tasks[0].elapsed or 0.0, 1e-9)
-            rates = (
-                f"{progress.prompt_tokens / seconds:,.0f} tokens/s in, "
-                f"{progress.output_tokens / seconds:,.0f} out"
-            )
+            rates = f"{progress.prompt_tokens / seconds:,.0f} tokens/s in"
+            if progress.output_tokens:
+                rates += f", {progress.output_tokens / seconds:,.0f} out"
             bars.update(task, completed=progress.answered, total=progress.total, rates=rates)
 
         yield report

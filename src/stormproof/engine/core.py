@@ -72,20 +72,22 @@ class EngineCore:
     ) -> None:
         self.tokenizer = tokenizer
         self.model = runner.config
-        self._blocks = BlockAllocator(num_blocks, share=config.prefix_cache)
-        self._rate = ServiceRate()
-        self._scheduler = Scheduler(
-            config.limits(runner.config.max_context),
-            block_size=config.block_size,
-            allocator=self._blocks,
-            rate=self._rate,
-        )
-        self._reader = Reader(runner, self._scheduler.budget)
+        self._runner = runner
+        self._config = config
+        self._num_blocks = num_blocks
         if drafter is None and config.speculation == "auto":
             drafter = PromptLookup()
-        self._speculation = Speculation(drafter, clock=clock) if drafter else None
+        self._drafter = drafter
+        self._rate = ServiceRate()
         self._max_draws = config.max_draws
         self._max_sequences = config.max_sequences
+        self._clock = clock
+        self._entropy = entropy
+        self._ids = itertools.count()
+        self._answers: dict[int, Answer] = {}
+        self._step_seconds = 0.0
+        self._steps = self._prompt_tokens = self._generated_tokens = self._finished = 0
+        self.reset()
         self.limits: Final = RequestLimits(
             self._scheduler.max_sequence_tokens, runner.config.vocab_size
         )
@@ -93,12 +95,27 @@ class EngineCore:
         self._grammars = Grammars(
             tokenizer, eos_ids=self._eos_ids, vocab_size=runner.config.vocab_size
         )
-        self._clock = clock
-        self._entropy = entropy
-        self._ids = itertools.count()
-        self._answers: dict[int, Answer] = {}
-        self._step_seconds = 0.0
-        self._steps = self._prompt_tokens = self._generated_tokens = self._finished = 0
+
+    def reset(self) -> None:
+        """Give up every request; forget what the cache holds, what was counted, and who observes.
+
+        For whoever was interrupted at some place in another call, Ctrl-C for instance: nothing that
+        it left behind is used again.
+        """
+        config, drafter = self._config, self._drafter
+        if drafter:
+            for answer in self._answers.values():
+                drafter.forget(answer.sequence)
+        self._answers = {}
+        self._blocks = BlockAllocator(self._num_blocks, share=config.prefix_cache)
+        self._scheduler = Scheduler(
+            config.limits(self.model.max_context),
+            block_size=config.block_size,
+            allocator=self._blocks,
+            rate=self._rate,
+        )
+        self._reader = Reader(self._runner, self._scheduler.budget)
+        self._speculation = Speculation(drafter, clock=self._clock) if drafter else None
 
     @property
     def has_work(self) -> bool:
@@ -145,6 +162,8 @@ class EngineCore:
         """
         self.limits.check(prompt, params)
         self.limits.check_tokens(generated, "generated")
+        if not admitted:
+            self._scheduler.check_queue(len(prompt))
         seed = self._entropy(_SEED_BITS) if params.seed is None else params.seed
         sequence = TokenSequence(
             next(self._ids),
@@ -158,7 +177,7 @@ class EngineCore:
         matcher = self._grammars.matcher(params.grammar) if params.grammar else None
         answer = Answer(sequence, Detokenizer(self.tokenizer), self._eos_ids, matcher)
         _repeat(answer, generated)
-        self._scheduler.add(sequence, admitted=admitted)
+        self._scheduler.add(sequence)
         self._answers[sequence.seq_id] = answer
         self._prompt_tokens += len(prompt)
         return sequence.seq_id
@@ -184,7 +203,9 @@ class EngineCore:
         chunks: list[Chunk] = []
         try:
             pieces += self._expire(started)
-            chunks = self._prepare(self._scheduler.schedule(), pieces)
+            chunks = self._scheduler.schedule()
+            self._reader.on_read(chunks)  # what its grammar allows may kill as well
+            chunks = self._prepare(chunks, pieces)
             for chunk, results in self._reader.read(chunks):
                 pieces += self._apply(chunk, results)
         except Exception as error:  # noqa: BLE001 - the loop must outlive any bug below it
@@ -253,10 +274,10 @@ class EngineCore:
         return [self._fail(answer, translate(error)) for answer in tuple(self._answers.values())]
 
     def _end(self, answer: Answer, reason: FinishReason) -> None:
-        del self._answers[answer.sequence.seq_id]
         if self._speculation:
             self._speculation.forget(answer.sequence)
         self._scheduler.finish(answer.sequence, reason)
+        del self._answers[answer.sequence.seq_id]
         self._finished += 1
 
     def stats(self) -> EngineStats:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Final
@@ -16,6 +17,8 @@ from stormproof.errors import InternalError, ServiceUnavailable, StormproofError
 Command = Callable[[], None]
 
 _LAST_STEP: Final = 10.0
+_OBEYING: Final = 0.2
+"""Seconds after which commands have to wait for a step: compiling a grammar may take one."""
 
 
 class EngineThread:
@@ -51,7 +54,7 @@ class EngineThread:
         self._open: set[Mailbox] = set()
         self._mailboxes: dict[int, Mailbox] = {}
         self._awaiting_idle: list[Future[None]] = []
-        self._commands: list[Command] = []
+        self._commands: deque[Command] = deque()
         self._woken = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="stormproof-engine", daemon=True)
         self._thread.start()
@@ -111,7 +114,9 @@ class EngineThread:
 
     def stop(self) -> None:
         """End the thread after the step it is in; one that hangs is left behind."""
-        self._post(self._leave)
+        with self._woken:
+            self._commands.appendleft(self._leave)
+            self._woken.notify()
         self._thread.join(_LAST_STEP)
 
     def _post(self, command: Command) -> None:
@@ -122,24 +127,30 @@ class EngineThread:
     def _run(self) -> None:
         try:
             while not self._stopping:
-                for command in self._next_commands():
-                    command()
+                self._await_work()
+                self._obey_some()
                 self._step()
         finally:
             with self._woken:
                 self._ended = True
             self.fail_all(lambda: InternalError(reason="the engine's thread has ended"))
 
-    def _next_commands(self) -> list[Command]:
-        """Take what was asked for since the last step; sleep until there is something to do."""
+    def _await_work(self) -> None:
+        """Sleep until there is something to do."""
         with self._woken:
             self._asleep = not self._core.has_work
             if self._asleep:
                 self._woken.wait_for(lambda: self._commands)
             self._asleep = False
             self._heartbeat = self._clock()
-            commands, self._commands = self._commands, []
-        return commands
+
+    def _obey_some(self) -> None:
+        """Obey what was asked for, but keep nobody's next token waiting for all of it."""
+        until = self._clock() + _OBEYING
+        while self._commands:
+            self._commands.popleft()()
+            if self._clock() >= until:
+                break
 
     def _step(self) -> None:
         letters: list[Letter] = []

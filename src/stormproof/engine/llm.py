@@ -1,7 +1,6 @@
 """The engine for programs that want answers to a list of prompts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
-from contextlib import suppress
 from functools import partial
 from typing import Any, Self, TypeAlias, overload
 
@@ -13,7 +12,7 @@ from stormproof.engine.sampling.params import SamplingParams
 from stormproof.engine.scheduling.sequence import FinishReason
 from stormproof.engine.settings import EngineConfig
 from stormproof.engine.start import start_core
-from stormproof.errors import CapacityExceeded, SequenceNotFound, StormproofError
+from stormproof.errors import CapacityExceeded, StormproofError
 
 Prompt: TypeAlias = str | Sequence[int]
 Conversation: TypeAlias = Sequence[Mapping[str, Any]]
@@ -151,14 +150,15 @@ class LLM:
     ) -> list[Output]:
         copies = (params or SamplingParams()).copies(n)
         total = len(items) * n if isinstance(items, Sized) else None
-        with reporting(progress) as report:
+        with reporting(progress, "Answering") as report:
             batch = _Batch(self._core, copies, total, report)
             try:
                 for item in items:
                     batch.add(partial(encode, item))
                 return batch.finish()
-            finally:
-                batch.abandon()
+            except BaseException:
+                self._core.reset()  # wherever that came from, Ctrl-C between two lines included
+                raise
 
 
 class _Batch:
@@ -225,12 +225,6 @@ class _Batch:
             self._step()
         self._tell()
         return self._answers
-
-    def abandon(self) -> None:
-        """Give up what is not answered, when the caller was interrupted."""
-        for seq_id in self._places:
-            with suppress(SequenceNotFound):  # it ended in the step that was interrupted
-                self._core.abort(seq_id)
 
 
 def _failed(error: StormproofError) -> Output:

@@ -366,7 +366,9 @@ class ValidationErrors(ValidationError):
 
     def describe(self) -> str:
         """Count the problems and name them all."""
-        listed = "; ".join(f"{error['field']}: {error['message']}" for error in self.errors)
+        # A problem of the whole has no field.
+        named = (filter(None, (error["field"], error["message"])) for error in self.errors)
+        listed = "; ".join(map(": ".join, named))
         noun = "error" if len(self.errors) == 1 else "errors"
         return f"{self.reason} with {len(self.errors)} {noun}: {listed}"
 

@@ -60,11 +60,18 @@ class Lifecycle:
             raise ServiceUnavailable(reason="the engine is being replaced", retry_after=1.0)
 
     async def drain(self) -> None:
-        """Refuse new work, and let the work there is end within the drain timeout."""
+        """Refuse new work, and let the work there is end within the drain timeout.
+
+        What fails to drain cuts nothing else short; that it failed is raised in the end.
+        """
         self.draining = True
         grace = self._drain_timeout
         embedding = (embedder.drain(grace) for embedder in self._embedders)
-        await asyncio.gather(self._engine.drain(grace), *embedding)
+        drained = await asyncio.gather(
+            self._engine.drain(grace), *embedding, return_exceptions=True
+        )
+        for failure in filter(None, drained):
+            raise failure
 
     def close(self) -> None:
         """Stop the models."""

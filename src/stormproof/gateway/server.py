@@ -87,5 +87,9 @@ class _Server(uvicorn.Server):
         self._leaving = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:
-        await self._lifecycle.drain()
-        self.should_exit = True
+        try:
+            await self._lifecycle.drain()
+        except Exception:
+            logger.exception("draining failed")
+        finally:
+            self.should_exit = True

@@ -21,11 +21,13 @@ COUNTED: dict[str, object] = {"choices": [], "usage": {"completion_tokens": 5}}
 FULL = CapacityExceeded(resource="queue", limit=1)
 
 
-async def ask(*events: dict[str, object] | str, status: int = 200) -> Timeline:
+async def ask(
+    *events: dict[str, object] | str, status: int = 200, field: str = "data: "
+) -> Timeline:
     async def body() -> AsyncIterator[bytes]:
         for event in events:
             line = event if isinstance(event, str) else json.dumps(event)
-            yield f"data: {line}\n\n".encode() if status == 200 else line.encode()
+            yield f"{field}{line}\n\n".encode() if status == 200 else line.encode()
 
     def respond(request: httpx2.Request) -> httpx2.Response:
         asked = json.loads(request.content)
@@ -43,6 +45,10 @@ async def test_tokens_are_timed_as_they_come_and_counted_by_the_server() -> None
     assert len(timeline.arrivals) == 2
     assert (timeline.prompt_tokens, timeline.output_tokens) == (2, 5)
     assert timeline.started <= timeline.arrivals[0] <= timeline.arrivals[1]
+
+
+async def test_servers_need_not_put_a_space_after_the_colon() -> None:
+    assert len((await ask(text("a"), COUNTED, "[DONE]", field="data:")).arrivals) == 1
 
 
 async def test_where_the_server_does_not_count_each_event_is_a_token() -> None:

@@ -31,6 +31,7 @@ def read(form: ToolFormat, pieces: Sequence[str]) -> tuple[str, list[tuple[str, 
 
 
 TRICKY = '{"city": "a } b \\" { ] \\\\", "n": [1, {"x": null}]}'
+CALL = '<tool_call>{"name": "weather", "arguments": {}}'
 
 ANSWERS = [
     (
@@ -60,6 +61,11 @@ ANSWERS = [
         "",
         [("weather", "{}"), ("add-2_x", "{}")],
     ),
+    (HERMES, f"{CALL}\nIt is on its way.", "It is on its way.", [("weather", "{}")]),
+    (HERMES, f"{CALL}{'It is late. ' * 99}", "It is late. " * 99, [("weather", "{}")]),
+    (HERMES, f"{CALL}\nAnd again:\n{CALL}\n</tool_call>", "And again:\n", [("weather", "{}")] * 2),
+    (HERMES, f"{CALL}{'.' * 190}{CALL}</tool_call>", "." * 190, [("weather", "{}")] * 2),
+    (HERMES, f"{CALL}\n</tool_c", "", [("weather", "{}")]),
     (HERMES, "<tool_call>" + "x" * 500, None, []),
     (HERMES, '<tool_call>\n{"name": "wea', None, []),
     (
@@ -80,6 +86,7 @@ ANSWERS = [
         "",
         [("weather", "{}"), ("add-2_x", '{"a": 1}')],
     ),
+    (LLAMA, '{"name": "weather", "parameters": {} It is late.', "It is late.", [("weather", "{}")]),
     (LLAMA, '{"answer": 42}', None, []),
     (LLAMA, 'See: {"name": "weather", "parameters": {}}', None, []),
     (
@@ -102,7 +109,7 @@ def test_calls_and_text_are_told_apart(
     assert read(form, [answer]) == (answer if text is None else text, calls)
 
 
-@given(case=st.sampled_from(ANSWERS), cuts=st.sets(st.integers(1, 200)))
+@given(case=st.sampled_from(ANSWERS), cuts=st.sets(st.integers(1, 1400)))
 def test_how_an_answer_is_cut_does_not_matter(
     case: tuple[ToolFormat, str, str | None, list[tuple[str, str]]], cuts: set[int]
 ) -> None:

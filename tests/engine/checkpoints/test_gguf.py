@@ -1,5 +1,7 @@
 """A GGUF file is read as llama.cpp writes it, and a hostile one is refused."""
 
+import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -253,6 +255,33 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path: Path, content: bytes, reaso
     path.write_bytes(content)
     with pytest.raises(ModelLoadError, match=reason):
         open_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [(gguf.GGUFValueType.STRING, 1 << 30), (gguf.GGUFValueType.UINT8, 1 << 32)]
+)
+def test_a_header_that_would_fill_the_memory_is_refused_at_once(
+    tmp_path: Path, kind: gguf.GGUFValueType, count: int
+) -> None:
+    """The file is as large as it says, and takes up no room on the disk."""
+    path = tmp_path / "x.gguf"
+    array = struct.pack("<Q1sIIQ", 1, b"a", gguf.GGUFValueType.ARRAY, kind, count)
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + array)
+    os.truncate(path, 1 << 34)
+    with pytest.raises(ModelLoadError, match="header is too large"):
+        open_checkpoint(path)
+
+
+def test_a_vector_that_is_quantised_is_refused(tmp_path: Path) -> None:
+    """Its rows, which are its numbers, could not be told apart."""
+    kind = gguf.GGMLQuantizationType.Q8_0
+
+    def quantised(writer: gguf.GGUFWriter) -> None:
+        numbers = quantize(np.ones((1, 64), np.float32), kind)[0]
+        writer.add_tensor("extra.bias", numbers, raw_dtype=kind)
+
+    with pytest.raises(ModelLoadError, match="whole blocks"):
+        open_checkpoint(write(tmp_path / "v.gguf", quantised))
 
 
 def test_a_missing_file_is_a_missing_model(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
-    AutoModelForCausalLM,
     GPT2Config,
     LlamaConfig,
     PretrainedConfig,
@@ -18,24 +17,15 @@ from transformers import (
 
 from stormproof.engine import LLM, EngineConfig, SamplingParams
 from stormproof.engine.checkpoints.checkpoint import Checkpoint, open_checkpoint
-from stormproof.engine.checkpoints.lora import AdaptedCheckpoint
+from stormproof.engine.checkpoints.lora import AdaptedCheckpoint, LowRank
+from stormproof.engine.checkpoints.stored_tensor import Numbers, StoredTensor
 from stormproof.engine.pytorch.runner import TorchRunner
 from stormproof.engine.scheduling.batch import StepBatch
 from stormproof.errors import ModelLoadError
+from support import small_models
+from support.small_models import SMALL
 
-AUTO_MODEL: Any = AutoModelForCausalLM
 RANK, ALPHA = 3, 12
-SMALL: dict[str, Any] = {
-    "vocab_size": 64,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "intermediate_size": 48,
-    "max_position_embeddings": 64,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
 FAMILIES: dict[str, PretrainedConfig] = {
     "llama": LlamaConfig(**SMALL),
     "qwen2": Qwen2Config(**SMALL),
@@ -48,10 +38,7 @@ ADAPTED = ("q_proj.weight", "v_proj.weight", "down_proj.weight", "c_attn.weight"
 
 
 def write_model(folder: Path, family: str) -> Any:
-    torch.manual_seed(1)
-    model = AUTO_MODEL.from_config(FAMILIES[family], dtype=torch.float32)
-    model.save_pretrained(folder)
-    return model.eval()
+    return small_models.write_model(folder, FAMILIES[family])
 
 
 def write_adapter(folder: Path, model: Any, **settings: Any) -> dict[str, torch.Tensor]:
@@ -98,6 +85,29 @@ def test_it_computes_what_the_merged_model_computes(
         expected = model(torch.arange(20)[None]).logits[0]
     assert (logits(adapted) - expected).abs().max() <= 1e-4
     assert (logits(plain) - expected).abs().max() > 0.01
+
+
+def test_rows_are_merged_alone(tmp_path: Path) -> None:
+    """A large matrix is packed in pieces; none of them costs as much as the whole."""
+    model = write_model(tmp_path / "base", "llama")
+    write_adapter(tmp_path / "adapter", model)
+    adapted = AdaptedCheckpoint(open_checkpoint(tmp_path / "base"), tmp_path / "adapter")
+    whole = adapted.tensor("model.layers.0.mlp.down_proj.weight")
+    assert np.allclose(whole.rows(7, 5).numbers(), whole.numbers()[7:12], atol=1e-6)
+    read: list[tuple[int, int]] = []
+    change = LowRank(StoredTensor.of(np.ones((2, 8), np.float32)), noting(read, (100, 2)), 1.0)
+    change.added_to(noting(read, (100, 8))).rows(40, 5).numbers()
+    assert set(read) == {(40, 5)}
+
+
+def noting(read: list[tuple[int, int]], shape: tuple[int, int]) -> StoredTensor:
+    """A tensor that writes down which of its rows are read."""
+
+    def numbers(first: int, count: int) -> Numbers:
+        read.append((first, count))
+        return np.zeros((count, shape[1]), np.float32)
+
+    return StoredTensor.computed(shape, numbers)
 
 
 def test_its_weights_are_told_from_those_of_the_model(tmp_path: Path) -> None:

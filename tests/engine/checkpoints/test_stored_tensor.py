@@ -10,6 +10,7 @@ from gguf.quants import quantize
 
 from stormproof.engine.checkpoints.loading import Unusable
 from stormproof.engine.checkpoints.stored_tensor import StoredTensor
+from support.stored_tensors import stored_tensor
 
 Numbers = npt.NDArray[np.float32]
 NUMBERS: Numbers = np.random.default_rng(0).standard_normal((6, 64), np.float32)
@@ -20,7 +21,7 @@ ENCODINGS = [*PLAIN, "Q4_0", "Q4_1", "Q8_0"]
 def stored(encoding: str) -> StoredTensor:
     kind = GGMLQuantizationType[encoding]
     octets = np.ascontiguousarray(quantize(NUMBERS, kind)).reshape(-1).view(np.uint8)
-    return StoredTensor(kind, NUMBERS.shape, lambda: octets)
+    return stored_tensor(kind, NUMBERS.shape, octets)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -62,14 +63,37 @@ def test_each_number_of_a_vector_is_a_row() -> None:
 
 
 def test_nothing_is_read_before_it_is_needed() -> None:
-    def read() -> npt.NDArray[np.uint8]:
+    def read(first: int, count: int) -> npt.NDArray[np.uint8]:
         raise AssertionError
 
     tensor = StoredTensor(GGMLQuantizationType.F32, (4, 8), read)
     tensor.rows(1, 2).reordered(np.array([1, 0])).transposed().plus_one()
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda tensor: tensor.rows(10, 20).rows(5, 10), (15, 10)),
+        (lambda tensor: tensor.part(3, of=4), (75, 25)),
+        (lambda tensor: tensor.reordered(np.arange(99, -1, -1)).rows(20, 5), (75, 5)),
+        (lambda tensor: tensor.plus_one().rows(40, 5), (40, 5)),
+    ],
+)
+def test_no_more_is_read_than_is_needed(
+    change: Callable[[StoredTensor], StoredTensor], expected: tuple[int, int]
+) -> None:
+    """A large matrix is packed in pieces; none of them costs as much as the whole."""
+    reads: list[tuple[int, int]] = []
+
+    def read(first: int, count: int) -> npt.NDArray[np.uint8]:
+        reads.append((first, count))
+        return np.zeros(4 * count, np.uint8)
+
+    change(StoredTensor(GGMLQuantizationType.F32, (100, 1), read)).numbers()
+    assert reads == [expected]
+
+
 def test_an_unsupported_encoding_is_refused_by_name() -> None:
     octets = np.zeros(64, np.uint8)
     with pytest.raises(Unusable, match="encoding I8 is not supported"):
-        StoredTensor(GGMLQuantizationType.I8, (1, 64), lambda: octets).numbers()
+        stored_tensor(GGMLQuantizationType.I8, (1, 64), octets).numbers()

@@ -13,8 +13,10 @@ from stormproof.engine.core import EngineCore
 from stormproof.engine.drafting.draft_model import DraftModel
 from stormproof.engine.drafting.prompt_lookup import PromptLookup
 from stormproof.engine.drafting.speculation import MAX_DRAFTED, Drafter, Speculation
+from stormproof.engine.sampling.draw import Draw, Sampled
 from stormproof.engine.sampling.grammar import Grammar
 from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.batch import StepBatch
 from stormproof.engine.scheduling.scheduler import Chunk
 from stormproof.engine.scheduling.sequence import FinishReason
 from stormproof.engine.scheduling.sequence import Sequence as TokenSequence
@@ -144,7 +146,7 @@ def test_a_small_model_that_agrees_is_believed(blocks: int) -> None:
         for number in range(4)
     ]
     small = DraftModel(
-        ScriptedRunner(babble, num_blocks=blocks, block_size=4), block_size=4, step_tokens=5
+        ScriptedRunner(babble, num_blocks=blocks, block_size=4), block_size=4, step_tokens=40
     )
     plain, fast = (
         make_core(num_blocks=blocks, drafter=drafter, max_sequences=8) for drafter in (None, small)
@@ -153,6 +155,28 @@ def test_a_small_model_that_agrees_is_believed(blocks: int) -> None:
     assert fast.stats().drafted_tokens == fast.stats().accepted_tokens > 60
     assert bool(fast.stats().preemptions) == (blocks == 16)
     assert not small._mirrors
+
+
+def test_a_small_model_reads_no_more_at_once_than_a_step_may() -> None:
+    """It guesses once it has read what came before; meanwhile the large one goes on."""
+    rows: list[int] = []
+
+    class Watched(ScriptedRunner):
+        def step(
+            self, batch: StepBatch, draws: Sequence[Sequence[Draw]]
+        ) -> list[list[Sampled | TensorError]]:
+            rows.append(len(batch.token_ids))
+            return super().step(batch, draws)
+
+    small = DraftModel(Watched(babble, num_blocks=32, block_size=4), block_size=4, step_tokens=8)
+    greedy = SamplingParams(temperature=0)
+    long = [TokenSequence(n, [n] * 30, greedy, blocks=[*range(9 * n, 9 * n + 9)]) for n in range(2)]
+    drafts = 0
+    while not all(guesses := small.draft([(sequence, 1) for sequence in long])):
+        drafts += 1
+        assert sum(rows) <= 8 * drafts + drafts
+    assert drafts == 7
+    assert guesses == [[babble(sequence.tokens)] for sequence in long]
 
 
 @pytest.mark.usefixtures("_rows_are_cheap")

@@ -111,6 +111,32 @@ async def test_answers_are_those_of_the_model_alone(
     assert await embedder.embed([]) == []
 
 
+async def test_several_threads_give_the_same_in_order(model: Path) -> None:
+    embedder = AsyncEmbedder(Embedder.load(model), threads=3)
+    texts = ["rain", "sea light", "a b c"] * 300
+    try:
+        many = await asyncio.gather(*(embedder.embed(texts) for _ in range(3)))
+    finally:
+        embedder.close()
+    alone = Embedder.load(model).embed(texts[:3]) * 300
+    for found in many:
+        for one, other in zip(found, alone, strict=True):
+            assert one.vector == pytest.approx(other.vector, abs=1e-5)
+
+
+async def test_threads_compute_steps_at_the_same_time(gated: Gated) -> None:
+    embedder = AsyncEmbedder(gated, threads=2)
+    try:
+        task = asyncio.create_task(embedder.embed([[RAIN] * 24] * 40))
+        for _ in range(2):
+            await asyncio.to_thread(gated.entered.acquire)
+        gated.open_gate()
+        assert len(await task) == 40
+    finally:
+        gated.open_gate()
+        embedder.close()
+
+
 async def test_a_request_of_many_texts_does_not_hold_up_one_of_few(
     gated: Gated, embedder: Watched
 ) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertModel
 
-from stormproof.engine import Embedder
+from stormproof.engine import BatchProgress, Embedder
 from stormproof.engine.embedding.bert import gelu
 from stormproof.errors import ContextTooLong, InvalidRequest, ModelLoadError, PromptError
 from support.bert_folder import MAX_TOKENS, WORDS, write_bert, write_json
@@ -109,6 +109,31 @@ def test_more_texts_than_fit_a_step_come_back_in_order(small: Embedder) -> None:
     vectors = np.stack([found.vector for found in small.embed(texts)])
     firsts = np.stack([found.vector for found in small.embed(WORDS[4:9])])
     assert np.abs(vectors - firsts.repeat(200, axis=0)).max() < 1e-5
+
+
+def test_whoever_waits_is_told_how_far_it_is(small: Embedder) -> None:
+    told: list[BatchProgress] = []
+    found = small.embed(iter(WORDS[4:9] * 200), progress=told.append)
+    tokens = sum(embedding.tokens for embedding in found)
+    assert told[-1] == BatchProgress(
+        answered=1000, total=1000, prompt_tokens=tokens, output_tokens=0
+    )
+    assert len({progress.answered for progress in told}) > 1
+    assert {progress.total for progress in told} == {1000}
+
+
+def test_a_bar_is_shown_where_one_is_wanted(
+    small: Embedder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error; standard output is the program's."""
+    small.embed(["a"])
+    assert capsys.readouterr() == ("", "")
+    small.embed(["a", "b"], progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "Embedding" in shown.err
+    assert "2/2" in shown.err
+    assert "out" not in shown.err  # nothing is written
 
 
 def test_no_texts_have_no_vectors(small: Embedder) -> None:

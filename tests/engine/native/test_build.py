@@ -1,6 +1,7 @@
 """The C++ step is compiled once for all, and its absence is told in plain words."""
 
 import ctypes
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,6 +80,38 @@ def test_the_library_that_the_package_brings_needs_no_compiler(
     compiler.compile_library(sources / compiler.library_name())
     monkeypatch.setenv("CXX", "/nowhere/c++")
     assert library_path().parent == sources
+
+
+@pytest.mark.parametrize("where", ["package", "cache"])
+def test_a_library_that_does_not_load_here_is_compiled_anew(sources: Path, where: str) -> None:
+    """It was made for another C library, or is damaged."""
+    broken = library_path() if where == "cache" else sources / compiler.library_name()
+    broken.unlink(missing_ok=True)
+    broken.write_bytes(b"\x7fELF of somebody else")
+    path = library_path()
+    assert path.parent != sources
+    assert ctypes.CDLL(str(path)).one() == 1
+
+
+def test_what_was_compiled_before_needs_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = library_path()
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert library_path() == before
+
+
+def test_libraries_that_nobody_used_for_longest_make_room(sources: Path) -> None:
+    """Each change of the sources leaves one, and another installation may be using its own."""
+
+    def used(version: int) -> Path:
+        (sources / "one.h").write_text(f"#define ONE {version}\n")
+        return library_path()
+
+    for version in range(5):
+        os.utime(used(version), (version, version))
+    again, newest = used(1), used(5)
+    kept = {again, newest, used(3), used(4)}
+    assert set(newest.parent.glob("*.so")) == kept
 
 
 def test_kernels_are_compiled_once_for_each_instruction_set(

@@ -1,7 +1,8 @@
 """Every set of kernels computes what `transformers` computes, and always the same."""
 
 import ctypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from gguf import GGMLQuantizationType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import (
-    AutoModelForCausalLM,
     Gemma2Config,
     Gemma3TextConfig,
     GPT2Config,
@@ -22,28 +23,29 @@ from transformers import (
     Qwen3Config,
 )
 
-from stormproof.engine.checkpoints.checkpoint import open_checkpoint
+from stormproof.engine.checkpoints.architecture import Family, ModelConfig
+from stormproof.engine.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from stormproof.engine.checkpoints.stored_tensor import StoredTensor
 from stormproof.engine.native.library import NativeEngine, NativeLibrary
 from stormproof.engine.native.packed_weights import PackedWeights
 from stormproof.engine.native.structures import SpDraw, SpStep
 from stormproof.engine.settings import DType
+from stormproof.engine.tokens.tokenizer import Tokenizer
+from support.small_models import AUTO_MODEL, write_model
+from support.small_models import SMALL as USUAL
+from support.stored_tensors import stored_tensor
 
-AUTO_MODEL: Any = AutoModelForCausalLM
 KERNELS = ("portable", "avx2", "avx512", "avx512-bf16")
 BLOCKS, BLOCK_SIZE, ROWS, VOCAB = 40, 16, 96, 321
 TABLE = [(7 * i + 3) % BLOCKS for i in range(BLOCKS)]
 
 # A vocabulary and heads that no tile divides, and a window that ends inside a block.
-SMALL: dict[str, Any] = {
+SMALL = USUAL | {
     "vocab_size": VOCAB,
     "hidden_size": 96,
-    "num_hidden_layers": 3,
     "num_attention_heads": 6,
-    "num_key_value_heads": 2,
     "intermediate_size": 160,
     "max_position_embeddings": 640,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
 }
 CONFIGURATIONS: dict[str, PretrainedConfig] = {
     "llama": LlamaConfig(**SMALL, head_dim=16, attention_bias=True, mlp_bias=True),
@@ -92,15 +94,21 @@ class Model:
 
     Args:
         library: The kernels.
-        folder: The model.
+        checkpoint: The model.
         dtype: What its matrices become.
         threads: How many compute.
     """
 
     def __init__(
-        self, library: NativeLibrary, folder: Path, dtype: DType, *, threads: int = 2
+        self,
+        library: NativeLibrary,
+        checkpoint: Checkpoint | Path,
+        dtype: DType,
+        *,
+        threads: int = 2,
     ) -> None:
-        checkpoint = open_checkpoint(folder)
+        if isinstance(checkpoint, Path):
+            checkpoint = open_checkpoint(checkpoint)
         weights = PackedWeights(checkpoint, library, dtype=dtype, threads=1)
         self._engine: NativeEngine = library.engine(
             weights.model,
@@ -166,14 +174,7 @@ def small(
 ) -> tuple[Path, Any]:
     """A folder with a small model of random weights, and the model as `transformers` runs it."""
     folder = tmp_path_factory.mktemp("model")
-    config = CONFIGURATIONS[request.param]
-    torch.manual_seed(7)
-    model = AUTO_MODEL.from_config(config, dtype=torch.float32, attn_implementation="eager")
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(1.0 if parameter.ndim == 1 else 0.0, 0.1)
-    model.save_pretrained(folder)
-    return folder, model.eval()
+    return folder, write_model(folder, CONFIGURATIONS[request.param])
 
 
 def reference(model: Any, sequence: list[int]) -> Logits:
@@ -255,6 +256,7 @@ def test_a_sequence_of_no_numbers_harms_no_other(
 def test_steps_of_one_model_differ_between_kernels_by_rounding_alone(
     small: tuple[Path, Any], library: NativeLibrary
 ) -> None:
+    """And AVX-512 does what AVX2 does: only the others fuse less, or round bfloat16 their way."""
     sequence, usual = tokens(60), library.kernels
     every: dict[str, Logits] = {}
     for name in filter(library.use_kernels, KERNELS):
@@ -262,3 +264,74 @@ def test_steps_of_one_model_differ_between_kernels_by_rounding_alone(
     library.use_kernels(usual)
     for scores in every.values():
         assert divergence(every["portable"], scores) < 1e-4
+    if "avx512" in every:
+        np.testing.assert_array_equal(every["avx512"], every["avx2"])
+
+
+@dataclass(frozen=True)
+class Head:
+    """A checkpoint of no layers: rows are normalised, and multiplied with a matrix."""
+
+    tensors: Mapping[str, StoredTensor]
+    config = ModelConfig(
+        family=Family.LLAMA,
+        vocab_size=VOCAB,
+        hidden_size=64,
+        layers=0,
+        heads=1,
+        kv_heads=1,
+        head_dim=64,
+        intermediate_size=64,
+        max_context=64,
+        norm_eps=1e-9,
+        attention_scale=1.0,
+        rope_tables=((1.0,) * 32,),
+    )
+    identity = ()
+
+    def tensor(self, name: str) -> StoredTensor:
+        return self.tensors[name]
+
+    def tokenizer(self) -> Tokenizer:
+        raise NotImplementedError
+
+
+def test_every_set_of_kernels_multiplies_every_byte_alike(
+    library: NativeLibrary, kernels: str
+) -> None:
+    """Weights down to -128, and activations of either sign: what they sum up to is exact."""
+    numbers = np.random.default_rng(3)
+    weights = numbers.integers(-128, 128, (VOCAB, 64)).astype(np.int8)
+    weights[0] = -128
+    rows = numbers.integers(-127, 128, (VOCAB, 64)).astype(np.float32)
+    rows[:, ::32], rows[0] = 127, -127  # the greatest of each group, so that 8 bits hold it
+    scales = np.ones((VOCAB, 2, 1), np.float16).view(np.uint8)
+    octets = np.concatenate([scales, weights.view(np.uint8).reshape(VOCAB, 2, 32)], axis=2)
+    head = Head(
+        {
+            "model.embed_tokens.weight": StoredTensor.of(rows),
+            "model.norm.weight": StoredTensor.of(np.ones(64, np.float32)),
+            "lm_head.weight": stored_tensor(GGMLQuantizationType.Q8_0, weights.shape, octets),
+        }
+    )
+    found = Model(library, head, "auto").read(range(40), [40], TABLE)
+    sizes = np.sqrt((rows[:40] ** 2).mean(1, keepdims=True))  # which the norm divides by
+    expected = rows[:40] @ weights.T.astype(np.float32)
+    np.testing.assert_array_equal(np.rint(found * sizes), expected)
+
+
+def test_a_key_that_is_no_number_leaves_no_score_to_what_sees_it(
+    library: NativeLibrary, kernels: str, tmp_path: Path
+) -> None:
+    """However far back it is, and although its value is one."""
+    model = AUTO_MODEL.from_config(LlamaConfig(**SMALL | {"num_hidden_layers": 1}))
+    with torch.no_grad():
+        embedding = model.get_input_embeddings().weight
+        embedding[:, 0], embedding[5] = 0, 0
+        embedding[5, 0] = 1
+        model.model.layers[0].self_attn.k_proj.weight[:, 0] = 1e38  # times what a norm makes of 1
+    model.save_pretrained(tmp_path)
+    sequence = [*[6] * 20, *[5] * 236, *[7] * 44]
+    found = Model(library, tmp_path, "float32").read(sequence, [*range(60, 301, 60)], TABLE)
+    assert np.isfinite(found[:20]).all()
+    assert np.isnan(found[20:]).all()

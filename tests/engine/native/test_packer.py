@@ -11,6 +11,7 @@ from stormproof.engine.native.library import NativeLibrary
 from stormproof.engine.native.packer import Packer
 from stormproof.engine.native.structures import Packed
 from stormproof.engine.settings import DType
+from support.stored_tensors import stored_tensor
 
 Numbers = npt.NDArray[np.float32]
 ROWS, COLS = 48, 64
@@ -20,7 +21,7 @@ NUMBERS: Numbers = np.random.default_rng(0).standard_normal((ROWS, COLS), np.flo
 def stored(encoding: str, rows: int = ROWS) -> StoredTensor:
     kind = GGMLQuantizationType[encoding]
     octets = np.ascontiguousarray(quantize(NUMBERS[:rows], kind)).reshape(-1).view(np.uint8)
-    return StoredTensor(kind, (rows, COLS), lambda: octets)
+    return stored_tensor(kind, (rows, COLS), octets)
 
 
 def packed_bytes(packer: Packer, packed: Packed, *tensors: StoredTensor) -> bytes:
@@ -71,7 +72,7 @@ def test_what_the_kernels_do_not_know_becomes_8_bits(library: NativeLibrary, enc
     kind = GGMLQuantizationType[encoding]
     numbers, octets = GGML_QUANT_SIZES[kind]
     content = np.random.default_rng(2).integers(1, 0x33, 16 * octets).astype(np.uint8)
-    whole = StoredTensor(kind, (16, numbers), lambda: content)
+    whole = stored_tensor(kind, (16, numbers), content)
     packer = Packer(library, "auto")
     assert packer.format([whole]) is Packed.Q8
     plain = StoredTensor.of(whole.numbers())
@@ -92,6 +93,16 @@ def test_bfloat16_is_rounded_to_the_nearest(library: NativeLibrary) -> None:
     assert packed_bytes(packer, Packed.BF16, StoredTensor.of(NUMBERS)) == packed_bytes(
         packer, Packed.BF16, nearest
     )
+
+
+@pytest.mark.parametrize("bits", [0x7F800001, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_what_is_not_a_number_becomes_none_of_16_bits(library: NativeLibrary, bits: int) -> None:
+    """Whichever of the many that are none it is."""
+    numbers = NUMBERS.copy()
+    numbers.view(np.uint32)[0, 0] = bits
+    packed = packed_bytes(Packer(library, "bfloat16"), Packed.BF16, StoredTensor.of(numbers))
+    first = np.frombuffer(packed, np.uint16)[:1].astype(np.uint32) << 16
+    assert np.isnan(first.view(np.float32)).all()
 
 
 @pytest.mark.parametrize("dtype", ["auto", "int4"])

@@ -133,7 +133,7 @@ def test_a_token_that_was_generated_is_less_likely_where_it_is_penalised(
 ) -> None:
     likely = chosen(runner, one(prompt), Draw(GREEDY, 0, 9))[0].token_id
     params = replace(GREEDY, presence_penalty=2.0, frequency_penalty=2.0)
-    draw = Draw(params, 0, 9, generated=[likely] * 30)
+    draw = Draw(params, 0, 9, generated={likely: 30})
     assert chosen(runner, one(prompt), draw)[0].token_id != likely
 
 

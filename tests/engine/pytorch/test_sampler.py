@@ -20,7 +20,7 @@ PROBABILITIES = torch.tensor([0.5, 0.2, 0.15, 0.1, 0.05])
 
 
 def draw(position: int = 0, seed: int = 1, generated: tuple[int, ...] = (), **params: Any) -> Draw:
-    return Draw(SamplingParams(**params), seed, position, generated)
+    return Draw(SamplingParams(**params), seed, position, Counter(generated))
 
 
 def tokens(logits: torch.Tensor, draws: list[Draw]) -> list[int]:
@@ -102,7 +102,7 @@ mixed_draws = st.builds(
     params=mixed_params,
     seed=st.integers(0, 2**64 - 1),
     position=st.integers(0, 10_000),
-    generated=st.lists(st.integers(0, VOCAB - 1), max_size=4),
+    generated=st.lists(st.integers(0, VOCAB - 1), max_size=4).map(Counter),
 )
 
 

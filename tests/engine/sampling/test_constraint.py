@@ -131,6 +131,18 @@ def test_masks_end_where_a_drafted_token_cannot_stand(
     assert a in allowed_tokens(matcher.allowed())
 
 
+def test_a_drafted_token_that_leads_too_far_ends_the_draft_and_not_the_answer(
+    grammars: Grammars, tokenizer: Tokenizer
+) -> None:
+    """It may be wrong; only one that is chosen can be held against the request."""
+    [x, y, z] = (tokenizer.encode(letter, special=False)[0] for letter in "xyz")
+    thousand_options = '"a"? ' * 1000
+    matcher = grammars.matcher(Grammar.lark(f'start: "yz" | "x" {thousand_options}'))
+    assert len(matcher.allowed_along([x, x])) == 1
+    matcher.advance(y)
+    assert z in allowed_tokens(matcher.allowed())
+
+
 def test_answers_with_one_grammar_do_not_share_their_place(
     grammars: Grammars, tokenizer: Tokenizer
 ) -> None:
@@ -197,6 +209,23 @@ HOPELESS: Final = {
     "many remainders": _schema({"multipleOf": 999_983}),
     "fine remainders": _schema({"multipleOf": 0.0999983}),
     "remainders together": _schema({"allOf": [{"multipleOf": n} for n in range(900, 1000)]}),
+    "remainders here and there": Grammar.lark(
+        "start: " + " ".join('%json {"multipleOf": 997}' for _ in range(20))
+    ),
+    "patterns that all must match": _schema(
+        {"allOf": [{"type": "string", "pattern": f"a.{{{n}}}b"} for n in range(60)]}
+    ),
+    "patterns that refer to patterns": _schema(
+        {
+            "$ref": "#/$defs/p0",
+            "$defs": {
+                f"p{n}": {"$ref": f"#/$defs/p{n + 1}", "pattern": f"a.{{{n}}}b"} for n in range(40)
+            },
+        }
+    ),
+    "rules that all must match": Grammar.lark(
+        "start: A\nA: " + " & ".join(f"/.*a.{{{n}}}b.*/" for n in range(60))
+    ),
     "remainders in rules": Grammar.lark('start: %json {"multipleOf": 999983}'),
     "a remainder beyond all": Grammar.lark('start: %json {"multipleOf": 1e9999999}'),
     "a number beyond all": Grammar.lark('start: %json {"minimum": 1e99999999999999999999999}'),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from stormproof.engine.scheduling.blocks import BlockAllocator
+from stormproof.engine.scheduling.prefix_index import packed
 from stormproof.errors import InvalidStateTransition, OutOfBlocks
 
 TOTAL = 12
@@ -48,7 +49,7 @@ class AllocatorAgainstModel(RuleBasedStateMachine):
         beginnings = [tokens[:size] for size in sizes]
         missing = [place for place, key in enumerate(beginnings) if key not in self.known]
         hits = [self.known[key] for key in beginnings[: min(missing, default=len(tokens))]]
-        assert self.allocator.find([[token] for token in tokens]) == hits
+        assert self.allocator.find([packed([token]) for token in tokens]) == hits
         lacking = len(tokens) - len(hits)
         if len(set(self.free) - set(hits)) < lacking:
             return
@@ -61,7 +62,7 @@ class AllocatorAgainstModel(RuleBasedStateMachine):
 
     def fill(self, blocks: list[int], place: int, key: Tokens) -> None:
         before = blocks[place - 1] if place else None
-        assert self.allocator.fill(blocks[place], key[-1:], after=before) == blocks[place]
+        assert self.allocator.fill(blocks[place], packed(key[-1:]), after=before) == blocks[place]
         self.known[key] = blocks[place]
 
     @precondition(lambda self: self.owned)
@@ -123,7 +124,7 @@ def filled(allocator: BlockAllocator, *tokens: int) -> list[int]:
     blocks = allocator.allocate(len(tokens))
     for place, token in enumerate(tokens):
         before = blocks[place - 1] if place else None
-        blocks[place] = allocator.fill(blocks[place], [token], after=before)
+        blocks[place] = allocator.fill(blocks[place], packed([token]), after=before)
     return blocks
 
 
@@ -133,7 +134,7 @@ def test_what_was_computed_twice_is_kept_once() -> None:
     for place in range(2):
         for blocks in (first, second):
             before = blocks[place - 1] if place else None
-            blocks[place] = allocator.fill(blocks[place], [place], after=before)
+            blocks[place] = allocator.fill(blocks[place], packed([place]), after=before)
     assert first == second
     assert [allocator.owners(block) for block in first] == [2, 2]
     assert allocator.free == 2
@@ -157,12 +158,12 @@ def test_forgotten_blocks_are_taken_first_and_never_found() -> None:
     allocator.forget(bad)
     allocator.release(good)
     allocator.release(bad)
-    assert allocator.find([[1]]) == good
-    assert allocator.find([[2]]) == []
+    assert allocator.find([packed([1])]) == good
+    assert allocator.find([packed([2])]) == []
     assert allocator.allocate(1) == bad
 
 
 def test_an_allocator_that_does_not_share_finds_nothing() -> None:
     allocator = BlockAllocator(2, share=False)
     allocator.release(filled(allocator, 1, 2))
-    assert allocator.find([[1], [2]]) == []
+    assert allocator.find([packed([1]), packed([2])]) == []

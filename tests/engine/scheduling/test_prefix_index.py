@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormproof.engine.scheduling.prefix_index import PrefixIndex
+from stormproof.engine.scheduling.prefix_index import PrefixIndex, packed
 
-A, B, C = [1, 2], [3, 4], [5, 6]
+A, B, C = packed([1, 2]), packed([3, 4]), packed([5, 6])
 
 
 def test_a_beginning_is_found_as_far_as_it_is_known() -> None:
@@ -67,10 +67,10 @@ def test_it_finds_the_longest_beginning_that_any_prompt_had(
     for prompt in prompts:
         before = None
         for place in range(0, len(prompt) - 1, 2):
-            before = index.add(block, prompt[place : place + 2], after=before)
+            before = index.add(block, packed(prompt[place : place + 2]), after=before)
             known.setdefault(before, prompt[: place + 2])
             block += 1
-    pieces = [asked[place : place + 2] for place in range(0, len(asked) - 1, 2)]
+    pieces = [packed(asked[place : place + 2]) for place in range(0, len(asked) - 1, 2)]
     found = index.find(pieces)
     lengths = range(2, 2 * len(pieces) + 1, 2)
     longest = max((size for size in lengths if asked[:size] in known.values()), default=0)

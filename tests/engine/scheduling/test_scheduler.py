@@ -26,12 +26,14 @@ class Bench:
     The model's cache holds, for each token, all tokens up to it: what it was computed from.
     """
 
-    def __init__(self, *, blocks: int = 8, block_size: int = 4, **limits: int) -> None:
+    def __init__(
+        self, *, blocks: int = 8, block_size: int = 4, share: bool = True, **limits: int
+    ) -> None:
         defaults = {"context": 10_000, "sequences": 4, "step_tokens": 8}
         limits = defaults | {"waiting": 100, "waiting_tokens": 10_000} | limits
         self.limits = SchedulerLimits(**limits)
         self.block_size = block_size
-        self.allocator = BlockAllocator(blocks)
+        self.allocator = BlockAllocator(blocks, share=share)
         self.rate = ServiceRate()
         self.scheduler = Scheduler(
             self.limits, block_size=block_size, allocator=self.allocator, rate=self.rate
@@ -55,6 +57,8 @@ class Bench:
     ) -> Sequence:
         """Add a sequence that has its first tokens in common with the others, or none."""
         sequence = self.sequence(prompt, max_tokens, alike, **properties)
+        self.scheduler.check_fits(prompt, max_tokens)
+        self.scheduler.check_queue(prompt)
         self.scheduler.add(sequence)
         self.accepted.append(sequence)
         return sequence
@@ -457,10 +461,24 @@ def test_prompts_that_begin_alike_share_their_blocks_while_they_run() -> None:
 
 def test_what_is_read_twice_at_once_is_kept_once() -> None:
     bench = Bench(blocks=20, step_tokens=64)
-    first, second = (bench.add(18, max_tokens=5, alike=18) for _ in range(2))
+    first, second = (bench.add(18, max_tokens=5, alike=8) for _ in range(2))
     assert lengths(bench.step()) == [18, 18]
-    assert first.blocks[:4] == second.blocks[:4]
-    assert bench.allocator.free == 20 - 6
+    assert first.blocks[:2] == second.blocks[:2]
+    assert bench.allocator.free == 20 - 8
+
+
+def test_what_a_step_reads_most_of_for_another_starts_in_the_next() -> None:
+    bench = Bench(blocks=20, step_tokens=64)
+    for _ in range(3):
+        bench.add(18, max_tokens=5, alike=18)
+    assert [lengths(bench.step()) for _ in range(2)] == [[18], [1, 2, 2]]
+
+
+def test_nobody_waits_for_what_is_not_shared() -> None:
+    bench = Bench(blocks=20, step_tokens=64, share=False)
+    for _ in range(3):
+        bench.add(18, alike=18)
+    assert lengths(bench.step()) == [18, 18, 18]
 
 
 def test_a_known_beginning_that_nobody_owns_takes_room_as_well() -> None:
@@ -507,3 +525,30 @@ def test_tokens_that_were_found_are_counted_apart() -> None:
     scheduler = bench.scheduler
     assert (scheduler.prefix_query_tokens, scheduler.prefix_hit_tokens) == (28, 12)
     assert bench.computed_tokens == 28 - 12
+
+
+class Watched(list[int]):
+    """Tokens that count how often they are read."""
+
+    reads = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        self.reads += isinstance(place, slice)
+        return super().__getitem__(place)
+
+
+def test_what_waits_for_room_is_not_read_again_at_every_step() -> None:
+    """However long its known beginning is."""
+    bench = Bench(blocks=11)
+    first = bench.add(20, max_tokens=12, alike=20)
+    while len(first.tokens) < 21:
+        bench.step()
+    waiting = bench.add(40, alike=20)
+    waiting.tokens = tokens = Watched(waiting.tokens)
+    bench.step()
+    reads = tokens.reads
+    assert reads > 0
+    for _ in range(5):
+        bench.step()
+    assert waiting.state is SequenceState.WAITING
+    assert tokens.reads == reads

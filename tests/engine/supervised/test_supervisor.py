@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import pytest
 
 from stormproof.engine import AsyncLLM, EngineConfig, FinishReason, Output, SamplingParams
-from stormproof.engine.supervised import worker_process
+from stormproof.engine.supervised import start_deadline, worker_process
 from stormproof.engine.supervised.events import EngineDied, EngineRecovered, RequestConvicted
 from stormproof.engine.supervised.supervisor import Supervisor
 from stormproof.errors import (
@@ -28,8 +28,9 @@ from stormproof.errors import (
     ServiceUnavailable,
 )
 from stormproof.recovery import Event, subscribe
-from support.mortal_engine import FussyCore, mortal_core
-from support.processes import lives, workers
+from stormproof.recovery.clock import SystemClock, reset_clock, set_clock
+from support.mortal_engine import FussyCore, PickyCore, mortal_core
+from support.processes import lives, sleeps, workers
 
 FACTORY = "support.mortal_engine:mortal_core"
 
@@ -180,7 +181,7 @@ async def test_a_request_that_kills_the_process_is_refused_and_the_others_go_on(
     assert refusal.value.cause == cause
     assert refusal.value.request_id == "req-1"
     assert await asyncio.gather(*streams) == [undisturbed(*request) for request in requests]
-    assert sum(isinstance(event, EngineDied) for event in events) <= 3
+    assert sum(isinstance(event, EngineDied) for event in events) <= 4
     assert sum(isinstance(event, RequestConvicted) for event in events) == 1
 
 
@@ -209,6 +210,61 @@ async def test_a_request_that_kills_before_it_is_read_is_refused_and_the_others_
     with pytest.raises(PoisonedRequest):
         await read(llm.stream([FussyCore.BANE], SamplingParams()))
     assert await asyncio.gather(*streams) == [undisturbed(*request) for request in requests]
+
+
+class Paused(SystemClock):
+    """A clock that has gone on while everything else stood still."""
+
+    seconds = 0.0
+    looks = 0
+
+    def now(self) -> float:
+        self.looks += 1
+        return time.monotonic() + self.seconds
+
+
+async def test_a_pause_of_server_and_process_is_no_hang(serve: Serve) -> None:
+    """As when a container is paused, or all of a group is stopped."""
+    clock = Paused()
+    token = set_clock(clock)
+    llm = serve()
+    reset_clock(token)
+    stream = asyncio.create_task(read(llm.stream(*asked(1))))
+    await until(lambda: llm.stats().running == 1)
+    os.kill(worker(), signal.SIGSTOP)
+    clock.seconds, seen = 1000, clock.looks
+    another = asyncio.create_task(read(llm.stream(*asked(2))))  # the server looks up
+    await until(lambda: clock.looks > seen + 4)
+    os.kill(worker(), signal.SIGCONT)
+    assert await stream == undisturbed(*asked(1))
+    assert await another == undisturbed(*asked(2))
+    assert not llm.stats().deaths
+
+
+async def test_a_request_that_kills_before_a_step_is_refused(serve: Serve) -> None:
+    """While its grammar says which tokens are allowed, for example."""
+    llm = serve(factory="support.mortal_engine:picky_core")
+    innocent = asyncio.create_task(read(llm.stream(*asked(1))))
+    with pytest.raises(PoisonedRequest):
+        await read(llm.stream([PickyCore.BANE, 97], SamplingParams()))
+    assert await innocent == undisturbed(*asked(1))
+
+
+async def test_a_process_that_is_stopped_from_outside_speaks_against_nobody(
+    serve: Serve, obstacle: Obstacle
+) -> None:
+    """However often, and though it reads one request alone."""
+    llm = serve(step_deadline=1.0, factory="support.mortal_engine:patient_core")
+    stream = asyncio.create_task(read(llm.stream([97, 98], SamplingParams(max_tokens=3))))
+    reading, go = (Obstacle(Path(f"{obstacle.path}.{name}")) for name in ("reading", "go"))
+    for _ in range(3):
+        await until(lambda: reading.path.exists() or stream.done())
+        assert not stream.done()
+        reading.take_away()
+        os.kill(worker(), signal.SIGSTOP)
+    await until(lambda: llm.stats().deaths == {"hang": 3})
+    go.put()
+    assert (await stream).completion_tokens == 3
 
 
 async def test_what_a_process_was_stuck_in_is_told(serve: Serve, events: list[Event]) -> None:
@@ -306,6 +362,19 @@ async def test_a_crash_loop_ends_in_typed_refusals_until_the_engine_is_back(
     assert await read(llm.stream(*asked(1))) == undisturbed(*asked(1))
 
 
+async def test_a_process_that_hangs_while_it_takes_over_is_replaced_too(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start_deadline, "_LEAST", 0)
+    llm = serve(step_deadline=0.3)
+    stream = asyncio.create_task(read(llm.stream(*asked(1))))
+    os.kill(worker(), signal.SIGKILL)
+    await until(lambda: not llm.ready and len(workers()) == 1)
+    os.kill(worker(), signal.SIGSTOP)
+    assert await stream == undisturbed(*asked(1))
+    assert llm.stats().deaths["hang"]
+
+
 async def test_requests_that_come_while_there_is_no_process_are_answered_by_the_next(
     serve: Serve,
 ) -> None:
@@ -322,13 +391,16 @@ async def test_requests_that_come_while_there_is_no_process_are_answered_by_the_
     assert await asyncio.gather(*streams) == [undisturbed(*request) for request in requests]
 
 
-async def test_where_weights_are_shared_a_spare_process_takes_over(serve: Serve) -> None:
+async def test_where_weights_are_shared_a_spare_process_takes_over(
+    serve: Serve, obstacle: Obstacle
+) -> None:
     """And is followed by another spare; that a spare was killed too delays it, and no more."""
     llm = serve(factory="support.mortal_engine:sharing_core")
     await until(lambda: len(workers()) == 2)
     request = asked(11)
     stream = asyncio.create_task(read(llm.stream(*request)))
     first, spare = workers()
+    await until(lambda: Path(f"{obstacle.path}.{spare}").exists() and sleeps(spare))
     os.kill(first, signal.SIGKILL)
     await recovered(llm, 1)
     assert workers()[0] == spare
@@ -337,6 +409,45 @@ async def test_where_weights_are_shared_a_spare_process_takes_over(serve: Serve)
         os.kill(pid, signal.SIGKILL)
     await recovered(llm, 2)
     assert await stream == undisturbed(*request)
+
+
+async def test_a_spare_process_that_dies_is_reaped_and_replaced(serve: Serve) -> None:
+    serve(factory="support.mortal_engine:sharing_core")
+    await until(lambda: len(workers()) == 2)
+    _, spare = workers()
+    os.kill(spare, signal.SIGKILL)
+    await until(lambda: not Path(f"/proc/{spare}").exists())
+    await until(lambda: len(workers()) == 2)
+
+
+async def test_a_spare_process_that_is_stuck_while_it_loads_keeps_nobody_waiting(
+    serve: Serve,
+) -> None:
+    llm = serve(factory="support.mortal_engine:sharing_core")
+    await until(lambda: len(workers()) == 2)
+    first, spare = workers()
+    os.kill(spare, signal.SIGSTOP)  # long before it is ready
+    os.kill(first, signal.SIGKILL)
+    assert await read(llm.stream(*asked(1))) == undisturbed(*asked(1))
+    assert not lives(spare)
+
+
+async def test_a_process_that_no_signal_ends_is_replaced_and_reaped_later(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that sleeps in a driver, or on a disk that does not answer."""
+    llm = serve(step_deadline=0.3)
+    stuck = worker()
+    stream = asyncio.create_task(read(llm.stream(*asked(1))))
+    with monkeypatch.context() as patch:
+        patch.setattr(worker_process, "_DYING", 0.1)
+        patch.setattr(subprocess.Popen, "kill", lambda _: None)
+        os.kill(stuck, signal.SIGSTOP)
+        await recovered(llm, 1)
+    assert lives(stuck)
+    assert await stream == undisturbed(*asked(1))
+    os.kill(stuck, signal.SIGKILL)
+    await until(lambda: not Path(f"/proc/{stuck}").exists())
 
 
 async def test_what_can_never_be_answered_is_refused_here(serve: Serve) -> None:
@@ -397,6 +508,12 @@ def test_its_process_dies_with_the_server(tmp_path: Path) -> None:
         server.kill()
     while lives(pid):
         time.sleep(0.001)
+
+
+async def test_a_terminal_s_signals_are_for_the_server_alone(serve: Serve) -> None:
+    """Also while a process starts, and does not yet ignore them."""
+    serve()
+    assert os.getsid(worker()) != os.getsid(0)
 
 
 async def test_signals_that_are_meant_for_the_server_do_not_end_its_process(serve: Serve) -> None:

@@ -50,3 +50,30 @@ def test_two_deaths_before_anything_was_read_convict() -> None:
         suspicion.clear_before(read)
         suspicion.died(range(-1, 0), alone=True)
     assert suspicion.proven
+
+
+def test_kills_that_may_come_from_outside_convict_only_the_third_time() -> None:
+    """Whoever killed it, the kernel for want of memory or a person, did it twice by chance."""
+    suspicion = Suspicion()
+    for _ in range(2):
+        suspicion.died(range(512), alone=True, killed=True)
+        assert not suspicion.proven
+    suspicion.died(range(512), alone=True, killed=True)
+    assert suspicion.proven
+
+
+def test_a_kill_makes_a_crash_at_the_same_place_no_more_certain() -> None:
+    suspicion = Suspicion()
+    suspicion.died(range(512), alone=True, killed=True)
+    suspicion.died(range(512), alone=True)
+    assert not suspicion.proven
+    suspicion.died(range(512), alone=True)
+    assert suspicion.proven
+
+
+def test_a_kill_elsewhere_has_no_part_in_it() -> None:
+    suspicion = Suspicion()
+    suspicion.died(range(512), alone=True, killed=True)
+    for _ in range(2):
+        suspicion.died(range(600, 601), alone=True)
+    assert suspicion.proven

@@ -3,10 +3,13 @@
 import itertools
 import socket
 import tempfile
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from stormproof.engine.sampling.params import SamplingParams
+from stormproof.engine.scheduling.scheduler import Chunk
 from stormproof.engine.scheduling.urgency import USUAL
 from stormproof.engine.supervised.messages import Add, Stepped
 from stormproof.engine.supervised.step_record import StepRecord
@@ -62,3 +65,34 @@ def test_reports_are_no_more_frequent_than_anybody_can_read() -> None:
     assert tokens[0] == 1
     assert min(tokens[1:]) > 1
     assert sum(tokens) == link.reports[-1].stats.generated_tokens
+
+
+def test_what_is_there_is_told_before_anything_that_may_take_long() -> None:
+    """A token waits for no grammar of somebody else."""
+    milliseconds = itertools.count()
+    ours, theirs = socket.socketpair()
+    with ours, theirs, tempfile.TemporaryFile() as file:
+        theirs.sendall(encode(Add(0, [1], SamplingParams(ignore_eos=True), USUAL)))
+        link = Heard(ours, reports=3)
+        record = StepRecord.create(file.fileno(), most=32)
+        core = make_core(num_blocks=512)
+        later = [Add(1, [2], SamplingParams(), USUAL)]
+        told: list[int] = []
+
+        def asked_amid_steps(_: Sequence[Chunk]) -> None:
+            if later and core.stats().steps == 3:
+                theirs.sendall(encode(later.pop()))
+
+        add = core.add
+
+        def note_what_was_told(*args: Any, **options: Any) -> int:
+            told.append(sum(len(report.pieces) for report in link.reports))
+            return add(*args, **options)
+
+        worker = Worker(core, link, record, clock=lambda: next(milliseconds) / 1000)
+        core.observe(asked_amid_steps)
+        core.add = note_what_was_told  # type: ignore[method-assign]
+        with pytest.raises(EOFError):
+            worker.run()
+        record.close()
+    assert told == [0, 4]

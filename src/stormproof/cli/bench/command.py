@@ -41,7 +41,7 @@ def bench(
     workloads: Annotated[
         list[Workload] | None,
         typer.Argument(
-            metavar="[WORKLOAD]...",
+            metavar="WORKLOAD",
             parser=_workload,
             help="REQUESTSxPROMPT+OUTPUT: how many requests at once, with how many tokens in and"
             f" out; a number of tokens may be a range. By default: {' '.join(_DEFAULT)}.",

@@ -61,10 +61,11 @@ class _Reader:
 
     def read(self, line: str) -> None:
         """Take note of a line."""
-        if not line.startswith("data: {"):
+        field, _, value = line.partition(":")
+        if field != "data" or not value.lstrip().startswith("{"):
             return
         now = time.perf_counter()
-        chunk = _document(line.removeprefix("data: "))
+        chunk = _document(value)
         if "error" in chunk:
             raise from_wire(chunk)
         try:

@@ -1,5 +1,7 @@
 """Turning the tokens that a sequence generates into its answer."""
 
+from collections import Counter
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from stormproof.engine.answers.output import Output
@@ -33,6 +35,7 @@ class Answer:
         self._detokenizer = detokenizer
         self._eos_ids = frozenset() if sequence.params.ignore_eos else eos_ids
         self._stop = StopFilter(sequence.params.stop)
+        self._counts = Counter[int]()
 
     def draws(self, drafted: tuple[int, ...] = ()) -> tuple[Draw, ...]:
         """Say how to choose the next token, and the one after each that is drafted.
@@ -43,19 +46,32 @@ class Answer:
         sequence, params = self.sequence, self.sequence.params
         if not (drafted or params.penalises or self.matcher):
             return (Draw(params, sequence.seed, len(sequence.tokens)),)
-        before = (*sequence.generated, *drafted) if params.penalises else ()
-        length, position = sequence.generated_length, len(sequence.tokens)
+        position = len(sequence.tokens)
         masks = self.matcher.allowed_along(drafted) if self.matcher else [None] * (len(drafted) + 1)
         return tuple(
             [
-                Draw(params, sequence.seed, position + place, before[: length + place], mask)
-                for place, mask in enumerate(masks)
+                Draw(params, sequence.seed, position + place, counts, mask)
+                for place, (counts, mask) in enumerate(
+                    zip(self._counts_along(drafted), masks, strict=False)
+                )
             ]
         )
+
+    def _counts_along(self, drafted: tuple[int, ...]) -> Iterator[Counter[int]]:
+        """Yield how often each token was generated, before each of these tokens and after them."""
+        counts = self._counts.copy()
+        yield counts
+        for token in drafted:
+            counts = counts.copy()
+            if self.sequence.params.penalises:
+                counts[token] += 1
+            yield counts
 
     def take(self, sampled: Sampled) -> Output:
         """Append a token and return what it adds to the answer."""
         self.sequence.tokens.append(sampled.token_id)
+        if self.sequence.params.penalises:
+            self._counts[sampled.token_id] += 1
         text, reason = self._read(sampled.token_id)
         return Output(
             text=text,

@@ -11,6 +11,8 @@ from stormproof.engine.answers.tool_format import ToolFormat
 
 _LONGEST_HEAD: Final = 200
 """Characters up to the arguments of a call; what goes on longer without them is none."""
+_LONGEST_TAIL: Final = 200
+"""Characters after the arguments, up to the end of a call; what goes on longer is text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,10 @@ class ToolCallReader:
         held, self._held = self._held, ""
         if self._at is _At.HEAD:
             return [Said(self._lead + held)]
+        if self._at is _At.TAIL:
+            held = _after_object(held)
+            held = held[: len(held) - overlap(held, self._end)]
+            return [Said(held)] if held else []
         return [Said(held)] if self._at is _At.TEXT and held else []
 
     def _read(self) -> Iterator[Spoken]:
@@ -152,22 +158,35 @@ class ToolCallReader:
         yield Arguments(self.calls - 1, part)
 
     def _read_tail(self) -> Iterator[Spoken]:
-        """Skip what closes a call, which a model may forget before the next one."""
-        at = self._held.find(self._end)
-        following = self._held.find(self._begin) if self._begin else -1
+        """Skip what closes a call, which a model may forget before it goes on."""
+        tail = self._held[:_LONGEST_TAIL]
+        at = tail.find(self._end)
+        following = tail.find(self._begin) if self._begin else -1
         if following >= 0 and not 0 <= at < following:
-            self._held = self._held[following:]
-            self._at = _At.TEXT
+            yield from self._resume(following)
         elif at >= 0:
             self._held = self._held[at + len(self._end) :]
             self._at = _At.BETWEEN
-        return iter(())
+        elif len(self._held) >= _LONGEST_TAIL:
+            yield from self._resume(len(tail) - overlap(tail, self._begin))
+
+    def _resume(self, place: int) -> Iterator[Spoken]:
+        """Go on after a call that was not closed; what came since, up to a place, is text."""
+        text, self._held = _after_object(self._held[:place]), self._held[place:]
+        self._at = _At.TEXT
+        if text:
+            yield Said(text)
 
     def _read_between(self) -> Iterator[Spoken]:
         self._held = self._held.lstrip(self._between)
         if self._held:
             self._at = _At.TEXT
         return iter(())
+
+
+def _after_object(tail: str) -> str:
+    """Return what follows the object that holds the arguments."""
+    return tail.lstrip().removeprefix("}").lstrip()
 
 
 class _JsonObject:

@@ -1,4 +1,4 @@
-"""The GGUF container: metadata and tensors of one memory-mapped file.
+"""The GGUF container: metadata and tensors in one file.
 
 Layout: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The `gguf` package has a reader
 of its own; it takes seconds over a vocabulary and trusts every length it reads, so that a damaged
@@ -14,13 +14,16 @@ import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from stormproof.engine.checkpoints.loading import Unusable
-from stormproof.engine.checkpoints.mapped_file import MappedFile
 from stormproof.engine.checkpoints.stored_tensor import StoredTensor
+from stormproof.engine.checkpoints.weights_file import WeightsFile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+MAX_HEADER_BYTES: Final = 100_000_000
 MAX_DIMENSIONS: Final = 4
+_READ_AHEAD: Final = 1 << 20
+_LENGTH_BYTES: Final = 8  # before each text
 _SUPPORTED_VERSIONS: Final = (2, 3)
 _DEFAULT_ALIGNMENT: Final = 32
 
@@ -32,7 +35,7 @@ _SCALARS: Final = {
 
 
 class GGUFFile:
-    """A GGUF file, mapped into memory.
+    """A GGUF file.
 
     Args:
         path: The file.
@@ -42,8 +45,8 @@ class GGUFFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = MappedFile(path)
-        cursor = _Cursor(self._file.data)
+        self._file = WeightsFile(path)
+        cursor = _Cursor(self._file)
         tensors, entries = _read_preamble(cursor)
         self.metadata: dict[str, Any] = {}
         for _ in range(entries):
@@ -77,13 +80,14 @@ class GGUFFile:
     def _locate(self, data_start: int, shape: tuple[int, ...], kind: int, at: int) -> StoredTensor:
         encoding = GGMLQuantizationType(kind)
         numbers, octets = GGML_QUANT_SIZES[encoding]
-        if shape[-1] % numbers:
+        row = shape[1:] or (1,)
+        if row[-1] % numbers:
             raise Unusable("a tensor's rows are not whole blocks")
-        size = math.prod(shape) // numbers * octets
+        row_bytes = math.prod(row) // numbers * octets
         start = data_start + at
-        if start + size > len(self._file.data):
+        if start + shape[0] * row_bytes > self._file.size:
             raise Unusable("the file ends before its last tensor does; it was cut short")
-        return StoredTensor(encoding, shape, lambda: self._file.octets(start, size))
+        return StoredTensor(encoding, shape, self._file.rows(start, row_bytes))
 
 
 def _read_preamble(cursor: _Cursor) -> tuple[int, int]:
@@ -111,19 +115,26 @@ def _read_listing(cursor: _Cursor) -> tuple[str, tuple[tuple[int, ...], int, int
 class _Cursor:
     """Reads on from where it stopped, and never past the end.
 
-    Everything it reads takes up room in the file, so whatever counts a hostile header states, the
-    size of the file bounds the work.
+    Everything it reads takes up room in the header, so whatever counts a hostile one states, the
+    bound of its size bounds the work and the memory.
     """
 
-    def __init__(self, data: memoryview) -> None:
-        self._data = data
+    def __init__(self, file: WeightsFile) -> None:
+        self._file = file
+        self._end = min(file.size, MAX_HEADER_BYTES)
+        self._ahead = memoryview(b"")
+        self._ahead_start = 0
         self.position = 0
 
     def take(self, size: int) -> memoryview:
-        if size > len(self._data) - self.position:
-            raise Unusable("the file ends inside its header; it was cut short")
+        self._expect(size)
+        at = self.position - self._ahead_start
+        if at + size > len(self._ahead):
+            at, self._ahead_start = 0, self.position
+            ahead = min(max(size, _READ_AHEAD), self._end - self.position)
+            self._ahead = self._file.octets(self.position, ahead).data
         self.position += size
-        return self._data[self.position - size : self.position]
+        return self._ahead[at : at + size]
 
     def u32(self) -> int:
         return int.from_bytes(self.take(4), "little")
@@ -143,6 +154,7 @@ class _Cursor:
 
     def _array(self, kind: int, length: int) -> list[Any]:
         if kind == _STRING:
+            self._expect(length * _LENGTH_BYTES)
             return [self.text() for _ in range(length)]
         return self._scalars(kind, length)
 
@@ -153,3 +165,10 @@ class _Cursor:
         values = np.frombuffer(self.take(count * dtype.itemsize), dtype)
         found: list[Any] = (values != 0).tolist() if kind == _BOOL else values.tolist()
         return found
+
+    def _expect(self, size: int) -> None:
+        if size <= self._end - self.position:
+            return
+        if self._end < self._file.size:
+            raise Unusable("its header is too large, or damaged")
+        raise Unusable("the file ends inside its header; it was cut short")

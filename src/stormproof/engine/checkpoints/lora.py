@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from gguf.constants import GGMLQuantizationType
 
 from stormproof.engine.checkpoints.huggingface_tensors import stored
+from stormproof.engine.checkpoints.layer_tensors import layer_tensors
 from stormproof.engine.checkpoints.loading import Unusable, loading
 from stormproof.engine.checkpoints.model_folder import read_json
 from stormproof.engine.checkpoints.safetensors_file import SafetensorsFile
@@ -27,20 +27,10 @@ if TYPE_CHECKING:
 
     from stormproof.engine.checkpoints.architecture import ModelConfig
     from stormproof.engine.checkpoints.checkpoint import Checkpoint
-    from stormproof.engine.checkpoints.mapped_file import Octets
+    from stormproof.engine.checkpoints.stored_tensor import Numbers
     from stormproof.engine.tokens.tokenizer import Tokenizer
 
 MAX_ALPHA: Final = 1e6
-
-_PROJECTIONS: Final = (
-    "self_attn.q_proj",
-    "self_attn.k_proj",
-    "self_attn.v_proj",
-    "self_attn.o_proj",
-    "mlp.gate_proj",
-    "mlp.up_proj",
-    "mlp.down_proj",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +58,11 @@ class LowRank:
         if self.down.shape != (rank, width) or self.up.shape != (out, rank):
             raise Unusable("its adapter does not fit its weights")
 
-        def read() -> Octets:
-            change = (self.up.numbers() @ self.down.numbers()) * np.float32(self.scale)
-            return StoredTensor.of(matrix.numbers() + change).read()
+        def merged(first: int, count: int) -> Numbers:
+            change: Numbers = self.up.rows(first, count).numbers() @ self.down.numbers()
+            return matrix.rows(first, count).numbers() + change * np.float32(self.scale)
 
-        return StoredTensor(GGMLQuantizationType.F32, matrix.shape, read)
+        return StoredTensor.computed(matrix.shape, merged)
 
 
 class AdaptedCheckpoint:
@@ -120,12 +110,11 @@ class AdaptedCheckpoint:
 
     def _found(self) -> Iterator[tuple[str, LowRank]]:
         """What is changed, by the names that `Checkpoint` uses."""
-        for layer in range(self.config.layers):
-            for projection in _PROJECTIONS:
-                if projection == "mlp.gate_proj" and not self.config.gated:
-                    continue
-                name = f"model.layers.{layer}.{projection}.weight"
-                yield from self._change_of(name)
+        for number in range(self.config.layers):
+            layer = layer_tensors(self.config, number)
+            for projection in (layer.qkv, layer.output, layer.up, layer.down):
+                for part in projection.parts:
+                    yield from self._change_of(f"{part}.weight")
 
     def _change_of(self, name: str) -> Iterator[tuple[str, LowRank]]:
         place = stored(name, self.config.family)

@@ -1,4 +1,4 @@
-"""The safetensors container: named tensors of one memory-mapped file.
+"""The safetensors container: named tensors in one file.
 
 Layout: https://github.com/huggingface/safetensors#format. The library of that name hands tensors to
 a framework; the one that numpy users get does not know bfloat16, in which most models are stored.
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from stormproof.engine.checkpoints.loading import Unusable
-from stormproof.engine.checkpoints.mapped_file import MappedFile
 from stormproof.engine.checkpoints.stored_tensor import StoredTensor
+from stormproof.engine.checkpoints.weights_file import WeightsFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ _ENCODINGS: Final = {
 
 
 class SafetensorsFile:
-    """A safetensors file, mapped into memory.
+    """A safetensors file.
 
     Args:
         path: The file.
@@ -44,13 +44,13 @@ class SafetensorsFile:
         if not path.is_file():
             raise Unusable(f"{path.name} is missing")
         self._name = path.name
-        self._file = MappedFile(path)
-        data = self._file.data
-        length = int.from_bytes(data[:_LENGTH_BYTES], "little")
+        self._file = WeightsFile(path)
+        stated = self._file.octets(0, min(_LENGTH_BYTES, self._file.size))
+        length = int.from_bytes(stated.tobytes(), "little")
         self._start = _LENGTH_BYTES + length
-        if length > MAX_HEADER_BYTES or self._start > len(data):
+        if length > MAX_HEADER_BYTES or self._start > self._file.size:
             raise Unusable(f"{path.name} is not a safetensors file, or cut short")
-        self._entries = self._header(bytes(data[_LENGTH_BYTES : self._start]))
+        self._entries = self._header(self._file.octets(_LENGTH_BYTES, length).tobytes())
 
     @property
     def identity(self) -> tuple[int, ...]:
@@ -79,9 +79,10 @@ class SafetensorsFile:
             raise Unusable(f"tensor {name} is empty, or has too many dimensions")
         encoding = _ENCODINGS[kind]
         start, size = self._start + first, math.prod(shape) * GGML_QUANT_SIZES[encoding][1]
-        if first < 0 or end - first != size or start + size > len(self._file.data):
+        if first < 0 or end - first != size or start + size > self._file.size:
             raise Unusable(f"tensor {name} does not lie inside {self._name}; it was cut short")
-        return StoredTensor(encoding, tuple(shape), lambda: self._file.octets(start, size))
+        row = size // shape[0]
+        return StoredTensor(encoding, tuple(shape), self._file.rows(start, row))
 
     def _header(self, text: bytes) -> dict[str, Any]:
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from gguf.constants import GGMLQuantizationType
 from gguf.quants import dequantize
 
@@ -15,9 +16,9 @@ from stormproof.engine.checkpoints.loading import Unusable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy.typing as npt
+    from stormproof.engine.checkpoints.weights_file import Octets
 
-    from stormproof.engine.checkpoints.mapped_file import Octets
+Numbers: TypeAlias = "npt.NDArray[np.float32]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +27,41 @@ class StoredTensor:
 
     Attributes:
         encoding: How its numbers are stored.
-        shape: Rows first. Each row is stored by itself.
-        read: Returns its bytes, row after row, in little-endian order; they may be part of a file
-            that is mapped into memory.
+        shape: Rows first. Each row is stored by itself; of a vector, each number is a row.
+        read: Returns the bytes of some rows, in little-endian order: given the first and how many.
     """
 
     encoding: GGMLQuantizationType
     shape: tuple[int, ...]
-    read: Callable[[], Octets]
+    read: Callable[[int, int], Octets]
 
     @classmethod
-    def of(cls, numbers: npt.NDArray[np.float32]) -> StoredTensor:
+    def of(cls, numbers: Numbers) -> StoredTensor:
         """Numbers that lie in memory."""
-        octets = np.ascontiguousarray(numbers, "<f4").reshape(-1).view(np.uint8)
-        return cls(GGMLQuantizationType.F32, numbers.shape, lambda: octets)
+        return cls.computed(numbers.shape, lambda first, count: numbers[first : first + count])
 
-    def numbers(self) -> npt.NDArray[np.float32]:
+    @classmethod
+    def computed(
+        cls, shape: tuple[int, ...], numbers: Callable[[int, int], Numbers]
+    ) -> StoredTensor:
+        """Numbers that are computed when they are read: some rows, as of `read`."""
+
+        def read(first: int, count: int) -> Octets:
+            return np.ascontiguousarray(numbers(first, count), "<f4").reshape(-1).view(np.uint8)
+
+        return cls(GGMLQuantizationType.F32, shape, read)
+
+    def octets(self) -> Octets:
+        """All of its bytes."""
+        return self.read(0, self.shape[0])
+
+    def numbers(self) -> Numbers:
         """What the tensor is, dequantised.
 
         Raises:
             Unusable: Its encoding is not supported.
         """
-        rows = self.read().reshape(*self.shape[:-1], -1)
+        rows = self.octets().reshape(*self.shape[:-1], -1)
         try:
             numbers = dequantize(rows, self.encoding)
         except NotImplementedError:
@@ -59,16 +73,19 @@ class StoredTensor:
         return replace(
             self,
             shape=(count, *self.shape[1:]),
-            read=lambda: self._by_row()[first : first + count].reshape(-1),
+            read=lambda start, some: self.read(first + start, some),
         )
 
     def reordered(self, order: npt.NDArray[np.intp]) -> StoredTensor:
-        """Its rows in another order, or some of them. Of a vector, each number is a row."""
-        return replace(
-            self,
-            shape=(len(order), *self.shape[1:]),
-            read=lambda: self._by_row()[order].reshape(-1),
-        )
+        """Its rows in another order, or some of them."""
+
+        def read(first: int, count: int) -> Octets:
+            wanted = order[first : first + count]
+            low, high = int(wanted.min()), int(wanted.max())
+            rows = self.read(low, high + 1 - low).reshape(high + 1 - low, -1)
+            return rows[wanted - low].reshape(-1)
+
+        return replace(self, shape=(len(order), *self.shape[1:]), read=read)
 
     def part(self, number: int, *, of: int) -> StoredTensor:
         """One of ``of`` equal parts of its rows."""
@@ -78,20 +95,16 @@ class StoredTensor:
     def transposed(self) -> StoredTensor:
         """A matrix of unquantised numbers with its columns as rows."""
 
-        def read() -> Octets:
-            octets = self.read()
+        def read(first: int, count: int) -> Octets:
+            octets = self.octets()
             numbers = octets.view(f"u{octets.size // math.prod(self.shape)}").reshape(self.shape)
-            return np.ascontiguousarray(numbers.T).reshape(-1).view(np.uint8)
+            columns = numbers[:, first : first + count]
+            return np.ascontiguousarray(columns.T).reshape(-1).view(np.uint8)
 
         return replace(self, shape=self.shape[::-1], read=read)
 
     def plus_one(self) -> StoredTensor:
         """1 added to each of its numbers, in float32."""
-        return StoredTensor(
-            GGMLQuantizationType.F32,
-            self.shape,
-            lambda: (self.numbers() + np.float32(1)).reshape(-1).view(np.uint8),
+        return self.computed(
+            self.shape, lambda first, count: self.rows(first, count).numbers() + np.float32(1)
         )
-
-    def _by_row(self) -> Octets:
-        return self.read().reshape(self.shape[0], -1)

@@ -37,16 +37,18 @@ class DraftModel:
             wanted: Sequences, and how many tokens to guess for each.
 
         Returns:
-            For each at most as many tokens; none where the model fails, or sees no further.
+            For each at most as many tokens; none where the model fails, sees no further, or has
+            still to read what came before, of which it reads one step's worth a time.
         """
         guesses: list[list[int]] = [[] for _ in wanted]
         context = self._runner.config.max_context
         try:
-            mirrors = [self._caught_up(sequence) for sequence, _ in wanted]
+            mirrors = self._caught_up([sequence for sequence, _ in wanted])
             while open_ := [
                 place
-                for place, (_, count) in enumerate(wanted)
-                if len(guesses[place]) < count and len(mirrors[place].tokens) <= context
+                for place, (sequence, count) in enumerate(wanted)
+                if len(guesses[place]) < count
+                and len(sequence.tokens) <= len(mirrors[place].tokens) <= context
             ]:
                 self._guess([(wanted[place][0], mirrors[place], guesses[place]) for place in open_])
         except StormproofError:
@@ -57,17 +59,22 @@ class DraftModel:
         """Drop what is known of a sequence that has ended."""
         self._mirrors.pop(sequence.seq_id, None)
 
-    def _caught_up(self, sequence: TokenSequence) -> "_Mirror":
-        """Read what a sequence has become since the last draft, up to its last token."""
-        mirror = self._mirrors.setdefault(sequence.seq_id, _Mirror())
-        last = min(len(sequence.tokens), self._runner.config.max_context) - 1
-        begin = mirror.keep(sequence, self._block_size)
-        for start in range(begin, last, self._step_tokens):
-            end = min(start + self._step_tokens, last)
-            tokens = sequence.tokens[start:end]
-            self._runner.step(StepBatch(tokens, [end - start], [end], [sequence.blocks]), [[]])
-        mirror.follow(sequence)
-        return mirror
+    def _caught_up(self, sequences: Sequence[TokenSequence]) -> list["_Mirror"]:
+        """Read what sequences have become since the last draft, as far as one step goes."""
+        spare = self._step_tokens
+        mirrors: list[_Mirror] = []
+        for sequence in sequences:
+            mirror = self._mirrors.setdefault(sequence.seq_id, _Mirror())
+            begin = mirror.keep(sequence, self._block_size)
+            last = min(len(sequence.tokens), self._runner.config.max_context) - 1
+            end = min(begin + spare, last)
+            if begin < end:
+                tokens = sequence.tokens[begin:end]
+                self._runner.step(StepBatch(tokens, [end - begin], [end], [sequence.blocks]), [[]])
+                spare -= end - begin
+            mirror.follow(sequence, end)
+            mirrors.append(mirror)
+        return mirrors
 
     def _guess(self, open_: Sequence[tuple[TokenSequence, "_Mirror", list[int]]]) -> None:
         """Have the model read the last token of each mirror, and add the one that it chooses."""
@@ -107,8 +114,8 @@ class _Mirror:
         moved = next((place for place, (mine, its) in places if mine != its), len(self._blocks))
         return min(right, moved * block_size)
 
-    def follow(self, sequence: TokenSequence) -> None:
-        """Be what the sequence is, all of it read but for its last token."""
-        self.tokens = list(sequence.tokens)
+    def follow(self, sequence: TokenSequence, read: int) -> None:
+        """Be what the sequence is up to the first token that was not read."""
+        self.tokens = sequence.tokens[: read + 1]
         self._blocks = list(sequence.blocks)
-        self._certain = len(sequence.tokens) - 1
+        self._certain = read

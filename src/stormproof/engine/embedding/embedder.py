@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import tokenizers
 
+from stormproof.engine.batch_progress import BatchProgress, Report, reporting
 from stormproof.engine.checkpoints.loading import loading
 from stormproof.errors import ContextTooLong, InvalidRequest, OutOfMemory, PromptError
 
@@ -78,12 +79,15 @@ class Embedder:
             definition = read_text(folder / "tokenizer.json", MAX_TOKENIZER_BYTES)
             return cls(load_bert(folder), tokenizers.Tokenizer.from_str(definition))
 
-    def embed(self, texts: Iterable[Text], *, truncate: bool = False) -> list[Embedding]:
+    def embed(
+        self, texts: Iterable[Text], *, truncate: bool = False, progress: bool | Report = False
+    ) -> list[Embedding]:
         """Embed texts.
 
         Args:
             texts: The texts.
             truncate: Whether of a text that is too long only the beginning is read.
+            progress: True shows a bar; or what is told how far it is, after every step.
 
         Returns:
             One for each text, in order.
@@ -93,8 +97,22 @@ class Embedder:
             InvalidRequest: A text is empty, not Unicode, or names a token that does not exist.
             OutOfMemory: It does not fit.
         """
-        prompts = [self.tokens(text, truncate=truncate) for text in texts]
-        return [embedding for step in _steps(prompts) for embedding in self.compute(step)]
+        embeddings: list[Embedding] = []
+        tokens = 0
+        with reporting(progress, "Embedding") as report:
+            prompts = [self.tokens(text, truncate=truncate) for text in texts]
+            for step in _steps(prompts):
+                embeddings += self.compute(step)
+                tokens += sum(map(len, step))
+                report(
+                    BatchProgress(
+                        answered=len(embeddings),
+                        total=len(prompts),
+                        prompt_tokens=tokens,
+                        output_tokens=0,
+                    )
+                )
+        return embeddings
 
     def tokens(self, text: Text, *, truncate: bool = False) -> Sequence[int]:
         """Return the tokens of a text, with those that begin and end it.

@@ -60,9 +60,11 @@ def compile_library(target: Path) -> None:
             with ThreadPoolExecutor(os.cpu_count()) as pool:
                 list(pool.map(lambda unit: _run([*compiler, *_FLAGS, *unit]), units))
             objects = [unit[-1] for unit in units]
-            library = str(Path(folder) / target.name)
-            _run([*compiler, "-shared", "-pthread", *objects, "-o", library])
-            Path(library).replace(target)
+            library = Path(folder) / target.name
+            _run([*compiler, "-shared", "-pthread", *objects, "-o", str(library)])
+            with library.open("rb") as written:
+                os.fsync(written.fileno())  # else a power failure may leave half of it
+            library.replace(target)
     except OSError as error:
         raise CannotCompile(f"its library cannot be written: {error.strerror}") from error
 

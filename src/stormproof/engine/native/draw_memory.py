@@ -108,7 +108,7 @@ class DrawMemory:
         return found[0].buffer_info()[0], found[1].buffer_info()[0]
 
     def _mask(self, allowed: bytes) -> int:
-        if len(allowed) * 8 < self._vocab:
+        if len(allowed) // 4 * 32 < self._vocab:  # it is read word by word
             raise TensorError(reason="a grammar's mask does not cover the vocabulary")
         self._kept.append(allowed)
         return cast(c_char_p(allowed), c_void_p).value or 0

@@ -226,9 +226,12 @@ void multiply(const SpMatrix& matrix, const Rows& in, int32_t rows, const Out& o
 void quantise(const float* x, int32_t width, int8_t* quants, float* scales, float* offsets,
               int32_t* sums) {
     for (int32_t group = 0; group < width / GROUP; group++, x += GROUP, quants += GROUP) {
-        const Floats a = load(x), b = load(x + LANES);
+        Floats a = load(x), b = load(x + LANES);
         float most = maximum_of(maximum(magnitude(a), magnitude(b)));
-        if (has_nan(add(a, b))) most = __builtin_nanf("");
+        if (has_nan(add(sub(a, a), sub(b, b)))) {  // as what is infinite leaves
+            most = __builtin_nanf("");
+            a = b = none();
+        }
         const float scale = most / 127.0f;
         const Floats inverse = splat(most > 1e-30f ? 127.0f / most : 0.0f);
         const int32_t sum =
@@ -498,11 +501,14 @@ void attend_together(const Attention& a) {
         const int32_t count = (stop - chunk + KEY_LINE - 1) / KEY_LINE * KEY_LINE;
         score<QUERIES>(a, pairs, chunk, count, scores);
         for (int q = 0; q < QUERIES; q++) {
-            const float now = most_of(scores[q], count), top = now > most[q] ? now : most[q];
+            const float now = most_of(scores[q], count);
+            const float top = now <= most[q] ? most[q] : now;  // of no number, none
             keep[q] = total[q] > 0.0f ? exponential_of(most[q] - top) : 0.0f;
-            const float sum = top > MASKED ? weigh(scores[q], count, top, weights[q]) : 0.0f;
-            if (top <= MASKED) memset(weights[q], 0, sizeof weights[q]);
-            total[q] = total[q] * keep[q] + sum;
+            total[q] *= keep[q];
+            if (top <= MASKED)
+                memset(weights[q], 0, sizeof weights[q]);
+            else
+                total[q] += weigh(scores[q], count, top, weights[q]);
             most[q] = top;
         }
         add_values<QUERIES>(a, weights, keep, chunk, count);

@@ -56,7 +56,7 @@ struct Kernels {
     void (*multiply)(const SpMatrix& matrix, const Rows& in, int32_t rows, const Out& out,
                      int32_t first_tile, int32_t last_tile);
 
-    // One row in 8 bits. Its scales are NaN where its numbers are.
+    // One row in 8 bits. The scale of a group is NaN where one of its numbers is not finite.
     void (*quantise)(const float* x, int32_t width, int8_t* quants, float* scales, float* offsets,
                      int32_t* sums);
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from ctypes import POINTER, byref, c_char_p, c_int32, c_int64, c_void_p
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from stormproof.errors import OutOfMemory, TensorError
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MOST: Final = 2**31 - 1
 PHASES: Final = ("embedding and norms", "layers", "attention", "head", "choosing")
 
 _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
@@ -130,6 +132,8 @@ class NativeLibrary:
         """
         handle = c_void_p()
         sizes = (num_blocks, block_size, max_rows, max_draws, threads)
+        if max(sizes) > _MOST:  # of which ctypes would pass on the lowest bits
+            raise OutOfMemory
         _check(self._functions.sp_engine_new(byref(model), *sizes, byref(handle)))
         return NativeEngine(self._functions, handle, weights)
 
@@ -142,6 +146,7 @@ class NativeEngine:
         self._handle = handle
         self._weights = weights  # a thread that is late may read them until the engine has ended
         self._step = functions.sp_engine_step
+        self._process = os.getpid()
 
     def step(self, step: SpStep) -> None:
         """One forward pass; everything in ``step`` must be in range.
@@ -159,20 +164,31 @@ class NativeEngine:
         return dict(zip(PHASES, spent, strict=True))
 
     def __del__(self) -> None:
-        self._functions.sp_engine_free(self._handle)
+        if self._process == os.getpid():  # a fork copies the engine, but not its threads
+            self._functions.sp_engine_free(self._handle)
 
 
-@cache
 def native_library() -> NativeLibrary:
     """The library, loaded once; compiled first if need be.
 
     Raises:
-        CannotCompile: There is none, and none can be made.
+        CannotCompile: There is none, and none can be made. It is not tried again.
     """
+    found = found_library()
+    if isinstance(found, CannotCompile):
+        raise CannotCompile(str(found)) from found
+    return found
+
+
+@cache
+def found_library() -> NativeLibrary | CannotCompile:
+    """What looking for the library came to."""
     try:
         return NativeLibrary(library_path())
+    except CannotCompile as error:
+        return error
     except (OSError, AttributeError) as error:
-        raise CannotCompile("its library cannot be loaded") from error
+        return CannotCompile(f"its library cannot be loaded: {type(error).__name__}")
 
 
 def _check(status: int) -> None:

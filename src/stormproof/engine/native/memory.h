@@ -10,7 +10,10 @@ template <class T>
 class Memory {
   public:
     Memory() = default;
-    explicit Memory(size_t count) : bytes_(count * sizeof(T)) {
+    explicit Memory(size_t rows, size_t width = 1) {
+        if (__builtin_mul_overflow(rows, width, &bytes_) ||
+            __builtin_mul_overflow(bytes_, sizeof(T), &bytes_))
+            throw std::bad_alloc();
         if (!bytes_) return;
         void* found = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (found == MAP_FAILED) throw std::bad_alloc();

@@ -14,6 +14,7 @@ import numpy as np
 
 from stormproof.engine.checkpoints import architecture
 from stormproof.engine.checkpoints.checkpoint import tensor_of_shape
+from stormproof.engine.checkpoints.layer_tensors import Projection, layer_tensors
 from stormproof.engine.checkpoints.stored_tensor import StoredTensor
 from stormproof.engine.native.arena import FIRST, Arena
 from stormproof.engine.native.compiler import sources_digest
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from stormproof.engine.settings import DType
 
 _LINE: Final = 64  # bytes that everything begins at a multiple of
-_TILE: Final = 16  # rows that are packed together
 _ROWS_AT_ONCE: Final = 4096
 
 _ACTIVATIONS: Final = {
@@ -126,11 +126,10 @@ class _Layout:
     def place(self) -> _Placed:
         config = self._config
         model = model_sizes(config)
-        vocab = {"": config.vocab_size}
-        model.embedding = self._matrix("model.embed_tokens", vocab, config.hidden_size)
+        model.embedding = self._matrix(self._vocabulary("model.embed_tokens"))
         model.head = model.embedding
         if not config.tied_embeddings:
-            model.head = self._matrix("lm_head", vocab, config.hidden_size)
+            model.head = self._matrix(self._vocabulary("lm_head"))
         model.norm = self._norm("model.norm", config.hidden_size)
         model.rope_frequencies = self._rope_frequencies()
         model.position_embedding = self._positions()
@@ -140,66 +139,54 @@ class _Layout:
 
     def _layer(self, number: int) -> SpLayer:
         config = self._config
-        name, kind = f"model.layers.{number}", config.kind(number)
-        hidden, inner = config.hidden_size, config.intermediate_size
-        wide, narrow = config.heads * config.head_dim, config.kv_heads * config.head_dim
-        attention, mlp = f"{name}.self_attn", f"{name}.mlp"
-        qkv = {".q_proj": wide, ".k_proj": narrow, ".v_proj": narrow}
-        up = {".gate_proj": inner, ".up_proj": inner} if config.gated else {".up_proj": inner}
-        # The norm before the MLP is called after its place, which another takes in later Gemmas.
-        before_mlp = "pre_feedforward" if config.post_norms else "post_attention"
+        hidden, head_dim = config.hidden_size, config.head_dim
+        kind, layer = config.kind(number), layer_tensors(config, number)
         return SpLayer(
-            attention_norm=self._norm(f"{name}.input_layernorm", hidden),
-            qkv=self._matrix(attention, qkv, hidden, bias=config.qkv_bias),
-            query_norm=self._head_norm(f"{attention}.q_norm"),
-            key_norm=self._head_norm(f"{attention}.k_norm"),
-            output=self._matrix(attention, {".o_proj": hidden}, wide, bias=config.output_bias),
-            post_attention_norm=self._post_norm(f"{name}.post_attention_layernorm"),
-            mlp_norm=self._norm(f"{name}.{before_mlp}_layernorm", hidden),
-            up=self._matrix(mlp, up, hidden, bias=config.mlp_bias),
-            down=self._matrix(mlp, {".down_proj": hidden}, inner, bias=config.mlp_bias),
-            post_mlp_norm=self._post_norm(f"{name}.post_feedforward_layernorm"),
+            attention_norm=self._norm(layer.attention_norm, hidden),
+            qkv=self._matrix(layer.qkv),
+            query_norm=self._norm(layer.query_norm, head_dim),
+            key_norm=self._norm(layer.key_norm, head_dim),
+            output=self._matrix(layer.output),
+            post_attention_norm=self._norm(layer.post_attention_norm, hidden),
+            mlp_norm=self._norm(layer.mlp_norm, hidden),
+            up=self._matrix(layer.up),
+            down=self._matrix(layer.down),
+            post_mlp_norm=self._norm(layer.post_mlp_norm, hidden),
             window=kind.window,
             rope=kind.rope if config.rope_tables else -1,
         )
 
-    def _matrix(
-        self, owner: str, parts: dict[str, int], cols: int, *, bias: bool = False
-    ) -> SpMatrix:
-        """One matrix made of several that read the same rows; ``parts`` have these heights."""
-        tensors = [self._tensor(f"{owner}{part}.weight", n, cols) for part, n in parts.items()]
+    def _vocabulary(self, name: str) -> Projection:
+        return Projection({name: self._config.vocab_size}, self._config.hidden_size)
+
+    def _matrix(self, made_of: Projection) -> SpMatrix:
+        parts, cols = made_of.parts, made_of.width
+        tensors = [self._tensor(f"{name}.weight", n, cols) for name, n in parts.items()]
         rows = sum(parts.values())
         packed = self._packer.format(tensors)
         at = self._take(self._packer.size(packed, rows, cols))
         first = 0
-        for tensor in _in_whole_tiles(tensors):
+        for tensor in tensors:
             for start in range(0, tensor.shape[0], _ROWS_AT_ONCE):
                 some = tensor.rows(start, min(_ROWS_AT_ONCE, tensor.shape[0] - start))
                 self._jobs.append(partial(self._packer.pack, some, packed, at, first + start))
             first += tensor.shape[0]
-        biases = [self._tensor(f"{owner}{part}.bias", n) for part, n in parts.items() if bias]
-        return SpMatrix(
-            data=at,
-            bias=self._vector(*biases) if biases else None,
-            format=packed,
-            rows=rows,
-            cols=cols,
-        )
+        bias = None
+        if made_of.biased:
+            bias = self._vector(*(self._tensor(f"{name}.bias", n) for name, n in parts.items()))
+        return SpMatrix(data=at, bias=bias, format=packed, rows=rows, cols=cols)
 
-    def _norm(self, name: str, width: int) -> SpNorm:
+    def _norm(self, name: str | None, width: int) -> SpNorm:
+        if name is None:
+            return SpNorm()
         weight = self._vector(self._tensor(f"{name}.weight", width))
         biased = self._config.layer_norm
         bias = self._vector(self._tensor(f"{name}.bias", width)) if biased else None
         return SpNorm(weight=weight, bias=bias)
 
-    def _post_norm(self, name: str) -> SpNorm:
-        config = self._config
-        return self._norm(name, config.hidden_size) if config.post_norms else SpNorm()
-
-    def _head_norm(self, name: str) -> SpNorm:
-        return self._norm(name, self._config.head_dim) if self._config.qk_norm else SpNorm()
-
-    def _rope_frequencies(self) -> int:
+    def _rope_frequencies(self) -> int | None:
+        if self._config.learned_positions:
+            return None
         return self._vector(StoredTensor.of(np.array(self._config.rope_tables, np.float32)))
 
     def _positions(self) -> int | None:
@@ -225,21 +212,6 @@ class _Layout:
         start = self._size
         self._size += -(-size // _LINE) * _LINE
         return self._base + start
-
-
-def _in_whole_tiles(tensors: Sequence[StoredTensor]) -> Sequence[StoredTensor]:
-    """The same rows as tensors that all begin with a tile; joined where they would not."""
-    if all(tensor.shape[0] % _TILE == 0 for tensor in tensors[:-1]):
-        return tensors
-    rows = sum(tensor.shape[0] for tensor in tensors)
-    if len({tensor.encoding for tensor in tensors}) == 1:
-        joined = StoredTensor(
-            tensors[0].encoding,
-            (rows, *tensors[0].shape[1:]),
-            lambda: np.concatenate([tensor.read() for tensor in tensors]),
-        )
-        return [joined]
-    return [StoredTensor.of(np.concatenate([tensor.numbers() for tensor in tensors]))]
 
 
 def _copy(tensor: StoredTensor, target: int) -> None:

@@ -93,7 +93,7 @@ class Packer:
         if tensor.encoding in PACKABLE:
             bits = _BITS.get(packed, 0)
             if self._library.packed_format(tensor.encoding, bits) == packed:
-                return tensor.encoding, np.ascontiguousarray(tensor.read())
+                return tensor.encoding, tensor.octets()
         numbers = np.ascontiguousarray(tensor.numbers())
         if packed is Packed.F16:
             return GGMLQuantizationType.F16, numbers.astype(np.float16)
@@ -103,6 +103,7 @@ class Packer:
 
 
 def _to_bfloat16(numbers: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
-    """Rounds to the nearest, ties to even."""
+    """Rounds to the nearest, ties to even; what is not a number stays none."""
     bits = numbers.view(np.uint32)
-    return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+    rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+    return np.where(np.isnan(numbers), bits >> 16 | 0x40, rounded).astype(np.uint16)

@@ -46,7 +46,7 @@ SP_INLINE Floats load_brain(const uint16_t* p) {
     const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
 }
-// Rounds to the nearest integers; stores them as bytes and returns their sum.
+// Rounds to the nearest integers, which fit into bytes; stores them and returns their sum.
 SP_INLINE int32_t store_rounded(int8_t* p, Floats a) {
     const __m512i rounded = _mm512_cvtps_epi32(a);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(rounded));
@@ -192,7 +192,8 @@ SP_INLINE Ints four_bytes(const int8_t* x) {
     memcpy(&word, x, 4);
     return {_mm256_set1_epi32(word), _mm256_set1_epi32(word)};
 }
-// Pairs of products are summed in 16 bits: weights are below 16, so none overflows.
+// Pairs of products are summed in 16 bits: unsigned bytes up to 128 and signed ones down to -127
+// never overflow.
 SP_INLINE __m256i products(__m256i unsigned_bytes, __m256i signed_bytes) {
     const __m256i pairs = _mm256_maddubs_epi16(unsigned_bytes, signed_bytes);
     return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
@@ -200,12 +201,14 @@ SP_INLINE __m256i products(__m256i unsigned_bytes, __m256i signed_bytes) {
 SP_INLINE void add_products(Ints& sum, Ints weights, Ints four) {
     sum = add(sum, {products(weights.low, four.low), products(weights.high, four.high)});
 }
-// The signs go to the weights, so that x is unsigned and no pair of products overflows.
+// The signs of the weights go to x: -128 has no opposite, and x is never less than -127.
+SP_INLINE __m256i centred_products(__m256i weights, __m256i x) {
+    const __m256i centred = _mm256_xor_si256(weights, _mm256_set1_epi8(-128));
+    return products(_mm256_abs_epi8(centred), _mm256_sign_epi8(x, centred));
+}
 SP_INLINE void add_centred_products(Ints& sum, Ints weights, Ints four) {
-    const __m256i x = four.low, size = _mm256_abs_epi8(x), centre = _mm256_set1_epi8(-128);
-    const __m256i low = _mm256_sign_epi8(_mm256_xor_si256(weights.low, centre), x);
-    const __m256i high = _mm256_sign_epi8(_mm256_xor_si256(weights.high, centre), x);
-    sum = add(sum, {products(size, low), products(size, high)});
+    sum = add(sum, {centred_products(weights.low, four.low),
+                    centred_products(weights.high, four.high)});
 }
 SP_INLINE Ints centred(Ints sum, int32_t) { return sum; }
 
@@ -308,8 +311,7 @@ SP_INLINE Floats load_brain(const uint16_t* p) {
     return r;
 }
 SP_INLINE int32_t store_rounded(int8_t* p, Floats a) {
-    // What is not a number converts to nothing that is defined; its scale says so already.
-    a = nearest(minimum(maximum(a, splat(-128.0f)), splat(127.0f)));
+    a = nearest(a);
     int32_t sum = 0;
     SP_EACH {
         p[i] = static_cast<int8_t>(a.at[i]);

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from stormproof.engine.checkpoints.checkpoint import tensor_of_shape
+from stormproof.engine.checkpoints.layer_tensors import layer_tensors
 from stormproof.engine.pytorch.shard import WHOLE, Shard
 from stormproof.engine.pytorch.transformer import Layer, Linear, Norm, Transformer
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stormproof.engine.checkpoints.checkpoint import Checkpoint
+    from stormproof.engine.checkpoints.layer_tensors import Projection
     from stormproof.engine.checkpoints.loading import Progress
 
 
@@ -59,7 +61,7 @@ class _Loader:
         layers = []
         for number in range(config.layers):
             progress((number + 1) / (config.layers + 1))
-            layers.append(self._layer(f"model.layers.{number}"))
+            layers.append(self._layer(number))
         tied = config.tied_embeddings
         size = (config.vocab_size, config.hidden_size)
         head = embedding if tied else self._tensor("lm_head.weight", *size)
@@ -83,46 +85,37 @@ class _Loader:
             return None
         return self._tensor("model.embed_positions.weight", config.max_context, config.hidden_size)
 
-    def _layer(self, name: str) -> Layer:
-        config = self._config
-        hidden, inner = config.hidden_size, config.intermediate_size
-        wide, narrow = config.heads * config.head_dim, config.kv_heads * config.head_dim
-        attention, mlp = f"{name}.self_attn", f"{name}.mlp"
-        qkv = {"q_proj": wide, "k_proj": narrow, "v_proj": narrow}
-        gate_up = {"gate_proj": inner, "up_proj": inner} if config.gated else {"up_proj": inner}
-        # The norm before the MLP is called after its place, which another takes in later Gemmas.
-        before_mlp = "pre_feedforward" if config.post_norms else "post_attention"
+    def _layer(self, number: int) -> Layer:
+        hidden, head_dim = self._config.hidden_size, self._config.head_dim
+        layer = layer_tensors(self._config, number)
         return Layer(
-            attention_norm=self._norm(f"{name}.input_layernorm", hidden),
-            qkv=self._linear(attention, qkv, hidden, bias=config.qkv_bias),
-            query_norm=self._head_norm(f"{attention}.q_norm"),
-            key_norm=self._head_norm(f"{attention}.k_norm"),
-            output=self._sum(attention, "o_proj", wide, bias=config.output_bias),
-            post_attention_norm=self._post_norm(f"{name}.post_attention_layernorm"),
-            mlp_norm=self._norm(f"{name}.{before_mlp}_layernorm", hidden),
-            gate_up=self._linear(mlp, gate_up, hidden, bias=config.mlp_bias),
-            down=self._sum(mlp, "down_proj", inner, bias=config.mlp_bias),
-            post_mlp_norm=self._post_norm(f"{name}.post_feedforward_layernorm"),
+            attention_norm=self._norm(layer.attention_norm, hidden),
+            qkv=self._linear(layer.qkv),
+            query_norm=self._norm_if_any(layer.query_norm, head_dim),
+            key_norm=self._norm_if_any(layer.key_norm, head_dim),
+            output=self._sum(layer.output),
+            post_attention_norm=self._norm_if_any(layer.post_attention_norm, hidden),
+            mlp_norm=self._norm(layer.mlp_norm, hidden),
+            gate_up=self._linear(layer.up),
+            down=self._sum(layer.down),
+            post_mlp_norm=self._norm_if_any(layer.post_mlp_norm, hidden),
         )
 
-    def _linear(self, owner: str, parts: dict[str, int], width: int, *, bias: bool) -> Linear:
-        """One projection made of several that read the same rows; ``parts`` have these heights.
-
-        Shards share out what comes of it.
-        """
-        weights = [self._rows(f"{owner}.{part}.weight", n, width) for part, n in parts.items()]
-        if not bias:
-            return Linear(_joined(weights))
-        biases = [self._rows(f"{owner}.{part}.bias", n) for part, n in parts.items()]
-        return Linear(_joined(weights), _joined(biases))
-
-    def _sum(self, owner: str, name: str, width: int, *, bias: bool) -> Linear:
-        """A projection back to the residual stream: shards share out what goes into it."""
-        hidden = self._config.hidden_size
-        weight = self._shard.part(self._tensor(f"{owner}.{name}.weight", hidden, width), 1)
-        if not bias or self._shard.rank:  # once is enough for a sum
+    def _linear(self, made_of: Projection) -> Linear:
+        """Shards share out what comes of it."""
+        parts = made_of.parts.items()
+        weight = _joined([self._rows(f"{name}.weight", n, made_of.width) for name, n in parts])
+        if not made_of.biased:
             return Linear(weight)
-        return Linear(weight, self._tensor(f"{owner}.{name}.bias", hidden))
+        return Linear(weight, _joined([self._rows(f"{name}.bias", n) for name, n in parts]))
+
+    def _sum(self, made_of: Projection) -> Linear:
+        """A projection back to the residual stream: shards share out what goes into it."""
+        [(name, rows)] = made_of.parts.items()
+        weight = self._shard.part(self._tensor(f"{name}.weight", rows, made_of.width), 1)
+        if not made_of.biased or self._shard.rank:  # once is enough for a sum
+            return Linear(weight)
+        return Linear(weight, self._tensor(f"{name}.bias", rows))
 
     def _rows(self, name: str, *shape: int) -> torch.Tensor:
         return self._shard.part(self._tensor(name, *shape), 0)
@@ -135,11 +128,8 @@ class _Loader:
         bias = self._tensor(f"{name}.bias", width, dtype=torch.float32) if biased else None
         return Norm(weight, bias, self._config.norm_eps)
 
-    def _post_norm(self, name: str) -> Norm | None:
-        return self._norm(name, self._config.hidden_size) if self._config.post_norms else None
-
-    def _head_norm(self, name: str) -> Norm | None:
-        return self._norm(name, self._config.head_dim) if self._config.qk_norm else None
+    def _norm_if_any(self, name: str | None, width: int) -> Norm | None:
+        return None if name is None else self._norm(name, width)
 
     def _tensor(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> torch.Tensor:
         numbers = tensor_of_shape(self._checkpoint, name, *shape).numbers()

@@ -5,20 +5,19 @@ Grammars are strangers' programs: compiled under limits of time and memory, by l
 
 from __future__ import annotations
 
-import json
-import re
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
-from decimal import Decimal
+from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from stormproof.engine.sampling.grammar import COMPACT_JSON, Grammar, GrammarKind
+from stormproof.engine.sampling.grammar_limits import check_lark, check_schema, refused
 from stormproof.errors import InvalidRequest, OutOfMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from llguidance import LLMatcher, LLParserLimits, LLTokenizer
     from llguidance._lib import JsonCompileOptions
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_KEPT: Final = 32
-MAX_REASON: Final = 300
-MAX_MULTIPLE: Final = 10_000
-"""The automaton of ``multipleOf: n`` has n states, and nothing below bounds the time they take."""
 
 # Whatever the schema itself may wish: an answer that validates, or a refusal.
 _JSON_OPTIONS: Final = {**COMPACT_JSON, "lenient": False, "coerce_one_of": False}
@@ -92,7 +88,7 @@ class Grammars:
         try:
             source = _source(grammar)
         except ValueError as error:  # nested too deeply for it, or half a surrogate pair
-            raise _refused(str(error)) from error
+            raise refused(str(error)) from error
         tokens = self._tokens
         compiled = _on_large_stack(lambda: LLMatcher(tokens, source, log_level=0, limits=_limits()))
         _check(compiled)
@@ -103,7 +99,7 @@ class Grammars:
         from llguidance import LLTokenizer, TokenizerWrapper  # noqa: PLC0415
 
         if not self._eos_ids:
-            raise _refused("the model has no token with which an answer ends")
+            raise refused("the model has no token with which an answer ends")
         vocabulary = _Vocabulary(self._tokenizer, self._eos_ids, self._vocab_size)
         return LLTokenizer(
             TokenizerWrapper(vocabulary), n_vocab=self._vocab_size, eos_token=self._eos_ids
@@ -120,6 +116,7 @@ class Matcher:
 
     def __init__(self, state: LLMatcher, vocab_size: int) -> None:
         self._state = state
+        self._vocab_size = vocab_size
         self._mask_bytes = 4 * -(-vocab_size // 32)
 
     @property
@@ -149,21 +146,20 @@ class Matcher:
     def allowed_along(self, drafted: Sequence[int]) -> list[bytes]:
         """Return the masks before each of these tokens and after the last, and stay here.
 
-        The list ends early at a token that its mask does not allow, or that ends the answer.
+        The list ends early at a token that its mask does not allow, that ends the answer, or after
+        which the grammar becomes too complex: the draft may be wrong.
 
         Raises:
             InvalidRequest: As for `allowed`.
         """
         masks = [self.allowed()]
-        taken = 0
-        for token in drafted:
-            if not self._state.try_consume_tokens([token]):
-                break
-            taken += 1
-            if self.finished:
-                break
-            masks.append(self.allowed())
-        self._state.rollback(taken)
+        ahead = Matcher(self._state.deep_copy(), self._vocab_size)
+        with suppress(InvalidRequest):
+            for token in drafted:
+                ahead.advance(token)
+                if ahead.finished:
+                    break
+                masks.append(ahead.allowed())
         return masks
 
 
@@ -203,25 +199,20 @@ def _source(grammar: Grammar) -> str:
 
     match grammar.kind:
         case GrammarKind.JSON_SCHEMA:
-            _check_schema(_parsed(grammar.text))
+            check_schema(grammar.text)
             options = cast("JsonCompileOptions", _JSON_OPTIONS)
             return LLMatcher.grammar_from_json_schema(grammar.text, overrides=options)
         case GrammarKind.REGEX:
             return LLMatcher.grammar_from_regex(grammar.text)
         case GrammarKind.LARK:
-            for schema in _embedded_schemas(grammar.text):
-                _check_schema(schema)
+            check_lark(grammar.text)
             return LLMatcher.grammar_from_lark(grammar.text)
 
 
 def _check(state: LLMatcher) -> None:
     if state.is_error():
         # The lines that follow quote the grammar at length.
-        raise _refused(state.get_error().partition("\n")[0])
-
-
-def _refused(reason: str) -> InvalidRequest:
-    return InvalidRequest(reason=f"grammar: {reason[:MAX_REASON]}", param="grammar")
+        raise refused(state.get_error().partition("\n")[0])
 
 
 def _on_large_stack(work: Callable[[], T]) -> T:
@@ -247,65 +238,3 @@ def _on_large_stack(work: Callable[[], T]) -> T:
 
 _STACK_SIZE: Final = threading.Lock()
 """Held while the size that all new threads get is another."""
-
-
-def _embedded_schemas(rules: str) -> Iterator[Any]:
-    """Yield the JSON schemas in a Lark grammar."""
-    for found in re.finditer(r"%json\s*", rules):
-        yield _parsed(rules[found.end() :], partly=True)
-
-
-def _parsed(text: str, *, partly: bool = False) -> Any:
-    try:
-        return _DECODER.raw_decode(text)[0] if partly else _DECODER.decode(text)
-    except RecursionError:
-        raise _refused("the JSON schema is nested too deeply") from None
-    except (ValueError, ArithmeticError) as error:  # the latter of exponents beyond all decimals
-        raise _refused("the JSON schema is not JSON") from error
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key occurs twice")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER: Final = json.JSONDecoder(
-    parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_without_duplicates
-)
-
-
-def _check_schema(schema: Any) -> None:
-    if not isinstance(schema, dict):
-        raise _refused("a JSON schema is an object")
-    states = sum(map(_states, _multiples(schema)))
-    if states > MAX_MULTIPLE:
-        raise _refused(f"the digits of all multipleOf may make up to {MAX_MULTIPLE} together")
-
-
-def _multiples(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        if "multipleOf" in value:
-            yield value["multipleOf"]
-        for item in value.values():
-            yield from _multiples(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _multiples(item)
-
-
-def _states(multiple: Any) -> int:
-    """Return how many remainders a number leaves, once it is written without a point."""
-    if isinstance(multiple, bool) or not isinstance(multiple, int | Decimal):
-        return 0  # the compiler refuses it
-    number = Decimal(multiple).copy_abs()  # abs() rounds, and may overflow
-    if not Decimal("1e-9") < number <= MAX_MULTIPLE:
-        return MAX_MULTIPLE + 1
-    while number != int(number):
-        number *= 10
-    return int(number)

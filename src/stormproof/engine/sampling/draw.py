@@ -1,8 +1,7 @@
 """What is asked of a sampler for one token, and what it answers."""
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from stormproof.engine.sampling.params import SamplingParams
 
@@ -15,7 +14,7 @@ class Draw:
         params: How to choose.
         seed: Seed of the sequence.
         position: Position the token will have in the sequence.
-        generated: Tokens generated before, for the penalties.
+        generated: How often each token was generated before, for the penalties.
         allowed: Which tokens may be chosen; all if None. Bit ``t % 32`` of the little-endian
             32-bit word ``t // 32`` stands for token ``t``.
     """
@@ -23,7 +22,7 @@ class Draw:
     params: SamplingParams
     seed: int
     position: int
-    generated: Sequence[int] = ()
+    generated: Mapping[int, int] = field(default_factory=dict)
     allowed: bytes | None = None
 
     def offsets(self) -> dict[int, float]:
@@ -31,7 +30,7 @@ class Draw:
         params = self.params
         offsets = dict(params.logit_bias)
         if params.penalises:
-            for token, count in Counter(self.generated).items():
+            for token, count in self.generated.items():
                 penalty = params.presence_penalty + params.frequency_penalty * count
                 offsets[token] = offsets.get(token, 0.0) - penalty
         return offsets

@@ -20,11 +20,14 @@ class BlockAllocator:
     Args:
         num_blocks: How many blocks the cache has; they are numbered from 0.
         share: Whether full blocks are found again and shared.
+
+    Attributes:
+        shares: The same.
     """
 
     def __init__(self, num_blocks: int, *, share: bool = True) -> None:
         self._owners = [0] * num_blocks
-        self._share = share
+        self.shares = share
         self._index = PrefixIndex()
         # In the order in which they are taken. Those of unknown content come first, and of them the
         # one released last, still in the CPU's cache; then the others, least recently used first.
@@ -58,11 +61,11 @@ class BlockAllocator:
             self._owners[block] = 1
         return taken
 
-    def find(self, pieces: Iterable[Sequence[int]]) -> list[int]:
+    def find(self, pieces: Iterable[bytes]) -> list[int]:
         """Return the blocks that hold the beginning of a sequence, as far as it is known.
 
         Args:
-            pieces: Its tokens, cut into blocks.
+            pieces: Its tokens, cut into blocks and packed.
         """
         return self._index.find(pieces)
 
@@ -72,20 +75,20 @@ class BlockAllocator:
             self._owners[block] += 1
             self._free.pop(block, None)
 
-    def fill(self, block: int, tokens: Sequence[int], *, after: int | None) -> int:
+    def fill(self, block: int, piece: bytes, *, after: int | None) -> int:
         """Make an owned block known, now that it is full and no longer written to.
 
         Args:
             block: The block.
-            tokens: What it holds.
+            piece: The tokens that it holds, packed.
             after: The block before it in the same sequence, if there is one.
 
         Returns:
             The block to own from now on: where another holds the same, that one, and this is free.
         """
-        if not self._share:
+        if not self.shares:
             return block
-        holder = self._index.add(block, tokens, after=after)
+        holder = self._index.add(block, piece, after=after)
         if holder != block:
             self.share([holder])
             self.release([block])

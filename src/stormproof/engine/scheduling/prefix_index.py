@@ -38,28 +38,28 @@ class PrefixIndex:
         """Say whether the content of a block is known."""
         return block in self._contents
 
-    def find(self, pieces: Iterable[Sequence[int]]) -> list[int]:
+    def find(self, pieces: Iterable[bytes]) -> list[int]:
         """Return the blocks that hold the first of these pieces, up to one that none holds.
 
         Args:
-            pieces: The tokens of a sequence from its beginning on, cut into blocks.
+            pieces: The tokens of a sequence from its beginning on, cut into blocks and packed.
         """
         found: list[int] = []
         before = _BEGINNING
-        for tokens in pieces:
-            block = self._blocks.get(_key(before, tokens))
+        for piece in pieces:
+            block = self._blocks.get((before, piece))
             if block is None:
                 break
             found.append(block)
             before = self._contents[block].number
         return found
 
-    def add(self, block: int, tokens: Sequence[int], *, after: int | None) -> int:
+    def add(self, block: int, piece: bytes, *, after: int | None) -> int:
         """Make a block known, if it can be.
 
         Args:
             block: A block whose content is not known.
-            tokens: What it holds.
+            piece: The tokens that it holds, packed.
             after: The block before it; None if it is the first of its sequence.
 
         Returns:
@@ -72,7 +72,7 @@ class PrefixIndex:
             before = self._contents[after].number
         else:
             return block
-        key = _key(before, tokens)
+        key = before, piece
         holder = self._blocks.setdefault(key, block)
         if holder == block:
             self._contents[block] = _Content(key, next(self._numbers))
@@ -85,5 +85,6 @@ class PrefixIndex:
             del self._blocks[content.key]
 
 
-def _key(before: int, tokens: Sequence[int]) -> _Key:
-    return before, array("q", tokens).tobytes()
+def packed(tokens: Sequence[int]) -> bytes:
+    """Return tokens as the bytes by which they are known."""
+    return array("q", tokens).tobytes()

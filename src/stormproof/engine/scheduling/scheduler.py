@@ -13,8 +13,9 @@ come some requests earlier. Four rules make it certain that every sequence ends:
 4. A rank is a number of arrivals and never changes. So only a bounded number of those that come
    after a sequence rank before it: it starves no more than it would behind a longer queue.
 
-A sequence that starts shares the full blocks that hold its beginning already, and reads the rest.
-That leaves the rules as they are. Alone, a sequence needs as many blocks as if it shared none. What
+A sequence that starts shares the full blocks that hold its beginning already, and reads the rest;
+where a step reads most of that for another, it starts after it, once for each such other. That
+leaves the rules as they are. Alone, a sequence needs as many blocks as if it shared none. What
 is taken from the last may free nothing where others own it too; but taking goes on, and once the
 first is alone, every block that it does not own is free. And the first in the queue is the first to
 start, however little of the others is left to be read. Drafted tokens get only blocks that are not
@@ -30,6 +31,7 @@ from typing import Final, NamedTuple
 
 from stormproof.engine.sampling.draw import Draw
 from stormproof.engine.scheduling.blocks import BlockAllocator
+from stormproof.engine.scheduling.prefix_index import packed
 from stormproof.engine.scheduling.sequence import FinishReason, Sequence, SequenceState
 from stormproof.engine.scheduling.service_rate import ServiceRate
 from stormproof.engine.scheduling.step_budget import StepBudget
@@ -143,24 +145,25 @@ class Scheduler:
         if prompt_tokens + max_tokens > limit:
             raise ContextTooLong(prompt_tokens=prompt_tokens, max_tokens=max_tokens, limit=limit)
 
-    def add(self, sequence: Sequence, *, admitted: bool = False) -> None:
+    def add(self, sequence: Sequence) -> None:
         """Put a new sequence into the queue, behind all of its rank.
-
-        Args:
-            sequence: What waits from now on.
-            admitted: Whether it was accepted elsewhere, so that no queue is too full for it.
 
         Raises:
             ContextTooLong: It could never finish.
-            CapacityExceeded: The queue is full; ``retry_after`` is how long it takes to empty.
         """
         self.check_fits(sequence.prompt_length, sequence.params.max_tokens)
-        if not admitted:
-            self._check_queue(sequence.prompt_length)
         insort(self.waiting, sequence, key=_RANK)
         self._first_deadline = min(self._first_deadline, sequence.urgency.deadline)
 
-    def _check_queue(self, tokens: int) -> None:
+    def check_queue(self, tokens: int) -> None:
+        """Refuse what the queue is too full for.
+
+        Args:
+            tokens: Of the prompt.
+
+        Raises:
+            CapacityExceeded: It is; ``retry_after`` is how long it takes to empty.
+        """
         queued = sum(len(waiting.tokens) for waiting in self.waiting)
         if len(self.waiting) >= self._limits.waiting:
             self._refuse("queue of requests", self._limits.waiting)
@@ -185,7 +188,7 @@ class Scheduler:
             more = min(len(sequence.tokens) - sequence.computed - 1, spare)
             chunks.append(Chunk(sequence, 1 + more))
             spare -= more
-        for sequence in self._starting() if spare else ():
+        for sequence in self._starting(chunks) if spare else ():
             chunks.append(Chunk(sequence, min(sequence.pending, spare)))
             spare -= chunks[-1].length
             if not spare:
@@ -193,15 +196,32 @@ class Scheduler:
         alone = [chunk.apart() for chunk in chunks if chunk.sequence.alone]
         return alone[:1] or chunks
 
-    def _starting(self) -> Iterator[Sequence]:
-        """Start what waits for as long as more is asked for."""
+    def _starting(self, chunks: list[Chunk]) -> Iterator[Sequence]:
+        """Start what waits for as long as more is asked for; what is read then joins the chunks."""
         while self.waiting and len(self.running) < self._limits.sequences:
             sequence = self.waiting[0]
             known = self._known_blocks(sequence)
+            if self._is_read_for_another(sequence, len(known), chunks):
+                break
             if not self._has_room(sequence, known):
                 break
             self._start(self.waiting.pop(0), known)
             yield sequence
+
+    def _is_read_for_another(self, sequence: Sequence, known: int, chunks: list[Chunk]) -> bool:
+        """Say whether these chunks make at least half of what a sequence would have to read known.
+
+        So several answers to one prompt, asked for at once, read it once.
+        """
+        half = -(-(len(sequence.tokens) - known * self._block_size) // 2)
+        end = (known + -(-half // self._block_size)) * self._block_size
+        if end >= len(sequence.tokens) or not self._allocator.shares:
+            return False
+        return any(
+            chunk.sequence.computed < end <= chunk.sequence.computed + chunk.length
+            and chunk.sequence.tokens[:end] == sequence.tokens[:end]
+            for chunk in chunks
+        )
 
     def _start(self, sequence: Sequence, known: list[int]) -> None:
         """Give a sequence the blocks that are known to hold its beginning, and others besides."""
@@ -219,9 +239,12 @@ class Scheduler:
         full = (len(sequence.tokens) - 1) // self._block_size
         return self._allocator.find(self._piece(sequence, place) for place in range(full))
 
-    def _piece(self, sequence: Sequence, place: int) -> list[int]:
-        """Return the tokens of one block."""
-        return sequence.tokens[place * self._block_size : (place + 1) * self._block_size]
+    def _piece(self, sequence: Sequence, place: int) -> bytes:
+        """Return the tokens of one full block; one that waits is asked for them at every step."""
+        size = self._block_size
+        for known in range(len(sequence.pieces), place + 1):
+            sequence.pieces.append(packed(sequence.tokens[known * size : (known + 1) * size]))
+        return sequence.pieces[place]
 
     def _extend_running(self) -> None:
         """Give each running sequence the block for its newest token, at the cost of the last."""
@@ -290,8 +313,8 @@ class Scheduler:
         blocks = sequence.blocks
         for place in range(first, last):
             before = blocks[place - 1] if place else None
-            tokens = self._piece(sequence, place)
-            blocks[place] = self._allocator.fill(blocks[place], tokens, after=before)
+            piece = self._piece(sequence, place)
+            blocks[place] = self._allocator.fill(blocks[place], piece, after=before)
 
     def finish(self, sequence: Sequence, reason: FinishReason) -> None:
         """End a sequence, wherever it is, and take its blocks.

@@ -61,6 +61,7 @@ class Sequence:
         alone_from: How many of these are read apart from the others of them.
         prompt_length: How many of the tokens are the prompt.
         computed: How many of the tokens have their keys and values in the cache.
+        pieces: The tokens of its first full blocks, packed.
         blocks: The cache blocks it owns; token ``p`` lives in ``blocks[p // block_size]``.
         state: Where it is.
         finish_reason: Why it ended, once it has.
@@ -76,6 +77,7 @@ class Sequence:
     alone_from: int = 0
     prompt_length: int = field(init=False)
     computed: int = 0
+    pieces: list[bytes] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     state: SequenceState = SequenceState.WAITING
     finish_reason: FinishReason | None = None
@@ -94,11 +96,6 @@ class Sequence:
     def alone(self) -> bool:
         """Whether its next tokens are read in a step of their own."""
         return self.computed < self.alone_until
-
-    @property
-    def generated(self) -> list[int]:
-        """The tokens after the prompt."""
-        return self.tokens[self.prompt_length :]
 
     @property
     def generated_length(self) -> int:

@@ -36,6 +36,16 @@ class Death:
     facts: str = ""
     stacks: str = ""
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it hung because somebody had stopped it: no process does that to itself."""
+        return "State: T" in self.facts or "State: t" in self.facts
+
+    @property
+    def killed(self) -> bool:
+        """Whether it ended as when a person kills it, or the kernel for want of memory."""
+        return self.cause is Cause.SIGNAL and self.detail == signal.SIGKILL.name
+
     def __str__(self) -> str:
         return f"{self.cause}: {self.detail}"
 

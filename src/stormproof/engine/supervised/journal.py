@@ -9,6 +9,7 @@ from stormproof.engine.answers.output import Output
 from stormproof.engine.mailbox import Mailbox
 from stormproof.engine.sampling.params import SamplingParams
 from stormproof.engine.scheduling.urgency import USUAL, Urgency
+from stormproof.engine.supervised.deaths import Death
 from stormproof.engine.supervised.step_record import Reading
 from stormproof.engine.supervised.suspicion import Suspicion
 from stormproof.errors import CapacityExceeded
@@ -107,14 +108,20 @@ class Journal:
             self._strike(self._entries[number])
         return number
 
-    def accuse(self, readings: Sequence[Reading]) -> list[Entry]:
-        """Take note of what a process died of, and strike out who is guilty; returns those."""
+    def accuse(self, death: Death, readings: Sequence[Reading]) -> list[Entry]:
+        """Take note of what a process died of, and strike out who is guilty; returns those.
+
+        Args:
+            death: How it died.
+            readings: What it was reading.
+        """
         for entry in self:
             entry.suspicion.clear_before(entry.read)
-        for number, begin, end in readings:
+        for number, begin, end in () if death.stopped else readings:
             if number in self._entries:
                 suspicion = self._entries[number].suspicion
-                suspicion.died(range(begin, end), alone=len(readings) == 1)
+                alone = len(readings) == 1
+                suspicion.died(range(begin, end), alone=alone, killed=death.killed)
         guilty = [entry for entry in self if entry.suspicion.proven]
         for entry in guilty:
             self._strike(entry)

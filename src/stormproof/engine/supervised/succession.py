@@ -12,6 +12,8 @@ from stormproof.engine.supervised.crash_loop import CrashLoop
 from stormproof.engine.supervised.deaths import Death, unborn
 from stormproof.engine.supervised.life import Life
 from stormproof.engine.supervised.messages import Start
+from stormproof.engine.supervised.reserve import Reserve
+from stormproof.engine.supervised.start_deadline import StartDeadline
 from stormproof.engine.supervised.step_record import Reading
 from stormproof.engine.supervised.worker_process import WorkerGone, WorkerProcess
 from stormproof.recovery import Clock
@@ -79,9 +81,10 @@ class Succession:
     ) -> None:
         self._memory = shared_memory("weights")
         self._start = replace(start, memory=self._memory)
-        self._spare: WorkerProcess | None = None
+        self._reserve = Reserve(clock.now)
         self._overseer = overseer
         self._step_deadline = step_deadline
+        self._start_deadline = StartDeadline(step_deadline)
         self._clock = clock
         self._bell = Bell()
         self._crash_loop = CrashLoop()
@@ -114,8 +117,7 @@ class Succession:
             self._clear_away()
 
     def _clear_away(self) -> None:
-        if self._spare:
-            self._spare.kill()
+        self._reserve.clear()
         if self._memory is not None:
             os.close(self._memory)
         self._bell.close()
@@ -123,11 +125,13 @@ class Succession:
     def _live(self) -> bool:
         """See one process through its life, and wait; returns whether it is time for the next."""
         try:
-            worker = self._next()
+            worker, reports = self._next()
         except OSError as error:
             return self._mourn(unborn(error), 0, self._crash_loop.died(steps=0, seconds=0))
-        life = Life(self._clock.now, self._step_deadline)
+        life = Life(self._clock.now, self._step_deadline, self._start_deadline)
         try:
+            for report in reports:
+                self._hear(life, report)
             hung = self._attend(worker, life)
         except WorkerGone:
             hung = None
@@ -154,27 +158,19 @@ class Succession:
         self._clock.wait(self._stopping, wait)
         return not self._stopping.is_set()
 
-    def _next(self) -> WorkerProcess:
-        """Return the spare process, if it is still there, or one that has yet to load."""
-        spare, self._spare = self._spare, None
-        if spare and spare.lives:
-            return spare
-        if spare:
-            spare.kill()
+    def _next(self) -> tuple[WorkerProcess, Sequence[Any]]:
+        """Return the spare process with what it has said, or one that has yet to load."""
+        if spare := self._reserve.take():
+            worker, ready = spare
+            return worker, [ready]
         start, self._start = self._start, replace(self._start, introduce=False)
-        return WorkerProcess(start)
+        return WorkerProcess(start), ()
 
     def _provide(self, life: Life) -> float | None:
-        """Start a spare once the process at work has settled; returns when to look again."""
-        if self._spare or not self._weights_are_shared():
+        """Have a spare once the process at work has settled; returns when to look again."""
+        if not self._weights_are_shared():
             return None
-        if life.served < _SETTLED:
-            return _SETTLED
-        try:
-            self._spare = WorkerProcess(self._start)
-        except OSError:  # later, perhaps: nobody depends on it
-            return _SETTLED
-        return None
+        return self._reserve.replenish(self._start) if life.served >= _SETTLED else _SETTLED
 
     def _weights_are_shared(self) -> bool:
         return self._memory is not None and os.fstat(self._memory).st_size > 0
@@ -184,11 +180,15 @@ class Succession:
         while not self._stopping.is_set():
             worker.send(self._overseer.orders())
             life.expects(waiting=self._overseer.waiting)
-            waits = (life.patience, self._provide(life))
+            waits = (life.next_look, self._provide(life))
             timeout = min((wait for wait in waits if wait is not None), default=None)
-            for report in worker.receive(self._bell, timeout):
-                life.heard(report)
-                self._overseer.heard(report)
+            for report in worker.receive(self._bell, timeout, or_of=self._reserve.worker):
+                self._hear(life, report)
+            life.watched()
             if life.overdue:
-                return f"nothing for {life.deadline:g} s"
+                return life.hung()
         return None
+
+    def _hear(self, life: Life, report: Any) -> None:
+        life.heard(report)
+        self._overseer.heard(report)

@@ -222,7 +222,7 @@ class Supervisor:
     def judge(self, death: Death, readings: Sequence[Reading]) -> bool:
         """Refuse who is to blame for a death; returns whether anybody is."""
         with self._lock:
-            guilty = self._journal.accuse(readings)
+            guilty = self._journal.accuse(death, readings)
         deliver([(entry.mailbox, _poisoned(entry, death)) for entry in guilty])
         return bool(guilty)
 

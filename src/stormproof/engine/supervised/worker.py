@@ -135,20 +135,24 @@ class Worker:
         """
         while True:
             self._commands.extend(self._arrived())
-            pieces = list(self._obey_some())
-            pieces += [self._piece(*pair) for pair in self._core.step()]
+            if self._commands and self._unreported:
+                self._report()  # obeying may take long
+            self._unreported += self._obey_some()
+            self._unreported += [self._piece(*pair) for pair in self._core.step()]
             self._record.clear()
-            self._report(pieces)
+            if self._is_due():
+                self._report()
 
-    def _report(self, pieces: list[Piece]) -> None:
-        """Tell the server what is new, at once or with what comes next."""
-        self._unreported += pieces
-        now = self._clock()
-        due = now >= self._reported_at + _REPORTING or not self._core.has_work
-        if due or any(map(is_urgent, pieces)):
-            self._link.send(Stepped(self._unreported, self._core.stats()))
-            self._unreported = []
-            self._reported_at = now
+    def _is_due(self) -> bool:
+        """Say whether to tell what is new at once, and not with what comes next."""
+        rested = self._clock() >= self._reported_at + _REPORTING
+        return rested or not self._core.has_work or any(map(is_urgent, self._unreported))
+
+    def _report(self) -> None:
+        """Tell the server what is new."""
+        self._link.send(Stepped(self._unreported, self._core.stats()))
+        self._unreported = []
+        self._reported_at = self._clock()
 
     def _arrived(self) -> list[Any]:
         if self._core.has_work or self._commands:

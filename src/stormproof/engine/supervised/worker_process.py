@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from typing import Any, BinaryIO, Final
@@ -26,6 +27,8 @@ DUMP_STACKS: Final = signal.SIGUSR1
 _RECEIVED: Final = 1 << 18
 _MOST_STACKS: Final = 1 << 14
 _LAST_BREATH: Final = 1.0
+_DYING: Final = 5.0
+_MUTE: Final = "it says nothing more"
 _LOOKS: Final = 20
 _BETWEEN_LOOKS: Final = 0.01
 
@@ -63,24 +66,26 @@ class WorkerProcess:
         self._unsent = bytearray()
         self.send(encode(start))
 
-    @property
-    def lives(self) -> bool:
-        """Whether it has not exited."""
-        return self._process.poll() is None
+    def fileno(self) -> int:
+        """The descriptor on which it says something."""
+        return self._socket.fileno()
 
     def send(self, frames: bytes) -> None:
         """Send messages; what the process does not take at once goes out while `receive` waits."""
         self._unsent += frames
-        with suppress(BlockingIOError, ConnectionError):  # that it is gone, `receive` will notice
+        with suppress(OSError):  # that it is gone, `receive` will notice
             while self._unsent:
                 del self._unsent[: self._socket.send(self._unsent)]
 
-    def receive(self, bell: Bell, timeout: float | None) -> Iterator[Any]:
+    def receive(
+        self, bell: Bell, timeout: float | None, *, or_of: "WorkerProcess | None" = None
+    ) -> Iterator[Any]:
         """Wait for messages, or until the bell rings or the time is over, and yield what came.
 
         Args:
             bell: Ends the wait.
             timeout: Seconds; None for no end.
+            or_of: Another process, of which a message ends the wait, too.
 
         Raises:
             WorkerGone: Nothing will ever come again.
@@ -88,6 +93,8 @@ class WorkerProcess:
         poll = select.poll()
         poll.register(bell, select.POLLIN)
         poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+        if or_of:
+            poll.register(or_of, select.POLLIN)
         ready = dict(poll.poll(None if timeout is None else max(0.0, timeout) * 1000))
         if bell.fileno() in ready:
             bell.silence()
@@ -95,13 +102,20 @@ class WorkerProcess:
         if events & select.POLLOUT:
             self.send(b"")
         if events & ~select.POLLOUT:
-            yield from self._read()
+            yield from self.said()
 
-    def _read(self) -> Iterator[Any]:
+    def said(self) -> Iterator[Any]:
+        """Yield messages that have come; never waits.
+
+        Raises:
+            WorkerGone: Nothing will ever come again.
+        """
         try:
             received = self._socket.recv(_RECEIVED)
             yield from self._decoder.feed(received)
-        except (ConnectionError, ProtocolError) as error:
+        except BlockingIOError:
+            return
+        except (OSError, ProtocolError) as error:
             raise WorkerGone from error
         if not received:
             raise WorkerGone
@@ -114,26 +128,32 @@ class WorkerProcess:
             hung: What made it look so, if it did.
         """
         facts = self._interrogate(clock) if hung else ""
-        status = self._reap(_LAST_BREATH if hung is None else 0)
-        cause, detail = (Cause.HANG, hung) if hung else exited(status)
+        status = None if hung else self._status(_LAST_BREATH)
+        self._stop()
+        cause, detail = (Cause.HANG, hung or _MUTE) if status is None else exited(status)
         stacks = os.pread(self._stacks.fileno(), _MOST_STACKS, 0).decode("utf-8", "replace")
         readings = self._record.read()
-        self.kill()
+        self._held.close()
         return Death(cause=cause, detail=detail, facts=facts, stacks=stacks), readings
 
     def kill(self) -> None:
         """End it at once: it keeps nothing that anybody would miss."""
-        self._process.kill()
-        self._process.wait()
+        self._stop()
         self._held.close()
 
-    def _reap(self, patience: float) -> int:
-        """Return the exit status; one that lives on for so many seconds is killed."""
+    def _stop(self) -> None:
+        """Kill it, and wait for its end unless it sleeps in the kernel, where no signal comes."""
+        self._process.kill()
+        if self._status(_DYING) is None:
+            reap = self._process.wait
+            threading.Thread(target=reap, name="stormproof-reaper", daemon=True).start()
+
+    def _status(self, patience: float) -> int | None:
+        """Return the exit status; None if it lives on for so many seconds."""
         try:
             return self._process.wait(patience)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
+            return None
 
     def _interrogate(self, clock: Clock) -> str:
         """Have a process that hangs write its stacks, unless it is stopped; returns the facts."""
@@ -165,4 +185,5 @@ def _spawn(descriptors: tuple[int, ...], also: tuple[int, ...]) -> subprocess.Po
         stdin=subprocess.DEVNULL,
         pass_fds=(*descriptors, *also),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        start_new_session=True,  # Ctrl-C is for whoever started it, also before it can ignore it
     )
