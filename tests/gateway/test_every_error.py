@@ -114,7 +114,7 @@ async def test_a_bug_in_a_route_is_an_internal_error_like_any_other(
     def fail(*_: object) -> None:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr("stormproof.gateway.prompts.Prompts.complete", fail)
+    monkeypatch.setattr("stormproof.providers.local.prompts.Prompts.complete", fail)
     async with client_of(lambda _: 97) as client:
         with pytest.raises(openai.InternalServerError) as caught:
             await ask(client)

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from stormproof.engine import AsyncLLM
 from stormproof.gateway import Keyring, Lifecycle, create_app, load_settings
-from stormproof.gateway.schema import ChatRequest
+from stormproof.providers.local.schema import ChatRequest
 from stormproof.signals import Metrics
 from support.hostile_requests import CHAT, HostileRequest, hostile_requests
 from support.scripted_engine import babble, make_core

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from stormproof.engine import SamplingParams, Tokenizer
 from stormproof.errors import translate
-from stormproof.gateway.schema import MAX_MESSAGES, Message, Text
+from stormproof.providers.local.schema import MAX_MESSAGES, Message, Text
 
 DEFAULT_MAX_TOKENS: Final = 512
 _NOT_SAMPLING: Final = frozenset({"id", "prompt", "messages"})

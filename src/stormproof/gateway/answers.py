@@ -3,15 +3,15 @@
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
-from stormproof.engine import Output, TokenLogprobs
+from stormproof.engine import Output
 from stormproof.gateway import sse
+from stormproof.providers.local.speaking import TokenBytes, logprobs_of
 
 Json = dict[str, Any]
-TokenBytes = Callable[[int], bytes]
 
 
 class AnswerFormat(Protocol):
@@ -117,18 +117,7 @@ class ChatFormat(_Envelope):
         return self._chunk(choice)
 
     def _logprobs(self, output: Output) -> Json | None:
-        if not output.logprobs:
-            return None
-        return {"content": [self._position(position) for position in output.logprobs]}
-
-    def _position(self, position: TokenLogprobs) -> Json:
-        top = [self._token(token_id, logprob) for token_id, logprob in position.top]
-        return {**self._token(position.token_id, position.logprob), "top_logprobs": top}
-
-    def _token(self, token_id: int, logprob: float) -> Json:
-        spelled = self._token_bytes(token_id)
-        text = spelled.decode("utf-8", "replace")
-        return {"token": text, "logprob": logprob, "bytes": list(spelled)}
+        return logprobs_of(output.logprobs, self._token_bytes)
 
 
 class TextFormat(_Envelope):

@@ -13,9 +13,9 @@ from starlette.types import Receive, Scope, Send
 from stormproof.engine import Output
 from stormproof.gateway import sse
 from stormproof.gateway.answers import AnswerFormat
-from stormproof.gateway.generation import Choice, collect
 from stormproof.gateway.presence import nobody_there, unless_gone
 from stormproof.gateway.wire_errors import seen_by_client
+from stormproof.providers.local.generation import Choice, collect
 
 Pieces: TypeAlias = AsyncGenerator[tuple[int, Output], None]
 """Pieces of answers as they come, each with the index of its choice."""

@@ -12,8 +12,8 @@ from stormproof.errors import InvalidRequest
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.openapi import BEARER, ERRORS
 from stormproof.gateway.presence import nobody_there, unless_gone
-from stormproof.gateway.schema import EmbeddingRequest
 from stormproof.gateway.settings import Settings
+from stormproof.providers.local.schema import EmbeddingRequest
 from stormproof.recovery import Deadline, Pipeline
 
 

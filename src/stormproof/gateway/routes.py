@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request, Response, Security
 from stormproof.engine import AsyncLLM, ToolCallReader
 from stormproof.gateway.answers import AnswerFormat, ChatFormat, TextFormat
 from stormproof.gateway.delivery import Job, deliver_stream, deliver_whole
-from stormproof.gateway.generation import Choice, generate
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.openapi import BEARER, ERRORS, EVENT_STREAM
-from stormproof.gateway.prompts import Prompts
-from stormproof.gateway.schema import ChatRequest, CompletionRequest
 from stormproof.gateway.settings import Settings
 from stormproof.gateway.token_times import TokenTimes
 from stormproof.gateway.tool_answers import ToolChatFormat
+from stormproof.providers.local.generation import Choice, generate
+from stormproof.providers.local.prompts import Prompts
+from stormproof.providers.local.schema import ChatRequest, CompletionRequest
 from stormproof.recovery import Deadline, Pipeline
 
 
@@ -87,6 +87,6 @@ class Routes:
             include_usage=body.include_usage,
         )
         pieces = self._generate.stream(
-            generate, self._engine, choices, request.state.request_id, self._times
+            generate, self._engine, choices, request.state.request_id, self._times.watch
         )
         return await (deliver_stream if body.stream else deliver_whole)(request, job, pieces)

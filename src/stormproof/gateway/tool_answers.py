@@ -1,19 +1,18 @@
 """Answers that may call tools, in OpenAI's shapes."""
 
-import secrets
 from collections.abc import Callable, Sequence
 
 from stormproof.engine import (
     Arguments,
     CallBegun,
-    FinishReason,
     Output,
     Said,
     Spoken,
     ToolCallReader,
 )
 from stormproof.gateway import sse
-from stormproof.gateway.answers import ChatFormat, Json, TokenBytes
+from stormproof.gateway.answers import ChatFormat, Json
+from stormproof.providers.local.speaking import TokenBytes, call_of, delta_of, reason_of
 
 
 class ToolChatFormat(ChatFormat):
@@ -46,7 +45,7 @@ class ToolChatFormat(ChatFormat):
         text = "".join(piece.text for piece in spoken if isinstance(piece, Said))
         choice = super()._choice(index, output)
         choice["message"]["content"] = text or (None if reader.calls else "")
-        choice["finish_reason"] = _reason(output, reader)
+        choice["finish_reason"] = reason_of(output, reader)
         if reader.calls:
             choice["message"]["tool_calls"] = _joined(spoken)
         return choice
@@ -56,18 +55,13 @@ class ToolChatFormat(ChatFormat):
         spoken = reader.push(output.text)
         if output.finish_reason:
             spoken += reader.flush()
-        chunks = [self._delta(index, _delta(piece)) for piece in spoken]
+        chunks = [self._delta(index, delta_of(piece)) for piece in spoken]
         if output.logprobs:
             chunks = chunks or [self._text_chunk(index, "")]
             chunks[0]["choices"][0]["logprobs"] = self._logprobs(output)
         if output.finish_reason:
-            chunks.append(self._delta(index, {}, _reason(output, reader)))
+            chunks.append(self._delta(index, {}, reason_of(output, reader)))
         return chunks
-
-
-def _reason(output: Output, reader: ToolCallReader) -> str | None:
-    called = reader.calls and output.finish_reason is FinishReason.STOP
-    return "tool_calls" if called else output.finish_reason
 
 
 def _joined(spoken: Sequence[Spoken]) -> list[Json]:
@@ -75,23 +69,7 @@ def _joined(spoken: Sequence[Spoken]) -> list[Json]:
     calls: list[Json] = []
     for piece in spoken:
         if isinstance(piece, CallBegun):
-            calls.append(_call(piece.name))
+            calls.append(call_of(piece.name))
         elif isinstance(piece, Arguments):
             calls[piece.index]["function"]["arguments"] += piece.text
     return calls
-
-
-def _delta(piece: Spoken) -> Json:
-    """Make what one chunk adds to a message."""
-    match piece:
-        case Said(text):
-            return {"content": text}
-        case CallBegun(index, name):
-            return {"tool_calls": [{"index": index, **_call(name)}]}
-        case Arguments(index, text):
-            return {"tool_calls": [{"index": index, "function": {"arguments": text}}]}
-
-
-def _call(name: str) -> Json:
-    function = {"name": name, "arguments": ""}
-    return {"id": f"call_{secrets.token_hex(12)}", "type": "function", "function": function}

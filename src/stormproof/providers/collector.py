@@ -28,6 +28,8 @@ class Collector:
                 self._add_calls(chunk.index, value)
             elif isinstance(value, str) and name != "role":
                 choice["message"][name] = (choice["message"].get(name) or "") + value
+        if chunk.logprobs:
+            choice["logprobs"] = _joined(choice.get("logprobs"), chunk.logprobs)
         choice["finish_reason"] = chunk.finish_reason or choice["finish_reason"]
 
     def completion(self) -> Completion | None:
@@ -50,3 +52,9 @@ class Collector:
             call["id"] = call["id"] or part.get("id") or ""
             for name in ("name", "arguments"):
                 call["function"][name] += function.get(name) or ""
+
+
+def _joined(before: Document | None, logprobs: Document) -> Document:
+    """Join what is known of tokens: ``content``, ``refusal``, each a list."""
+    before = before or {}
+    return {name: [*(before.get(name) or ()), *(new or ())] for name, new in logprobs.items()}

@@ -5,7 +5,7 @@ from typing import Any
 
 from stormproof.engine import Tool
 from stormproof.errors import InvalidRequest
-from stormproof.gateway.schema import ChatRequest, Message, ToolCall
+from stormproof.providers.local.schema import ChatRequest, Message, ToolCall
 
 
 def offered(body: ChatRequest) -> list[Tool]:

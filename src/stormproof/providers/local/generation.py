@@ -1,13 +1,12 @@
 """One request's answers, as they come out of the engine."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from stormproof.engine import Output, SamplingParams
-from stormproof.gateway.token_times import TokenTimes
 
 T = TypeVar("T")
 
@@ -21,6 +20,11 @@ class Engine(Protocol):
         """Answer one prompt piece by piece; closing the stream gives it up."""
 
 
+Watch: TypeAlias = Callable[
+    [int, AsyncGenerator[Output, None]], AsyncGenerator[tuple[int, Output], None]
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One answer to be made: its prompt, and how."""
@@ -30,7 +34,7 @@ class Choice:
 
 
 def generate(
-    engine: Engine, choices: Sequence[Choice], request_id: str, times: TokenTimes
+    engine: Engine, choices: Sequence[Choice], request_id: str | None, watch: Watch
 ) -> AsyncGenerator[tuple[int, Output], None]:
     """Yield the pieces of all answers as they come, each with the index of its choice.
 
@@ -40,13 +44,13 @@ def generate(
         engine: What answers.
         choices: The answers to make; they are computed at the same time.
         request_id: Written on every error.
-        times: Told when pieces come.
+        watch: Counts the pieces of one choice, and yields them with its index.
 
     Raises:
         StormproofError: Whatever went wrong.
     """
     streams = [
-        times.watch(index, engine.stream(choice.prompt, choice.params, request_id=request_id))
+        watch(index, engine.stream(choice.prompt, choice.params, request_id=request_id))
         for index, choice in enumerate(choices)
     ]
     return streams[0] if len(streams) == 1 else _merge(streams)

@@ -3,8 +3,13 @@
 import json
 
 from stormproof.engine import Grammar, Tokenizer
-from stormproof.gateway.schema import ChatRequest, PlainFormat, SchemaFormat, StructuredOutputs
-from stormproof.gateway.tools import offered
+from stormproof.providers.local.schema import (
+    ChatRequest,
+    PlainFormat,
+    SchemaFormat,
+    StructuredOutputs,
+)
+from stormproof.providers.local.tools import offered
 
 
 def chat_grammar(body: ChatRequest, tokenizer: Tokenizer) -> Grammar | None:

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from stormproof.engine import AsyncLLM, Grammar, SamplingParams
 from stormproof.errors import InvalidRequest
-from stormproof.gateway.generation import Choice
-from stormproof.gateway.schema import ChatRequest, CompletionRequest
-from stormproof.gateway.settings import Settings
-from stormproof.gateway.structure import chat_grammar, structured
-from stormproof.gateway.tools import offered, said
+from stormproof.providers.local.generation import Choice
+from stormproof.providers.local.schema import ChatRequest, CompletionRequest
+from stormproof.providers.local.structure import chat_grammar, structured
+from stormproof.providers.local.tools import offered, said
 
 AnyRequest = ChatRequest | CompletionRequest
 
@@ -23,31 +22,57 @@ class _Asked(NamedTuple):
     grammar: Grammar | None
 
 
+class Limits(Protocol):
+    """What requests may ask for, and what they get that do not ask."""
+
+    @property
+    def max_prompt_chars(self) -> int:
+        """Most characters of a prompt."""
+
+    @property
+    def max_choices(self) -> int:
+        """Most answers to one request."""
+
+    @property
+    def max_tokens(self) -> int:
+        """Most new tokens that one may ask for."""
+
+    @property
+    def default_max_tokens(self) -> int:
+        """New tokens for one that does not say, if they fit."""
+
+    @property
+    def default_temperature(self) -> float:
+        """The temperature of one that does not say."""
+
+
 class Prompts:
     """Tokenizes prompts and applies the server's limits and defaults.
 
     Args:
         engine: Whose tokenizer and context it is.
-        settings: Limits and defaults.
+        limits: What requests may ask for.
     """
 
-    def __init__(self, engine: AsyncLLM, settings: Settings) -> None:
+    def __init__(self, engine: AsyncLLM, limits: Limits) -> None:
         self._engine = engine
-        self._settings = settings
+        self._limits = limits
 
-    async def chat(self, body: ChatRequest) -> list[Choice]:
+    async def chat(self, body: ChatRequest, begun: str = "") -> list[Choice]:
         """Return the answers that a conversation asks for.
+
+        Args:
+            body: The conversation.
+            begun: What the assistant has said of its answer already.
 
         Raises:
             InvalidRequest: It is over one of the server's limits.
             PromptError: The model's template cannot render it.
         """
         self._check_length(body.length, "messages")
-        messages = [said(message) for message in body.messages]
-        tools = offered(body)
         tokenizer = self._engine.tokenizer
         # Tokenizing a long prompt takes long enough to make other clients wait.
-        prompt = await asyncio.to_thread(tokenizer.chat, messages, tools)
+        prompt = await asyncio.to_thread(self._conversation, body, begun)
         asked = _Asked(
             max_tokens=body.max_completion_tokens or body.max_tokens,
             logprobs=(body.top_logprobs or 0) if body.logprobs else None,
@@ -66,12 +91,18 @@ class Prompts:
         asked = _Asked(body.max_tokens, body.logprobs, structured(body.structured_outputs))
         return self._choices(body, prompts, asked)
 
+    def _conversation(self, body: ChatRequest, begun: str) -> list[int]:
+        tokenizer = self._engine.tokenizer
+        messages = [said(message) for message in body.messages]
+        prompt = tokenizer.chat(messages, offered(body))
+        return [*prompt, *tokenizer.encode(begun, special=False)] if begun else prompt
+
     def _tokenize(self, prompts: "list[str] | list[list[int]]") -> list[list[int]]:
         tokenizer = self._engine.tokenizer
         return [tokenizer.prompt(p) if isinstance(p, str) else p for p in prompts]
 
     def _check_length(self, length: int, param: str) -> None:
-        limit = self._settings.max_prompt_chars
+        limit = self._limits.max_prompt_chars
         if length > limit:
             raise InvalidRequest(
                 reason=f"the prompt has {length} characters; at most {limit} are accepted",
@@ -82,8 +113,8 @@ class Prompts:
         self, body: AnyRequest, prompts: Sequence[list[int]], asked: _Asked
     ) -> list[Choice]:
         copies = body.n or 1
-        if copies * len(prompts) > self._settings.max_choices:
-            limit = self._settings.max_choices
+        if copies * len(prompts) > self._limits.max_choices:
+            limit = self._limits.max_choices
             raise InvalidRequest(reason=f"at most {limit} answers per request", param="n")
         return [
             Choice(prompt, params)
@@ -94,7 +125,7 @@ class Prompts:
     def _params(self, body: AnyRequest, prompt: list[int], asked: _Asked) -> SamplingParams:
         temperature = body.temperature
         return SamplingParams(
-            temperature=self._settings.default_temperature if temperature is None else temperature,
+            temperature=self._limits.default_temperature if temperature is None else temperature,
             top_k=body.top_k or 0,
             top_p=1.0 if body.top_p is None else body.top_p,
             min_p=body.min_p or 0.0,
@@ -112,10 +143,10 @@ class Prompts:
     def _max_tokens(self, asked: int | None, prompt_tokens: int) -> int:
         if asked is None:
             room = self._engine.max_sequence_tokens - prompt_tokens
-            return max(1, min(self._settings.default_max_tokens, room))
-        if asked > self._settings.max_tokens:
+            return max(1, min(self._limits.default_max_tokens, room))
+        if asked > self._limits.max_tokens:
             raise InvalidRequest(
-                reason=f"at most {self._settings.max_tokens} new tokens per request",
+                reason=f"at most {self._limits.max_tokens} new tokens per request",
                 param="max_tokens",
             )
         return asked

@@ -1,0 +1,164 @@
+"""The engine answers as any provider does, and goes on with what another began."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stormproof.engine import AsyncLLM, EngineConfig, Output
+from stormproof.errors import ContextTooLong, InvalidRequest
+from stormproof.providers import ChatRequest, Chunk, Continuation, Journey, Ladder, Rung
+from stormproof.providers.local.model import EngineModel
+
+
+class Limits:
+    """Roomy ones."""
+
+    max_prompt_chars = 100_000
+    max_choices = 8
+    max_tokens = 256
+    default_max_tokens = 16
+    default_temperature = 0.0
+
+
+async def unwatched(
+    index: int, stream: AsyncGenerator[Output, None]
+) -> AsyncGenerator[tuple[int, Output], None]:
+    async with aclosing(stream):
+        async for piece in stream:
+            yield index, piece
+
+
+@pytest.fixture(scope="module")
+def engine(model_path: Path) -> Iterator[AsyncLLM]:
+    """The real model, in its own process."""
+    with AsyncLLM.load(EngineConfig(model=str(model_path), num_blocks=256)) as llm:
+        yield llm
+
+
+@pytest.fixture
+def model(engine: AsyncLLM) -> EngineModel:
+    return EngineModel(engine, Limits(), unwatched)
+
+
+def asked(*messages: tuple[str, str], **fields: Any) -> ChatRequest:
+    said = [{"role": role, "content": content} for role, content in messages]
+    return ChatRequest({"model": "m", "messages": said, "max_tokens": 12, **fields})
+
+
+QUESTION = ("user", "Name three primary colours.")
+
+
+async def streamed(model: EngineModel, request: ChatRequest) -> list[Chunk]:
+    async with aclosing(model.stream(request)) as chunks:
+        return [chunk async for chunk in chunks]
+
+
+async def test_it_answers_whole_and_piece_by_piece(model: EngineModel) -> None:
+    """With the same words, and the tokens that they took."""
+    completion = await model.complete(asked(QUESTION))
+    chunks = await streamed(model, asked(QUESTION))
+    assert completion.text == "".join(chunk.text for chunk in chunks)
+    assert completion.usage == chunks[-1].usage
+    assert completion.usage.completion_tokens == 12
+    assert [chunk.finish_reason for chunk in chunks if chunk.finish_reason] == ["length"]
+    assert chunks[0].delta["role"] == "assistant"
+
+
+async def test_it_goes_on_with_what_was_said_of_the_answer(model: EngineModel) -> None:
+    """As it would have gone on itself."""
+    whole = (await model.complete(asked(QUESTION, max_tokens=24))).text
+    begun = (await model.complete(asked(QUESTION, max_tokens=8))).text
+    rest = (await model.complete(asked(QUESTION, ("assistant", begun), max_tokens=16))).text
+    assert begun + rest == whole
+
+
+async def test_it_goes_on_with_a_stream_that_another_left(
+    engine: AsyncLLM, model: EngineModel
+) -> None:
+    """The client gets one answer."""
+    begun = (await model.complete(asked(QUESTION, max_tokens=8))).text
+
+    class Cut(EngineModel):
+        async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+            yield Chunk(0, {"content": begun})
+            raise ConnectionResetError
+
+    cut = Rung(Cut(engine, Limits(), unwatched), name="cut", continues=Continuation.NEVER)
+    both = Ladder("m", [cut, Rung(model, continues=Continuation.PREFILL)])
+    async with aclosing(both.stream(asked(QUESTION, stream=True), Journey())) as chunks:
+        text = "".join([chunk.text async for chunk in chunks])
+    assert text.startswith(begun)
+    assert len(text) > len(begun)
+
+
+async def test_fields_for_others_are_left_aside(model: EngineModel) -> None:
+    request = asked(QUESTION, reasoning_effort="low", service_tier="auto", web_search_options={})
+    request.document["messages"][0]["cache_control"] = {"type": "ephemeral"}
+    assert (await model.complete(request)).text
+
+
+async def test_answers_have_the_form_that_was_asked_for(model: EngineModel) -> None:
+    named = {"name": "n", "schema": {"enum": ["red"]}}
+    request = asked(QUESTION, response_format={"type": "json_schema", "json_schema": named})
+    assert (await model.complete(request)).text == '"red"'
+
+
+async def test_several_answers_come_at_once(model: EngineModel) -> None:
+    """Each with its own number, all from one prompt."""
+    completion = await model.complete(asked(QUESTION, n=3, temperature=1.0, seed=1, logprobs=True))
+    assert [choice["index"] for choice in completion.choices] == [0, 1, 2]
+    alone = await model.complete(asked(QUESTION))
+    assert completion.usage.prompt_tokens == alone.usage.prompt_tokens
+
+
+async def test_tokens_may_be_weighed(model: EngineModel) -> None:
+    chunks = await streamed(model, asked(QUESTION, logprobs=True, top_logprobs=2, max_tokens=3))
+    weighed = [token for chunk in chunks if chunk.logprobs for token in chunk.logprobs["content"]]
+    assert len(weighed) == 3
+    completion = await model.complete(asked(QUESTION, logprobs=True, top_logprobs=2, max_tokens=3))
+    assert completion.choices[0]["logprobs"]["content"] == weighed
+    assert all(len(token["top_logprobs"]) == 2 for token in weighed)
+
+
+async def test_tools_are_called(model: EngineModel) -> None:
+    parameters = {"type": "object", "properties": {"a": {"enum": [1]}}, "required": ["a"]}
+    tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+    completion = await model.complete(
+        asked(QUESTION, tools=[tool], tool_choice="required", max_tokens=60)
+    )
+    [call] = completion.choices[0]["message"]["tool_calls"]
+    assert call["function"]["name"] == "f"
+    assert completion.choices[0]["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"temperature": 9}, InvalidRequest),
+        ({"max_tokens": 257}, InvalidRequest),
+        ({"top_logprobs": 2}, InvalidRequest),
+        (
+            {"max_tokens": 250, "messages": [{"role": "user", "content": "x " * 9_000}]},
+            ContextTooLong,
+        ),
+    ],
+)
+async def test_what_it_cannot_do_is_said(
+    model: EngineModel, fields: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        await model.complete(asked(QUESTION, **fields))
+
+
+async def test_who_leaves_is_not_computed_for(engine: AsyncLLM, model: EngineModel) -> None:
+    task = asyncio.create_task(model.complete(asked(QUESTION, max_tokens=256, ignore_eos=True)))
+    while not engine.stats().running:  # noqa: ASYNC110 - it happens in another process
+        await asyncio.sleep(0.005)
+    task.cancel()
+    while engine.stats().running:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    assert task.cancelled()
