@@ -69,8 +69,9 @@ class OpenAIModel:
         endpoint, document = self._endpoint, {**request.document, "model": self._model}
         if endpoint.max_tokens_field and request.max_tokens:
             document |= dict.fromkeys(_LIMITS) | {endpoint.max_tokens_field: request.max_tokens}
-        *before, last = document["messages"]
-        if last["role"] == "assistant":
-            document["messages"] = [*before, {**last, **endpoint.prefill_message}]
+        messages = document["messages"]
+        if messages[-1]["role"] == "assistant":
+            begun = {**messages[-1], **endpoint.prefill_message}
+            document["messages"] = [*messages[:-1], begun]
             document |= endpoint.prefill_body
         return document
