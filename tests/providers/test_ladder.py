@@ -11,6 +11,7 @@ from stormproof.errors import (
     ContextTooLong,
     DeadlineExceeded,
     InvalidRequest,
+    ModelNotFound,
     PartialOutput,
     ProviderError,
     RateLimitExceeded,
@@ -109,6 +110,19 @@ async def test_what_the_client_did_wrong_is_for_the_client(form: str) -> None:
     with pytest.raises(InvalidRequest):
         await ask(ladder(Model("a", InvalidRequest(reason="no")), second), form)
     assert second.calls == 0
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [ModelNotFound(model="a"), ContextTooLong(prompt_tokens=9, max_tokens=1, limit=8)],
+)
+async def test_what_only_one_of_them_cannot_do_is_not_the_clients_fault(
+    form: str, failure: Exception
+) -> None:
+    """Others have other models, and longer contexts."""
+    assert await ask(ladder(Model("a", failure), Model("b", "B")), form) == "B"
+    with pytest.raises(type(failure)):
+        await ask(ladder(Model("a", failure)), form)
 
 
 async def test_one_that_hangs_is_left(form: str, clock: FakeClock) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 
+from stormproof.errors import ClientError, ContextTooLong, ModelNotFound, PartialOutput
 from stormproof.providers.answers import AnswerCache
 from stormproof.providers.chat import ChatRequest, Chunk, Completion
 from stormproof.providers.collector import Collector
@@ -44,7 +45,7 @@ class Ladder:
         self._cache = cache
         self._continuing = frozenset(rung.name for rung in rungs if rung.continues)
         targets = [rung.target(first=rung is self._first) for rung in rungs]
-        self._failover = Failover(*targets, order=order, name=name)
+        self._failover = Failover(*targets, order=order, on=_others_may, name=name)
         self._pipeline = Pipeline(Deadline(deadline), self._failover, name=name, keeps=0)
         self._resuming = Pipeline(Deadline(deadline), Resume(), self._failover, name=name, keeps=0)
 
@@ -103,3 +104,9 @@ class Ladder:
         answer = collector.completion()
         if answer and not journey.degraded:
             cache.store(request, answer)
+
+
+def _others_may(error: Exception) -> bool:
+    """Whether others may answer what one could not: who has no such model, or no room, is alone."""
+    cause = error.__cause__ if isinstance(error, PartialOutput) else error
+    return not isinstance(cause, ClientError) or isinstance(cause, ModelNotFound | ContextTooLong)
