@@ -9,6 +9,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from stormproof.cli.doctor import doctor
+from stormproof.errors import InvalidRequest, ModelNotFound
+from stormproof.providers import OpenAIModel
 
 Run = Callable[..., Result]
 
@@ -63,7 +65,28 @@ def test_programs_are_told_the_same(run: Run) -> None:
     first, second = facts["targets"]
     assert (first["target"], first["models"], first["works"]) == ("openai/gpt", ["chat"], False)
     assert second["error"]["code"] == "NETWORK_ERROR"
+    assert second["advice"].startswith("Check the address")
     assert json.loads(run(ALONE, "--json").stdout) == {"works": True, "targets": []}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ModelNotFound(model="gpt"), "Correct the rung's model"),
+        (InvalidRequest(reason="no such resource"), "Check the provider's url and preset"),
+    ],
+)
+def test_what_a_provider_does_not_understand_is_ours_to_correct(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    """Nobody who reads this has sent a request."""
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+
+    async def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(OpenAIModel, "complete", refuse)
+    assert told in run(DOWN).stdout
 
 
 @pytest.mark.parametrize(

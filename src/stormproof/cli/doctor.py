@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stormproof.cli.failures import FAILED, failures
-from stormproof.errors import to_wire
+from stormproof.errors import ClientError, ModelNotFound, StormproofError, to_wire
 from stormproof.gateway.settings import DEFAULT_FILE, load_settings
 
 if TYPE_CHECKING:
@@ -72,8 +72,21 @@ def _facts(finding: "Finding") -> dict[str, Any]:
         "models": finding.models,
         "works": finding.error is None,
         "seconds": round(finding.seconds, 3),
-        **({} if finding.error is None else to_wire(finding.error)),
+        **({} if finding.error is None else _trouble(finding.error)),
     }
+
+
+def _trouble(error: StormproofError) -> dict[str, Any]:
+    return {**to_wire(error), "advice": _advice(error)}
+
+
+def _advice(error: StormproofError) -> str:
+    """Say what to do; here the question was ours, and so is what is wrong with it."""
+    if isinstance(error, ModelNotFound):
+        return "Correct the rung's model, or ask the provider for it: it knows none of that name."
+    if isinstance(error, ClientError):
+        return "Check the provider's url and preset: it did not take a plain question."
+    return error.remedy
 
 
 def _show(config: Path, models: "ModelsFile", findings: "Sequence[Finding]") -> None:
@@ -94,5 +107,5 @@ def _cells(finding: "Finding") -> Sequence[str | Text]:
     time = f"{finding.seconds:.2f} s"
     if error is None:
         return Text("works", style="green"), finding.target, names, time, ""
-    why = Text.assemble(str(error), "\n", (error.remedy, "dim"))
+    why = Text.assemble(str(error), "\n", (_advice(error), "dim"))
     return Text("fails", style="bold red"), finding.target, names, time, why
