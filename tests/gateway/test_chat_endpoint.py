@@ -71,7 +71,7 @@ class Gateway:
             keyring=Keyring(["k"]),
             lifecycle=lifecycle,
             metrics=Metrics(CollectorRegistry()),
-            ladders={"chat": Ladder("chat", rungs)},
+            make_ladders=lambda _: {"chat": Ladder("chat", rungs)},
         )
         server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
         task = asyncio.create_task(server.serve())

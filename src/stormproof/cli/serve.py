@@ -13,10 +13,11 @@ from rich.console import Console
 from stormproof.cli.failures import failures
 from stormproof.cli.loading import load_engine
 from stormproof.cli.model import pulled
-from stormproof.gateway.settings import ENV_PREFIX, Settings, load_settings
+from stormproof.gateway.settings import DEFAULT_FILE, ENV_PREFIX, Settings, load_settings
 
 if typing.TYPE_CHECKING:
     from stormproof.engine import AsyncEmbedder, AsyncLLM
+    from stormproof.providers import ModelsFile
 
 
 def serve(**flags: str | None) -> None:
@@ -36,6 +37,7 @@ def _serve(settings: Settings, console: Console) -> None:
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
     from stormproof.gateway import Lifecycle, create_app, listen, load_keys, run  # noqa: PLC0415
+    from stormproof.providers import HttpClient, LadderBuilder  # noqa: PLC0415
     from stormproof.signals import Metrics, configure_logging, log_events  # noqa: PLC0415
 
     configure_logging(settings.log_level, console=console.is_terminal)
@@ -44,14 +46,14 @@ def _serve(settings: Settings, console: Console) -> None:
     # What can be wrong is found before what is slow.
     keyring = load_keys(settings)
     listener = listen(settings.host, settings.port)
-    model = pulled(settings.model, console)
+    models = _models(settings)
     embedders = _load_embedders(settings, console)
-    draft_model = pulled(settings.draft_model, console) if settings.draft_model else None
-    engine = _load(settings, model, draft_model, console)
+    engine = _load(settings, console) if _needs_engine(settings, models) else None
     lifecycle = Lifecycle(
         engine, drain_timeout=settings.drain_timeout, embedders=embedders.values()
     )
     name = settings.model_name or Path(settings.model).name.removesuffix(".gguf")
+    names = [name] * bool(engine) + [*models.models]
     metrics = Metrics(CollectorRegistry())
     app = create_app(
         engine,
@@ -61,11 +63,14 @@ def _serve(settings: Settings, console: Console) -> None:
         lifecycle=lifecycle,
         metrics=metrics,
         embedders=embedders,
+        make_ladders=lambda engine: LadderBuilder(
+            models, HttpClient(), os.environ, engine=engine
+        ).ladders(),
     )
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     console.print(
-        f"[bold green]Listening[/] on http://{shown}:{port} · model [bold]{name}[/]"
+        f"[bold green]Listening[/] on http://{shown}:{port} · model [bold]{', '.join(names)}[/]"
         f" · docs http://{shown}:{port}/docs",
         soft_wrap=True,
     )
@@ -73,11 +78,25 @@ def _serve(settings: Settings, console: Console) -> None:
     console.print("Stopped.")
 
 
-def _load(
-    settings: Settings, model: Path, draft_model: Path | None, console: Console
-) -> "AsyncLLM":
+def _models(settings: Settings) -> "ModelsFile":
+    """Read which models others answer for; none where there is no file of settings."""
+    from stormproof.providers import ModelsFile, read_models  # noqa: PLC0415
+
+    file = settings.config or DEFAULT_FILE
+    return read_models(file) if settings.config or file.exists() else ModelsFile()
+
+
+def _needs_engine(settings: Settings, models: "ModelsFile") -> bool:
+    """Say whether the engine has to run: somebody asked for it, or there is nobody else."""
+    named = "model" in settings.model_fields_set
+    return named or not models.models or models.computes
+
+
+def _load(settings: Settings, console: Console) -> "AsyncLLM":
     from stormproof.engine import EngineConfig  # noqa: PLC0415
 
+    model = pulled(settings.model, console)
+    draft_model = pulled(settings.draft_model, console) if settings.draft_model else None
     config = EngineConfig(
         model=str(model),
         adapter=settings.adapter,

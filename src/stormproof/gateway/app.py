@@ -1,6 +1,6 @@
 """The application: routes, health, metrics, and the edge around them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import MappingProxyType
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -20,7 +20,7 @@ from stormproof.gateway.model_routes import ModelRoutes, model_card
 from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
 from stormproof.gateway.routes import Routes
 from stormproof.gateway.settings import Settings
-from stormproof.providers import Ladder
+from stormproof.providers import ChatModel, EngineModel, Ladder
 from stormproof.signals import Metrics, log_context
 from stormproof.version import __version__
 
@@ -31,8 +31,12 @@ and, where waiting helps, `retry_after`. Ask with `accept: application/problem+j
 """
 
 
+def _no_ladders(_engine: ChatModel | None) -> Mapping[str, Ladder]:
+    return {}
+
+
 def create_app(
-    engine: AsyncLLM,
+    engine: AsyncLLM | None,
     settings: Settings,
     *,
     model_name: str,
@@ -40,19 +44,20 @@ def create_app(
     lifecycle: Lifecycle,
     metrics: Metrics,
     embedders: Mapping[str, AsyncEmbedder] = MappingProxyType({}),
-    ladders: Mapping[str, Ladder] = MappingProxyType({}),
+    make_ladders: Callable[[ChatModel | None], Mapping[str, Ladder]] = _no_ladders,
 ) -> ASGIApp:
     """Build the server's application.
 
     Args:
-        engine: What answers.
+        engine: What answers by itself, if there is one here.
         settings: Limits and defaults.
         model_name: The name under which clients know the model.
         keyring: Who may call.
         lifecycle: Whether it can answer now.
         metrics: Where errors are counted; its registry is what ``/metrics`` shows.
         embedders: Embedding models, by the names under which clients know them.
-        ladders: Models that several may answer for, by the names under which clients know them.
+        make_ladders: Makes of the engine, and of whatever else, the models that several may answer
+            for, by the names under which clients know them.
 
     Returns:
         An ASGI application.
@@ -65,18 +70,23 @@ def create_app(
         static_url=DOCS_ASSETS,
         dependencies=[Depends(_name_operation)],
     )
-    cards = [model_card(model_name, max_tokens=engine.max_sequence_tokens)]
-    cards += [model_card(name, max_tokens=model.max_tokens) for name, model in embedders.items()]
-    cards += [model_card(name) for name in ladders]
-    server_metrics = ServerMetrics(metrics.registry, engine.stats)
+    server_metrics = ServerMetrics(metrics.registry, engine.stats if engine else None)
     times = server_metrics.token_times
-    routes = Routes(engine, settings, model_name=model_name, times=times)
-    for each in (routes, EmbeddingRoutes(embedders, settings), ModelRoutes(cards)):
+    ladders = make_ladders(EngineModel(engine, settings, times.watch) if engine else None)
+    cards = [model_card(name) for name in ladders]
+    if engine:
+        cards.insert(0, model_card(model_name, max_tokens=engine.max_sequence_tokens))
+        routes = Routes(engine, settings, model_name=model_name, times=times)
+        app.include_router(routes.router())
+    cards += [model_card(name, max_tokens=model.max_tokens) for name, model in embedders.items()]
+    for each in (EmbeddingRoutes(embedders, settings), ModelRoutes(cards)):
         app.include_router(each.router())
     _add_probes(app, lifecycle, metrics.registry)
     wire_errors.install(app)
     return Edge(
-        _HotPath(app, ladders) if ladders else app,
+        _HotPath(app, ChatEndpoint(ladders, app if engine else None, lifecycle))
+        if ladders
+        else app,
         keyring=keyring,
         lifecycle=lifecycle,
         metrics=server_metrics,
@@ -88,9 +98,9 @@ def create_app(
 class _HotPath:
     """Spares what most requests come for the way through the framework."""
 
-    def __init__(self, app: ASGIApp, ladders: Mapping[str, Ladder]) -> None:
+    def __init__(self, app: ASGIApp, chat: ChatEndpoint) -> None:
         self._app = app
-        self._chat = ChatEndpoint(ladders, app)
+        self._chat = chat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         hot = scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST"

@@ -10,8 +10,9 @@ import msgspec
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stormproof.errors import InternalError
+from stormproof.errors import InternalError, ModelNotFound
 from stormproof.gateway import sse
+from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.presence import unless_gone
 from stormproof.gateway.wire_errors import seen_by_client
 from stormproof.providers import ChatRequest, Chunk, Journey, Ladder, Usage
@@ -31,7 +32,8 @@ class ChatEndpoint:
 
     Args:
         ladders: Who answers, by the name of the model.
-        otherwise: What answers for other models.
+        otherwise: What answers for other models, if there are any.
+        lifecycle: Told of calls under way.
 
     Attributes:
         path: Where; what metrics call it.
@@ -39,9 +41,12 @@ class ChatEndpoint:
 
     path: Final = PATH
 
-    def __init__(self, ladders: Mapping[str, Ladder], otherwise: ASGIApp) -> None:
+    def __init__(
+        self, ladders: Mapping[str, Ladder], otherwise: ASGIApp | None, lifecycle: Lifecycle
+    ) -> None:
         self._ladders = ladders
         self._otherwise = otherwise
+        self._lifecycle = lifecycle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, for as long as its client is there.
@@ -53,12 +58,15 @@ class ChatEndpoint:
         request = ChatRequest.parse(body)
         ladder = self._ladders.get(request.model)
         if ladder is None:
+            if self._otherwise is None:
+                raise ModelNotFound(model=request.model[:200], available=[*self._ladders])
             await self._otherwise(scope, _again(body, receive), send)
             return
         scope["route"] = self
         exchange = _Exchange(scope, send, request, ladder)
         answer = exchange.stream if request.streams else exchange.whole
-        await unless_gone(receive, _pipeline(scope).acall(answer))
+        with self._lifecycle.calling():
+            await unless_gone(receive, _pipeline(scope).acall(answer))
 
 
 class _Exchange:

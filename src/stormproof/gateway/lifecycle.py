@@ -1,7 +1,8 @@
 """Whether the server can answer now, and how it stops."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 
 from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.errors import ServiceUnavailable
@@ -11,14 +12,14 @@ class Lifecycle:
     """Serving, then draining, then gone.
 
     Args:
-        engine: What answers; it is drained first and closed last.
+        engine: What answers, if there is one here; it is drained first and closed last.
         drain_timeout: Seconds that running requests get to finish.
         embedders: Embedding models, which stop when the engine does.
     """
 
     def __init__(
         self,
-        engine: AsyncLLM,
+        engine: AsyncLLM | None,
         *,
         drain_timeout: float,
         embedders: Collection[AsyncEmbedder] = (),
@@ -26,6 +27,9 @@ class Lifecycle:
         self._engine = engine
         self._embedders = embedders
         self._drain_timeout = drain_timeout
+        self._calls = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.draining = False
 
     def check_alive(self) -> None:
@@ -34,7 +38,7 @@ class Lifecycle:
         Raises:
             ServiceUnavailable: It hangs, is dead, or dies again and again.
         """
-        if not self._engine.alive:
+        if self._engine and not self._engine.alive:
             raise ServiceUnavailable(reason="the engine has stopped making progress")
         if not all(embedder.alive for embedder in self._embedders):
             raise ServiceUnavailable(reason="an embedding model has stopped")
@@ -56,8 +60,24 @@ class Lifecycle:
         """
         self.check_accepting()
         self.check_alive()
-        if not self._engine.ready:
+        if self._engine and not self._engine.ready:
             raise ServiceUnavailable(reason="the engine is being replaced", retry_after=1.0)
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Hold the end of the server off while a model elsewhere is called."""
+        self._calls += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()
+
+    async def _wait_for_calls(self, grace: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), grace)
 
     async def drain(self) -> None:
         """Refuse new work, and let the work there is end within the drain timeout.
@@ -66,10 +86,10 @@ class Lifecycle:
         """
         self.draining = True
         grace = self._drain_timeout
-        embedding = (embedder.drain(grace) for embedder in self._embedders)
-        drained = await asyncio.gather(
-            self._engine.drain(grace), *embedding, return_exceptions=True
-        )
+        ends = [embedder.drain(grace) for embedder in self._embedders]
+        if self._engine:
+            ends.append(self._engine.drain(grace))
+        drained = await asyncio.gather(self._wait_for_calls(grace), *ends, return_exceptions=True)
         for failure in filter(None, drained):
             raise failure
 
@@ -77,4 +97,5 @@ class Lifecycle:
         """Stop the models."""
         for embedder in self._embedders:
             embedder.close()
-        self._engine.close()
+        if self._engine:
+            self._engine.close()

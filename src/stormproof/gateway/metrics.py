@@ -15,11 +15,14 @@ class ServerMetrics:
 
     Args:
         registry: Where they go.
-        stats: Reads the engine's numbers at the moment of a scrape.
+        stats: Reads the engine's numbers at the moment of a scrape, if there is an engine.
     """
 
-    def __init__(self, registry: CollectorRegistry, stats: Callable[[], EngineStats]) -> None:
-        registry.register(_EngineCollector(stats))
+    def __init__(
+        self, registry: CollectorRegistry, stats: Callable[[], EngineStats] | None
+    ) -> None:
+        if stats:
+            registry.register(_EngineCollector(stats))
         self.token_times = TokenTimes()
         registry.register(self.token_times)
         self._requests = Counter(

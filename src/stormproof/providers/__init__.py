@@ -6,6 +6,7 @@ from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
+from stormproof.providers.local.model import EngineModel
 from stormproof.providers.model import ChatModel
 from stormproof.providers.openai.model import OpenAIModel
 from stormproof.providers.rung import Journey, Rung
@@ -24,6 +25,7 @@ __all__ = [
     "Completion",
     "Continuation",
     "Endpoint",
+    "EngineModel",
     "Finding",
     "FixedAnswer",
     "HttpClient",

@@ -256,3 +256,9 @@ class ModelsFile(Table):
     models: Mapping[ModelName, LadderSettings] = Field(
         default={}, description="What clients may ask for."
     )
+
+    @property
+    def computes(self) -> bool:
+        """Whether the engine of this process may be asked."""
+        rungs = (rung for ladder in self.models.values() for rung in ladder.rungs)
+        return any(isinstance(rung, EngineRung) for rung in rungs)
