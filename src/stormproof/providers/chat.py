@@ -33,6 +33,7 @@ class Capability(StrEnum):
     AUDIO = "audio"
     JSON_SCHEMA = "json_schema"
     LOGPROBS = "logprobs"
+    CHOICES = "choices"
 
 
 class Message(Struct, frozen=True):
@@ -154,7 +155,7 @@ class ChatRequest:
     def wants_json(self) -> bool:
         """Whether the answer has to be a JSON document."""
         form = self._known.response_format
-        return form is not None and form.get("type") in {"json_object", "json_schema"}
+        return form is not None and form.get("type") in ("json_object", "json_schema")
 
     @property
     def needs(self) -> frozenset[Capability]:
@@ -166,6 +167,8 @@ class ChatRequest:
             needed.add(Capability.JSON_SCHEMA)
         if known.logprobs:
             needed.add(Capability.LOGPROBS)
+        if self.choices > 1:
+            needed.add(Capability.CHOICES)
         for message in known.messages:
             if isinstance(message.content, list):
                 needed.update(_PARTS[kind] for kind in _kinds(message.content) if kind in _PARTS)
@@ -265,7 +268,7 @@ def in_chunks(completion: Completion) -> list[Chunk]:
     chunks = [
         Chunk(
             choice.get("index", place),
-            choice["message"],
+            _in_a_stream(choice["message"]),
             choice["finish_reason"],
             choice.get("logprobs"),
         )
@@ -280,8 +283,16 @@ _PARTS: Final = {
 }
 
 
-def _kinds(parts: Sequence[Document]) -> list[Any]:
-    return [part.get("type") for part in parts]
+def _kinds(parts: Sequence[Document]) -> list[str]:
+    return [str(part.get("type")) for part in parts]
+
+
+def _in_a_stream(message: Document) -> Document:
+    """Number the calls: whoever puts a stream together tells them apart by that."""
+    calls = message.get("tool_calls")
+    if not calls:
+        return message
+    return {**message, "tool_calls": [{"index": n, **call} for n, call in enumerate(calls)]}
 
 
 def _characters(message: Message) -> int:

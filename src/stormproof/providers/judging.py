@@ -17,6 +17,16 @@ _JSON: Final = msgspec.json.Decoder(Document)
 _ENDED_EARLY: Final = frozenset({"length", "content_filter"})
 
 
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolCall(msgspec.Struct):
+    index: int = 0
+    function: _Function | None = None
+
+
 class Judge:
     """Looks at one provider's answers, in the common tongue.
 
@@ -76,13 +86,13 @@ class Judge:
         except AttributeError as error:
             raise self.bad_event() from error
         fine = isinstance(delta, dict) and isinstance(index, int) and isinstance(reason, str | None)
-        if not fine or not isinstance(delta.get("content"), str | None):
+        if not fine or not _is_said(delta):
             raise self.bad_event()
         return Chunk(index, delta, reason or None, logprobs)
 
     def _check_choice(self, choice: Any) -> None:
         message = choice.get("message") if isinstance(choice, dict) else None
-        if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
+        if not isinstance(message, dict) or not _is_said(message):
             raise self.bad("answered with a choice that is no message")
         if not isinstance(choice.get("finish_reason"), str):
             raise self.bad("answered with a choice that does not say why it ends")
@@ -121,6 +131,17 @@ async def to_the_end(
             yield chunk
     if len(ended) < answers:
         raise ConnectionLost(reason="the stream ended before the answer did")
+
+
+def _is_said(message: Document) -> bool:
+    """Whether text and calls are what they must be, as far as anybody here looks at them."""
+    calls = message.get("tool_calls")
+    try:
+        if calls is not None:
+            msgspec.convert(calls, list[_ToolCall])
+    except msgspec.ValidationError:
+        return False
+    return isinstance(message.get("content"), str | None)
 
 
 def usage_of(document: Document) -> Usage | None:
