@@ -1,6 +1,12 @@
 """Everyone who can answer: hosted APIs, the local engine, the ladder over them."""
 
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
+from stormproof.providers.anthropic.model import (
+    ANTHROPIC_CAPABILITIES,
+    AnthropicModel,
+    anthropic_endpoint,
+)
+from stormproof.providers.anthropic.request import AnthropicVersion
 from stormproof.providers.api import Endpoint
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, Usage
 from stormproof.providers.continuation import Continuation
@@ -16,7 +22,10 @@ from stormproof.providers.settings.reading import read_models
 from stormproof.providers.settings.schema import ModelsFile
 
 __all__ = [
+    "ANTHROPIC_CAPABILITIES",
     "AnswerCache",
+    "AnthropicModel",
+    "AnthropicVersion",
     "CachedAnswers",
     "Capability",
     "ChatModel",
@@ -36,6 +45,7 @@ __all__ = [
     "OpenAIModel",
     "Rung",
     "Usage",
+    "anthropic_endpoint",
     "check_targets",
     "read_models",
 ]

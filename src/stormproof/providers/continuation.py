@@ -9,7 +9,7 @@ from typing import Final
 from stormproof.providers.chat import ChatRequest, Chunk, Usage
 from stormproof.providers.seam import Seam
 
-_INSTRUCTION: Final = (
+INSTRUCTION: Final = (
     "The line was cut in the middle of your answer. Write the rest of it, beginning with the very"
     " next character. Repeat nothing of what is there, and do not mention the interruption."
 )
@@ -59,7 +59,7 @@ def rest_of(request: ChatRequest, delivered: Delivered, way: Continuation) -> Ch
     """
     messages = [*request.document["messages"], {"role": "assistant", "content": delivered.text}]
     if way is Continuation.INSTRUCTION:
-        messages.append({"role": "user", "content": _INSTRUCTION})
+        messages.append({"role": "user", "content": INSTRUCTION})
     changes: dict[str, object] = {"messages": messages}
     if request.max_tokens is not None:
         left = request.max_tokens - delivered.tokens

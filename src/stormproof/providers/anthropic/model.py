@@ -1,0 +1,122 @@
+"""A model behind Anthropic's Messages API."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+import msgspec
+from pydantic import SecretStr
+
+from stormproof.providers.anthropic.answer import chat_document
+from stormproof.providers.anthropic.request import AnthropicVersion, beta, body
+from stormproof.providers.anthropic.stream import AnswerReader
+from stormproof.providers.api import Api, Endpoint, is_stream
+from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, in_chunks
+from stormproof.providers.http.client import HttpClient
+from stormproof.providers.http.response import Response
+from stormproof.providers.judging import to_the_end
+
+ANTHROPIC_CAPABILITIES: Final = frozenset(Capability) - {
+    Capability.AUDIO,
+    Capability.CHOICES,
+    Capability.LOGPROBS,
+}
+"""What models behind this API can do."""
+
+
+def anthropic_endpoint(
+    base_url: str = "https://api.anthropic.com", *, provider: str = "anthropic"
+) -> Endpoint:
+    """Return where the Messages API is spoken.
+
+    Args:
+        base_url: As Anthropic's own clients are given it, without ``/v1/messages``. In Microsoft
+            Foundry that is ``https://RESOURCE.services.ai.azure.com/anthropic``.
+        provider: Its name in errors.
+    """
+    url = f"{base_url.rstrip('/')}/v1/messages"
+    return Endpoint(provider=provider, url=url, key_header="x-api-key", key_prefix="")
+
+
+class AnthropicModel:
+    """A model of a provider; a `ChatModel`.
+
+    Args:
+        endpoint: The provider; see `anthropic_endpoint`.
+        model: What it calls the model.
+        client: Sends the requests.
+        key: Proves who we are.
+        version: How the API is spoken; the older version for models that take a temperature.
+        max_tokens: How long an answer may be, in tokens, where the request does not say it.
+        prefills: Whether the model goes on with a last message of the assistant, as those before
+            Claude 4.6 do; others are asked to go on.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        model: str,
+        *,
+        client: HttpClient,
+        key: SecretStr | None = None,
+        version: AnthropicVersion = AnthropicVersion.OCTOBER_2026,
+        max_tokens: int = 32_000,
+        prefills: bool = False,
+    ) -> None:
+        self.name: Final = f"{endpoint.provider}/{model}"
+        self._api = Api(endpoint, client, key)
+        self._model = model
+        self._version = version
+        self._max_tokens = max_tokens
+        self._prefills = prefills
+        self._beta = endpoint.headers.get("anthropic-beta")
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """Answer at once; see `ChatModel`."""
+        with await self._send(request, stream=False) as response:
+            return await self._completion(response)
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Answer piece by piece; see `ChatModel`."""
+        return to_the_end(self._chunks(request), answers=1)
+
+    async def _chunks(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        with await self._send(request, stream=True) as response:
+            if not is_stream(response):
+                for chunk in in_chunks(await self._completion(response)):
+                    yield chunk
+                return
+            reader = AnswerReader()
+            async with aclosing(self._api.events(response)) as events:
+                async for event in events:
+                    for chunk in self._read(reader, event.data):
+                        yield chunk
+                    if reader.ended:
+                        response.leave()
+                        return
+
+    def _read(self, reader: AnswerReader, data: bytes) -> list[Chunk]:
+        try:
+            return reader.chunks(self._api.judge.document(data))
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise self._api.judge.bad_event() from error
+
+    async def _completion(self, response: Response) -> Completion:
+        sent = await self._api.document(response)
+        try:
+            return self._api.judge.completion(chat_document(sent))
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise self._api.judge.bad("answered with what is no message") from error
+
+    async def _send(self, request: ChatRequest, *, stream: bool) -> Response:
+        asked = body(
+            request,
+            version=self._version,
+            max_tokens=self._max_tokens,
+            prefills=self._prefills,
+        )
+        betas = ",".join(filter(None, (self._beta, beta(request))))
+        headers = {"anthropic-version": self._version.value}
+        if betas:
+            headers["anthropic-beta"] = betas
+        return await self._api.send({"model": self._model, "stream": stream, **asked}, headers)
