@@ -1,12 +1,7 @@
 """Everyone who can answer: hosted APIs, the local engine, the ladder over them."""
 
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
-from stormproof.providers.anthropic.model import (
-    ANTHROPIC_CAPABILITIES,
-    AnthropicModel,
-    anthropic_endpoint,
-)
-from stormproof.providers.anthropic.request import AnthropicVersion
+from stormproof.providers.anthropic.model import ANTHROPIC_CAPABILITIES, AnthropicModel
 from stormproof.providers.api import Endpoint
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, Usage
 from stormproof.providers.continuation import Continuation
@@ -25,7 +20,6 @@ __all__ = [
     "ANTHROPIC_CAPABILITIES",
     "AnswerCache",
     "AnthropicModel",
-    "AnthropicVersion",
     "CachedAnswers",
     "Capability",
     "ChatModel",
@@ -45,7 +39,6 @@ __all__ = [
     "OpenAIModel",
     "Rung",
     "Usage",
-    "anthropic_endpoint",
     "check_targets",
     "read_models",
 ]

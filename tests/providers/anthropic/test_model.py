@@ -18,12 +18,7 @@ from stormproof.errors import (
     RateLimitExceeded,
     StormproofError,
 )
-from stormproof.providers.anthropic.model import (
-    ANTHROPIC_CAPABILITIES,
-    AnthropicModel,
-    anthropic_endpoint,
-)
-from stormproof.providers.anthropic.request import AnthropicVersion
+from stormproof.providers.anthropic.model import ANTHROPIC_CAPABILITIES, AnthropicModel
 from stormproof.providers.api import Endpoint
 from stormproof.providers.chat import ChatRequest, Chunk, Completion
 from stormproof.providers.continuation import Continuation
@@ -43,7 +38,7 @@ USE = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1}}
 
 async def model(server: RawServer, client: HttpClient, sent: bytes, **how: Any) -> AnthropicModel:
     url = await server.answering(sent, close=True)
-    endpoint = anthropic_endpoint(url.removesuffix("/v1/x"), provider="acme")
+    endpoint = Endpoint(provider="acme", url=url, key_header="x-api-key", key_prefix="")
     return AnthropicModel(endpoint, "claude-x", client=client, key=SecretStr(KEY), **how)
 
 
@@ -61,7 +56,7 @@ async def test_a_request_comes_as_anthropic_wants_it(server: RawServer, client: 
     await asked.complete(ChatRequest({**REQUEST.document, "betas": ["b-1", "b-2"]}))
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
-    assert lines[0] == "POST /v1/messages HTTP/1.1"
+    assert lines[0] == "POST /v1/x HTTP/1.1"
     assert {f"x-api-key: {KEY}", "anthropic-version: 2026-10-21", "anthropic-beta: b-1,b-2"} <= {
         *lines
     }
@@ -76,22 +71,15 @@ async def test_a_request_comes_as_anthropic_wants_it(server: RawServer, client: 
 async def test_an_endpoint_may_want_more(server: RawServer, client: HttpClient) -> None:
     """Its own headers, its key elsewhere, the older version."""
     url = await server.answering(whole(HELLO), close=True)
-    endpoint = Endpoint(provider="acme", url=url, headers={"anthropic-beta": "b-1"})
-    older = AnthropicVersion.JUNE_2023
-    asked = AnthropicModel(endpoint, "m", client=client, key=SecretStr(KEY), version=older)
+    headers = {"anthropic-beta": "b-1", "anthropic-version": "2023-06-01"}
+    endpoint = Endpoint(provider="acme", url=url, headers=headers)
+    asked = AnthropicModel(endpoint, "m", client=client, key=SecretStr(KEY))
     await asked.complete(ChatRequest({**REQUEST.document, "betas": ["b-2"], "temperature": 0.5}))
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     assert {f"authorization: Bearer {KEY}", "anthropic-version: 2023-06-01"} <= {*lines}
     assert [line for line in lines if "beta" in line] == ["anthropic-beta: b-1,b-2"]
     assert json.loads(body)["temperature"] == 0.5
-
-
-def test_an_endpoint_is_where_the_clients_of_anthropic_look_for_it() -> None:
-    assert anthropic_endpoint().url == "https://api.anthropic.com/v1/messages"
-    assert anthropic_endpoint("https://x.example/anthropic/").url == (
-        "https://x.example/anthropic/v1/messages"
-    )
 
 
 async def test_an_answer_comes_in_the_common_tongue(server: RawServer, client: HttpClient) -> None:

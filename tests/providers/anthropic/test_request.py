@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from stormproof.errors import InvalidRequest
-from stormproof.providers.anthropic.request import AnthropicVersion, beta, body
+from stormproof.providers.anthropic.request import beta, body
 from stormproof.providers.chat import ChatRequest, Document
 from stormproof.providers.continuation import INSTRUCTION
 
@@ -30,13 +30,13 @@ CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments
 
 def asked(
     *messages: Document,
-    version: AnthropicVersion = AnthropicVersion.OCTOBER_2026,
+    samples: bool = False,
     prefills: bool = False,
     **fields: Any,
 ) -> Document:
     """Return what is sent, having seen that Anthropic's SDK knows all of it."""
     request = ChatRequest({"model": "m", "messages": list(messages) or [ASKED], **fields})
-    sent = body(request, version=version, max_tokens=99, prefills=prefills)
+    sent = body(request, samples=samples, max_tokens=99, prefills=prefills)
     sent = {name: value for name, value in sent.items() if value is not None}
     known = get_type_hints(beta_params.MessageCreateParamsBase)
     assert sent.keys() <= known.keys() | {"temperature", "top_p", "top_k"}
@@ -284,10 +284,9 @@ def test_only_the_older_api_is_told_how_freely_to_choose() -> None:
     """The newer one refuses it, and the answer is worth more than its temperature."""
     fields: Document = {"temperature": 1.5, "top_p": 0.5}
     assert not asked(**fields).keys() & {"temperature", "top_p", "top_k"}
-    older = AnthropicVersion.JUNE_2023
-    assert asked(version=older, **fields)["temperature"] == 1.0
-    assert "top_p" not in asked(version=older, **fields)
-    sent = asked(version=older, top_p=0.5, top_k=9)
+    assert asked(samples=True, **fields)["temperature"] == 1.0
+    assert "top_p" not in asked(samples=True, **fields)
+    sent = asked(samples=True, top_p=0.5, top_k=9)
     assert (sent["top_p"], sent["top_k"]) == (0.5, 9)
 
 
@@ -395,9 +394,8 @@ def test_whatever_a_client_sends_is_translated_or_refused(
     messages: list[Document], fields: Document, prefills: bool
 ) -> None:
     request = ChatRequest({"model": "m", "messages": messages, **fields})
-    version = AnthropicVersion.JUNE_2023
     with suppress(InvalidRequest):
-        json.dumps(body(request, version=version, max_tokens=9, prefills=prefills))
+        json.dumps(body(request, samples=True, max_tokens=9, prefills=prefills))
     with suppress(InvalidRequest):
         assert isinstance(beta(request), str | None)
 

@@ -104,6 +104,22 @@ async def test_a_model_of_a_provider_is_asked_as_the_settings_say(house: House) 
     assert house.heard[0]["model"] == "llama"
 
 
+async def test_a_provider_may_speak_anthropics_api(house: House) -> None:
+    """And is not asked for what that does not have."""
+    text = {"type": "text", "text": "Hello"}
+    sent = answer({"content": [text], "stop_reason": "end_turn"})
+    provider = 'preset = "anthropic"\nkey_env = "OUR_KEY"\nprefill = true'
+    ladder = await house.ladder(f'[{HOUSE}}}, {{ answer = "Sorry." }}]', sent, provider=provider)
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hel"}]
+    assert (await ask(ladder, messages=messages))[0] == "Hello"
+    assert (await ask(ladder, n=2))[0] == "Sorry."
+    head = house.server.requests[0].partition(b"\r\n\r\n")[0].decode()
+    assert head.startswith("POST /v1/messages ")
+    assert "x-api-key: k-1" in head.split("\r\n")
+    [heard] = house.heard
+    assert [turn["role"] for turn in heard["messages"]] == ["user", "assistant"]
+
+
 async def test_a_key_that_is_missing_keeps_a_ladder_from_being_made(house: House) -> None:
     with pytest.raises(ConfigurationError, match="NOT_THERE"):
         await house.ladder(f"[{HOUSE}}}]", provider='key_env = "NOT_THERE"')

@@ -14,7 +14,7 @@ def test_a_preset_is_asked_somewhere_and_keys_go_over_tls(name: str) -> None:
     """Those without an address are given one by their users."""
     preset = presets()[name]
     if preset.url is None:
-        assert name in {"azure", "openai-compatible"}
+        assert name in {"azure", "anthropic-bedrock", "anthropic-foundry", "openai-compatible"}
         return
     origin = parse_url(preset.url).origin
     assert origin.secure is (preset.key_env is not None)

@@ -8,7 +8,7 @@ import msgspec
 from pydantic import SecretStr
 
 from stormproof.providers.anthropic.answer import chat_document
-from stormproof.providers.anthropic.request import AnthropicVersion, beta, body
+from stormproof.providers.anthropic.request import beta, body
 from stormproof.providers.anthropic.stream import AnswerReader
 from stormproof.providers.api import Api, Endpoint, is_stream
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, in_chunks
@@ -23,30 +23,19 @@ ANTHROPIC_CAPABILITIES: Final = frozenset(Capability) - {
 }
 """What models behind this API can do."""
 
-
-def anthropic_endpoint(
-    base_url: str = "https://api.anthropic.com", *, provider: str = "anthropic"
-) -> Endpoint:
-    """Return where the Messages API is spoken.
-
-    Args:
-        base_url: As Anthropic's own clients are given it, without ``/v1/messages``. In Microsoft
-            Foundry that is ``https://RESOURCE.services.ai.azure.com/anthropic``.
-        provider: Its name in errors.
-    """
-    url = f"{base_url.rstrip('/')}/v1/messages"
-    return Endpoint(provider=provider, url=url, key_header="x-api-key", key_prefix="")
+_VERSION: Final = "2026-10-21"
+"""From this one on, the API knows no temperature (https://platform.claude.com/docs/en/api/versioning)."""
 
 
 class AnthropicModel:
     """A model of a provider; a `ChatModel`.
 
     Args:
-        endpoint: The provider; see `anthropic_endpoint`.
+        endpoint: The provider. With ``anthropic-version: 2023-06-01`` among its headers, models
+            are told temperature and top_p, which those since Claude Opus 4.7 refuse.
         model: What it calls the model.
         client: Sends the requests.
         key: Proves who we are.
-        version: How the API is spoken; the older version for models that take a temperature.
         max_tokens: How long an answer may be, in tokens, where the request does not say it.
         prefills: Whether the model goes on with a last message of the assistant, as those before
             Claude 4.6 do; others are asked to go on.
@@ -59,17 +48,15 @@ class AnthropicModel:
         *,
         client: HttpClient,
         key: SecretStr | None = None,
-        version: AnthropicVersion = AnthropicVersion.OCTOBER_2026,
         max_tokens: int = 32_000,
         prefills: bool = False,
     ) -> None:
         self.name: Final = f"{endpoint.provider}/{model}"
         self._api = Api(endpoint, client, key)
         self._model = model
-        self._version = version
         self._max_tokens = max_tokens
         self._prefills = prefills
-        self._beta = endpoint.headers.get("anthropic-beta")
+        self._headers = {"anthropic-version": _VERSION, **endpoint.headers}
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Answer at once; see `ChatModel`."""
@@ -109,14 +96,14 @@ class AnthropicModel:
             raise self._api.judge.bad("answered with what is no message") from error
 
     async def _send(self, request: ChatRequest, *, stream: bool) -> Response:
+        headers = self._headers
         asked = body(
             request,
-            version=self._version,
+            samples=headers["anthropic-version"] < _VERSION,
             max_tokens=self._max_tokens,
             prefills=self._prefills,
         )
-        betas = ",".join(filter(None, (self._beta, beta(request))))
-        headers = {"anthropic-version": self._version.value}
-        if betas:
-            headers["anthropic-beta"] = betas
+        betas = filter(None, (headers.get("anthropic-beta"), beta(request)))
+        if wanted := ",".join(betas):
+            headers = {**headers, "anthropic-beta": wanted}
         return await self._api.send({"model": self._model, "stream": stream, **asked}, headers)

@@ -1,7 +1,6 @@
 """A request as Anthropic's Messages API wants it."""
 
 import re
-from enum import StrEnum
 from typing import Any, Final
 
 from stormproof.errors import InvalidRequest
@@ -28,24 +27,12 @@ _MOST_BETAS: Final = 64
 _BETA: Final = re.compile(r"[a-zA-Z0-9_.-]{1,100}")
 
 
-class AnthropicVersion(StrEnum):
-    """How the Messages API is spoken (https://platform.claude.com/docs/en/api/versioning)."""
-
-    JUNE_2023 = "2023-06-01"
-    """With temperature and top_p, which models since Claude Opus 4.7 refuse."""
-
-    OCTOBER_2026 = "2026-10-21"
-    """Without."""
-
-
-def body(
-    request: ChatRequest, *, version: AnthropicVersion, max_tokens: int, prefills: bool
-) -> dict[str, Any]:
+def body(request: ChatRequest, *, samples: bool, max_tokens: int, prefills: bool) -> dict[str, Any]:
     """Return what to send, save for the model and whether to stream; None is nothing.
 
     Args:
         request: What is asked.
-        version: How the API is spoken.
+        samples: Whether the API knows temperature and top_p.
         max_tokens: How long an answer may be, in tokens, where the request does not say it.
         prefills: Whether the model goes on with a last message of the assistant.
 
@@ -61,7 +48,7 @@ def body(
     user = document.get("user")
     return {
         **{name: document.get(name) for name in _OWN},
-        **(_sampling(request) if version is AnthropicVersion.JUNE_2023 else {}),
+        **(_sampling(request) if samples else {}),
         "max_tokens": request.max_tokens or max_tokens,
         "messages": turns(request, prefills=prefills),
         "metadata": {"user_id": user} if user else None,

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from stormproof.errors import ConfigurationError
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
+from stormproof.providers.anthropic.model import ANTHROPIC_CAPABILITIES, AnthropicModel
 from stormproof.providers.api import Endpoint
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
 from stormproof.providers.continuation import Continuation
@@ -35,7 +36,11 @@ _ANY_NUMBER: Final = 1_000_000
 _OF_TEXT: Final = frozenset(Capability) - {Capability.JSON_SCHEMA, Capability.LOGPROBS}
 """What a fixed text is an answer to."""
 
-_OF_ENGINE: Final = frozenset({Capability.TOOLS, Capability.JSON_SCHEMA, Capability.LOGPROBS})
+_OF_ENGINE: Final = frozenset(
+    {Capability.TOOLS, Capability.JSON_SCHEMA, Capability.LOGPROBS, Capability.CHOICES}
+)
+_OF_API: Final = {"openai": frozenset(Capability), "anthropic": ANTHROPIC_CAPABILITIES}
+_PATHS: Final = {"openai": "/chat/completions", "anthropic": "/messages"}
 
 
 class LadderBuilder:
@@ -81,7 +86,7 @@ class LadderBuilder:
         prefills = self._continues(rung) is Continuation.PREFILL
         endpoint = Endpoint(
             provider=name,
-            url=f"{provider.url}/chat/completions",
+            url=f"{provider.url}{_PATHS[provider.api]}",
             headers=provider.headers,
             key_header=provider.key_header,
             key_prefix=provider.key_prefix,
@@ -91,6 +96,10 @@ class LadderBuilder:
             prefill_body=provider.prefill_body if prefills else {},
         )
         key = provider_key(name, provider, self._environment)
+        if provider.api == "anthropic":
+            return AnthropicModel(
+                endpoint, rung.model, client=self._client, key=key, prefills=prefills
+            )
         return OpenAIModel(endpoint, rung.model, client=self._client, key=key)
 
     def _ladder(self, name: str, ladder: LadderSettings) -> Ladder:
@@ -122,7 +131,7 @@ class LadderBuilder:
             deadline=rung.deadline,
             idle=rung.idle,
             limits=_limits(rung),
-            capabilities=rung.capabilities,
+            capabilities=rung.capabilities & _OF_API[self._provider(rung).api],
             context=rung.context,
             continues=self._continues(rung),
         )

@@ -78,7 +78,12 @@ class ProviderSettings(Table):
     preset: str | None = Field(
         default=None, description="Whose defaults these fields have; by default the table's name."
     )
-    url: Url | None = Field(default=None, description="Base URL, as OpenAI's clients want it.")
+    api: Literal["openai", "anthropic"] = Field(
+        default="openai", description="Whose API it speaks: `openai` or `anthropic`."
+    )
+    url: Url | None = Field(
+        default=None, description="Base URL, up to `/chat/completions` or `/messages`."
+    )
     key_env: Variable | None = Field(
         default=None,
         description="Environment variable that holds the key; none where none is needed.",
