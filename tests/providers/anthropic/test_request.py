@@ -351,11 +351,12 @@ def test_a_model_that_prefills_goes_on_with_the_last_words() -> None:
 
 
 def test_a_model_that_does_not_prefill_is_asked_to_go_on() -> None:
+    """Nor does one that is to think first."""
     said = {"role": "assistant", "content": "It is \n"}
-    assert turns(ASKED, said)[1:] == [
-        ("assistant", words("It is \n")),
-        ("user", words(INSTRUCTION)),
-    ]
+    expected = [("assistant", words("It is \n")), ("user", words(INSTRUCTION))]
+    assert turns(ASKED, said)[1:] == expected
+    thinking = {"type": "adaptive"}
+    assert turns(ASKED, said, prefills=True, thinking=thinking)[1:] == expected
 
 
 _NAMES = ("type", "text", "image_url", "url", "file", "file_data", "function", "name", "arguments")

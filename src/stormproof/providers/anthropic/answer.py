@@ -1,7 +1,7 @@
 """An answer of Anthropic's Messages API, in the common tongue."""
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
@@ -48,7 +48,7 @@ class ToolUse(Struct, frozen=True, tag="tool_use"):
 
 Block: TypeAlias = Text | Thinking | RedactedThinking | ToolUse
 
-_KNOWN: Final = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
+_KNOWN: Final = frozenset(kind.__struct_config__.tag for kind in get_args(Block))
 
 
 class StopDetails(Struct, frozen=True):

@@ -56,7 +56,8 @@ class AnthropicModel:
         self._model = model
         self._max_tokens = max_tokens
         self._prefills = prefills
-        self._headers = {"anthropic-version": _VERSION, **endpoint.headers}
+        self._version = endpoint.headers.get("anthropic-version", _VERSION)
+        self._beta = endpoint.headers.get("anthropic-beta")
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Answer at once; see `ChatModel`."""
@@ -96,14 +97,13 @@ class AnthropicModel:
             raise self._api.judge.bad("answered with what is no message") from error
 
     async def _send(self, request: ChatRequest, *, stream: bool) -> Response:
-        headers = self._headers
         asked = body(
             request,
-            samples=headers["anthropic-version"] < _VERSION,
+            samples=self._version < _VERSION,
             max_tokens=self._max_tokens,
             prefills=self._prefills,
         )
-        betas = filter(None, (headers.get("anthropic-beta"), beta(request)))
-        if wanted := ",".join(betas):
-            headers = {**headers, "anthropic-beta": wanted}
+        headers = {"anthropic-version": self._version}
+        if wanted := ",".join(filter(None, (self._beta, beta(request)))):
+            headers["anthropic-beta"] = wanted
         return await self._api.send({"model": self._model, "stream": stream, **asked}, headers)

@@ -50,7 +50,7 @@ def body(request: ChatRequest, *, samples: bool, max_tokens: int, prefills: bool
         **{name: document.get(name) for name in _OWN},
         **(_sampling(request) if samples else {}),
         "max_tokens": request.max_tokens or max_tokens,
-        "messages": turns(request, prefills=prefills),
+        "messages": turns(request, prefills=prefills and not _thinks(request)),
         "metadata": {"user_id": user} if user else None,
         "output_config": _output(request),
         "stop_sequences": request.stops or None,
@@ -75,6 +75,12 @@ def beta(request: ChatRequest) -> str | None:
 
 def _is_name(name: object) -> bool:
     return isinstance(name, str) and _BETA.fullmatch(name) is not None
+
+
+def _thinks(request: ChatRequest) -> bool:
+    """Whether the model is to think first, which does not go together with prefill."""
+    thinking = request.document.get("thinking")
+    return isinstance(thinking, dict) and thinking.get("type") in ("adaptive", "enabled")
 
 
 def _sampling(request: ChatRequest) -> Document:

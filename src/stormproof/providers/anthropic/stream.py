@@ -1,7 +1,7 @@
 """An answer of Anthropic's Messages API that comes piece by piece."""
 
 from collections import Counter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
@@ -70,16 +70,7 @@ _Event: TypeAlias = (
     _MessageStart | _BlockStart | _BlockDelta | _BlockStop | _MessageDelta | _MessageStop
 )
 
-_KNOWN: Final = frozenset(
-    {
-        "message_start",
-        "content_block_start",
-        "content_block_delta",
-        "content_block_stop",
-        "message_delta",
-        "message_stop",
-    }
-)
+_KNOWN: Final = frozenset(kind.__struct_config__.tag for kind in get_args(_Event))
 
 
 class AnswerReader:
