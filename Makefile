@@ -40,8 +40,9 @@ bench: $(VENV)/.bench  ## Run the benchmarks
 soak: $(VENV)/.dev  ## Load the engine at random, with faults, for MINUTES (60)
 	@$(BIN)/python benchmarks/soak.py --minutes $(or $(MINUTES),60)
 
-peers: $(VENV)/.bench  ## Build the engines that ours is measured beside, under build/peers
-	@PYTHONPATH=benchmarks $(BIN)/python -m engine_peers.install
+peers: $(VENV)/.bench  ## Build the engines and gateways that ours are measured beside, under build/peers
+	@for kind in gateway engine; do \
+	  PYTHONPATH=benchmarks $(BIN)/python -m $${kind}_peers.install || exit 1; done
 
 fuzz: $(VENV)/.dev  ## Send hostile requests to a real server for MINUTES (10)
 	@PYTHONPATH=tests $(BIN)/python -m support.fuzzing --minutes $(or $(MINUTES),10)

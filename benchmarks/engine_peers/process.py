@@ -80,6 +80,11 @@ class EngineProcess:
         """Return the bytes it holds, a share of what it shares."""
         return sum(_proportional(process) for process in self._family())
 
+    def processor_seconds(self) -> float:
+        """Return how long processors have worked for it."""
+        times = [process.cpu_times() for process in self._family()]
+        return sum(time.user + time.system for time in times)
+
     def stop(self) -> None:
         """End it and all that it started."""
         family = list(self._family())
