@@ -44,7 +44,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_what_needs_nobody_works(run: Run) -> None:
     result = run(ALONE)
     assert result.exit_code == 0
-    assert "stormproof.toml is fine" in result.stdout
+    assert result.stdout.startswith("stormproof.toml is fine: 1 model\n")
 
 
 def test_what_does_not_work_is_told_with_what_to_do(run: Run) -> None:

@@ -91,7 +91,9 @@ def _advice(error: StormproofError) -> str:
 
 def _show(config: Path, models: "ModelsFile", findings: "Sequence[Finding]") -> None:
     console = Console()
-    console.print(Text(f"{config.name} is fine: {len(models.models)} models", style="green"))
+    count = len(models.models)
+    said = f"{config.name} is fine: {count} model{'s' if count != 1 else ''}"
+    console.print(Text(said, style="green"))
     if not findings:
         console.print("No provider is asked.")
         return
