@@ -11,6 +11,7 @@ from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import ParsedMessage, RawMessageStreamEvent
 from hypothesis import given
 from hypothesis import strategies as st
+from openai.lib.streaming._deltas import accumulate_delta
 from pydantic import TypeAdapter
 
 from stormproof.providers.anthropic.answer import chat_document
@@ -28,34 +29,13 @@ def chunks(events: Sequence[dict[str, Any]]) -> list[Chunk]:
 
 
 def put_together(read: Sequence[Chunk]) -> dict[str, Any]:
-    """Return the message that the pieces make, as a client of OpenAI's puts them together."""
-    message: dict[str, Any] = {"content": None}
+    """Return the message that OpenAI's own client makes of the pieces."""
+    message: dict[Any, Any] = {"content": None}
     for chunk in read:
-        for name, value in chunk.delta.items():
-            if isinstance(value, str):
-                message[name] = value if name == "role" else (message.get(name) or "") + value
-            else:
-                _merge(message.setdefault(name, []), value)
+        message = accumulate_delta(message, json.loads(json.dumps(chunk.delta)))
+    for one in (*message.get("tool_calls", ()), *message.get("thinking_blocks", ())):
+        del one["index"]
     return message
-
-
-def _merge(entries: list[dict[str, Any]], pieces: Sequence[dict[str, Any]]) -> None:
-    for piece in pieces:
-        index = piece["index"]
-        if index == len(entries):
-            entries.append({})
-        for name, value in piece.items():
-            _add(entries[index], name, value)
-
-
-def _add(entry: dict[str, Any], name: str, value: Any) -> None:
-    if name == "index":
-        return
-    if isinstance(value, dict):
-        for inner, piece in value.items():
-            _add(entry.setdefault(name, {}), inner, piece)
-    else:
-        entry[name] = value if name in {"type", "id"} else entry.get(name, "") + value
 
 
 def read_by_sdk(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
