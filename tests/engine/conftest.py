@@ -1,5 +1,6 @@
 """What tests of the engine share."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,11 @@ import torch
 
 from stormproof.engine.checkpoints.checkpoint import open_checkpoint
 from stormproof.engine.tokens.tokenizer import Tokenizer
+
+# Kernels for GPUs are interpreted where there is none. Triton reads this when it is imported, and
+# tests of other rooms import it with the libraries that they compare with.
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,12 +1,7 @@
 """Kernels run on a GPU where there is one, and are interpreted on the CPU elsewhere."""
 
-import os
-
 import pytest
 import torch
-
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported
 
 
 @pytest.fixture
