@@ -288,6 +288,14 @@ async def test_the_local_model_answers_beside(gateway: Gateway) -> None:
     assert [card["id"] for card in listed] == ["local", "chat"]
 
 
+async def test_a_name_that_nobody_has_is_refused(gateway: Gateway) -> None:
+    """With the names that there are."""
+    async with gateway.serving(await gateway.rung(whole("no"))) as client:
+        response = await post(client, model="nobody")
+    assert response.status_code == 404
+    assert response.json()["error"]["details"]["available"] == ["local", "chat"]
+
+
 async def test_the_official_client_understands(gateway: Gateway) -> None:
     """Whole answers, streams that were mended, and errors."""
     rungs = [

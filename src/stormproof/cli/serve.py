@@ -46,7 +46,8 @@ def _serve(settings: Settings, console: Console) -> None:
     # What can be wrong is found before what is slow.
     keyring = load_keys(settings)
     listener = listen(settings.host, settings.port)
-    models = _models(settings)
+    models, client = _models(settings), HttpClient()
+    LadderBuilder(models, client, os.environ).check()
     embedders = _load_embedders(settings, console)
     engine = _load(settings, console) if _needs_engine(settings, models) else None
     lifecycle = Lifecycle(
@@ -64,7 +65,7 @@ def _serve(settings: Settings, console: Console) -> None:
         metrics=metrics,
         embedders=embedders,
         make_ladders=lambda engine: LadderBuilder(
-            models, HttpClient(), os.environ, engine=engine
+            models, client, os.environ, engine=engine
         ).ladders(),
     )
     host, port = listener.getsockname()[:2]

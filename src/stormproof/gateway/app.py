@@ -83,10 +83,10 @@ def create_app(
         app.include_router(each.router())
     _add_probes(app, lifecycle, metrics.registry)
     wire_errors.install(app)
+    others = [model_name] if engine else []
+    chat = ChatEndpoint(ladders, lifecycle, others=others, otherwise=app)
     return Edge(
-        _HotPath(app, ChatEndpoint(ladders, app if engine else None, lifecycle))
-        if ladders
-        else app,
+        _HotPath(app, chat) if ladders else app,
         keyring=keyring,
         lifecycle=lifecycle,
         metrics=server_metrics,

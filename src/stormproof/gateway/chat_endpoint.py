@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -10,9 +10,10 @@ import msgspec
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stormproof.errors import InternalError, ModelNotFound
+from stormproof.errors import InternalError
 from stormproof.gateway import sse
 from stormproof.gateway.lifecycle import Lifecycle
+from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.presence import unless_gone
 from stormproof.gateway.wire_errors import seen_by_client
 from stormproof.providers import ChatRequest, Chunk, Journey, Ladder, Usage
@@ -32,7 +33,8 @@ class ChatEndpoint:
 
     Args:
         ladders: Who answers, by the name of the model.
-        otherwise: What answers for other models, if there are any.
+        others: Models for which something else answers.
+        otherwise: That.
         lifecycle: Told of calls under way.
 
     Attributes:
@@ -42,9 +44,15 @@ class ChatEndpoint:
     path: Final = PATH
 
     def __init__(
-        self, ladders: Mapping[str, Ladder], otherwise: ASGIApp | None, lifecycle: Lifecycle
+        self,
+        ladders: Mapping[str, Ladder],
+        lifecycle: Lifecycle,
+        *,
+        others: Sequence[str],
+        otherwise: ASGIApp,
     ) -> None:
         self._ladders = ladders
+        self._others = others
         self._otherwise = otherwise
         self._lifecycle = lifecycle
 
@@ -58,8 +66,7 @@ class ChatEndpoint:
         request = ChatRequest.parse(body)
         ladder = self._ladders.get(request.model)
         if ladder is None:
-            if self._otherwise is None:
-                raise ModelNotFound(model=request.model[:200], available=[*self._ladders])
+            check_model(request.model, *self._others, *self._ladders)
             await self._otherwise(scope, _again(body, receive), send)
             return
         scope["route"] = self

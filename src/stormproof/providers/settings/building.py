@@ -66,6 +66,18 @@ class LadderBuilder:
         self._environment = environment
         self._engine = engine
 
+    def check(self) -> None:
+        """Find out what is missing before anything slow begins.
+
+        Raises:
+            ConfigurationError: A key is missing.
+            StorageError: A file with a key cannot be read.
+        """
+        for ladder in self._models.models.values():
+            for rung in ladder.rungs:
+                if isinstance(rung, ModelRung):
+                    self.model(rung)
+
     def ladders(self) -> dict[str, Ladder]:
         """Return a ladder for each name that clients may ask for.
 
