@@ -42,9 +42,16 @@ class Server:
 def serving(
     model: Path, *flags: str, program: str = "stormproof.cli", **environ: str
 ) -> Iterator[Server]:
+    """Run ``stormproof serve`` with a model until the block ends."""
+    local = ("--model", str(model), "--model-name", MODEL, "--num-blocks", "256")
+    with running(*local, *flags, program=program, **environ) as server:
+        yield server
+
+
+@contextmanager
+def running(*flags: str, program: str = "stormproof.cli", **environ: str) -> Iterator[Server]:
     """Run ``stormproof serve`` until the block ends."""
-    command = [sys.executable, "-m", program, "serve", "--port", "0"]
-    command += ["--model", str(model), "--model-name", MODEL, "--num-blocks", "256", *flags]
+    command = [sys.executable, "-m", program, "serve", "--port", "0", *flags]
     with subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
