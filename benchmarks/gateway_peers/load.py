@@ -89,7 +89,7 @@ async def _ask(port: int, wire: bytes, clients: int, seconds: float) -> Load:
     await asyncio.gather(*(keep_asking() for _ in range(clients)))
     result = Load(time.perf_counter() - begun, asked=len(exchanges))
     for exchange in exchanges:  # not before: meanwhile others need the processor
-        if exchange.begun >= begun:
+        if exchange.begun + exchange.seconds >= begun:
             result.add(exchange)
     return result
 
