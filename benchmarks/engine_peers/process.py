@@ -1,4 +1,4 @@
-"""A process that an engine, or a gateway, runs in: started, held still while others are measured, ended."""
+"""A process of an engine or a gateway: started, held still while others are measured, ended."""
 
 import os
 import subprocess
