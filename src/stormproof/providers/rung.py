@@ -10,7 +10,20 @@ from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
 from stormproof.providers.continuation import Continuation, Delivered, joined, rest_of
 from stormproof.providers.model import ChatModel
 from stormproof.providers.tool_calls import whole_calls
-from stormproof.recovery import Deadline, IdleTimeout, Pipeline, Strategy, Target
+from stormproof.recovery import (
+    CircuitBreaker,
+    ConsecutiveFailures,
+    Deadline,
+    GrowingBreak,
+    IdleTimeout,
+    Pipeline,
+    Strategy,
+    Target,
+    is_breakdown,
+)
+
+_FAILURES: Final = 3
+"""In a row, after which it is left alone: every one costs somebody the time to find out."""
 
 
 @dataclass(slots=True)
@@ -72,6 +85,12 @@ class Rung:
         self._degraded = degraded
         self._continues = continues
         self._serves = serves
+        self._breaker = CircuitBreaker(
+            self.name,
+            opens_on=ConsecutiveFailures(_FAILURES),
+            open_for=GrowingBreak(longest=60.0),
+            failures=is_breakdown,
+        )
         patience = IdleTimeout(idle, first=deadline)
         self._whole = Pipeline(*limits, Deadline(deadline), name=self.name)
         self._streamed = Pipeline(*limits, patience, name=self.name, keeps=0)
@@ -84,7 +103,9 @@ class Rung:
     def target(self, *, first: bool) -> Target:
         """Return it as one that a failover may ask; the first is what the failover guards."""
         call = None if first else self.answer
-        return Target(self.name, call, weight=self._weight, refuses=self.refuses)
+        return Target(
+            self.name, call, weight=self._weight, breaker=self._breaker, refuses=self.refuses
+        )
 
     def refuses(
         self, request: ChatRequest, journey: Journey, *, delivered: Sequence[Chunk] = ()

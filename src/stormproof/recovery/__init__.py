@@ -85,7 +85,7 @@ from stormproof.recovery.streams.restart import Restart
 from stormproof.recovery.streams.resume import Resume
 from stormproof.recovery.targets.failover import Failover
 from stormproof.recovery.targets.fallback import Fallback
-from stormproof.recovery.targets.target import Target, TargetHealth
+from stormproof.recovery.targets.target import Target, TargetHealth, is_breakdown
 from stormproof.recovery.targets.target_order import FailoverOrder
 from stormproof.recovery.threads import WorkerThreads
 
@@ -167,6 +167,7 @@ __all__ = [
     "current_clock",
     "current_priority",
     "gather",
+    "is_breakdown",
     "prioritized",
     "publish",
     "remaining",

@@ -18,6 +18,7 @@ from stormproof.errors import (
     UntrustedPeer,
 )
 from stormproof.providers.http.client import HttpClient, parse_url
+from stormproof.testing import FakeClock
 from support.raw_server import RawServer, request
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
@@ -95,19 +96,37 @@ async def test_connections_are_used_again(raw_server: RawServer, client: HttpCli
     assert raw_server.connections == 1
 
 
-async def test_a_connection_that_was_closed_while_idle_is_replaced(
-    raw_server: RawServer, client: HttpClient
-) -> None:
-    """Even if the request was on its way before the notice of it came."""
+async def hung_up_on(server: RawServer) -> str:
+    """Answer once on each connection, and hang up on its second request."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
         writer.write(OK)
-        await reader.readexactly(1)  # the next request has begun: hang up on it
+        await reader.readexactly(1)
 
-    url = await raw_server.start(behave)
-    assert [await ask(client, url), await ask(client, url)] == [b"hello", b"hello"]
+    return await server.start(behave)
+
+
+async def test_a_connection_that_was_closed_while_idle_is_replaced(
+    raw_server: RawServer, clock: FakeClock
+) -> None:
+    """Even if the request was on its way before the notice of it came."""
+    client, url = HttpClient(clock=clock.now), await hung_up_on(raw_server)
+    assert await ask(client, url) == b"hello"
+    clock.advance(5)
+    assert await ask(client, url) == b"hello"
     assert raw_server.connections == 2
+    client.close()
+
+
+async def test_a_request_that_is_hung_up_on_is_not_sent_again(raw_server: RawServer) -> None:
+    """A connection in use a moment ago was not closed for idleness."""
+    client, url = HttpClient(clock=lambda: 0.0), await hung_up_on(raw_server)
+    assert await ask(client, url) == b"hello"
+    with pytest.raises(ConnectionLost):
+        await ask(client, url)
+    assert raw_server.connections == 1
+    client.close()
 
 
 async def test_a_new_connection_that_is_cut_is_an_error(

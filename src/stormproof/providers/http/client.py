@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _LINE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _TARGET: Final = re.compile(r"[\x21-\x7e]+")
+_STALE: Final = 1.0
+"""Seconds of idleness after which a server may have closed a connection before the request came.
+One that it cuts sooner it cuts because of the request, which is not sent again."""
+
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -84,11 +88,11 @@ class HttpClient:
         request = _request(method, address, headers, body)
         pool = self._pool(address.origin)
         while True:
-            connection, used = await pool.take()
+            connection, idle = await pool.take()
             try:
                 return await connection.exchange(request)
             except ConnectionLost:
-                if not used or connection.answered:
+                if idle < _STALE or connection.answered:
                     raise
 
     def close(self) -> None:

@@ -59,8 +59,8 @@ class Pool:
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
 
-    async def take(self) -> tuple[Connection, bool]:
-        """Return a connection for one exchange, and whether it was used before.
+    async def take(self) -> tuple[Connection, float]:
+        """Return a connection for one exchange, and the seconds for which it was idle.
 
         Raises:
             NetworkError: The server cannot be reached.
@@ -68,7 +68,7 @@ class Pool:
         """
         await self._room.acquire()
         try:
-            return self._youngest() or (await self._connect(), False)
+            return self._youngest() or (await self._connect(), 0.0)
         except BaseException:
             self._room.release()
             raise
@@ -79,12 +79,13 @@ class Pool:
             connection.abort()
         self._idle.clear()
 
-    def _youngest(self) -> tuple[Connection, bool] | None:
+    def _youngest(self) -> tuple[Connection, float] | None:
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable and self._clock() - connection.idle_since < _IDLE:
+            idle = self._clock() - connection.idle_since
+            if connection.usable and idle < _IDLE:
                 self._open.add(connection)
-                return connection, True
+                return connection, idle
             connection.abort()
         return None
 

@@ -91,7 +91,7 @@ class Route:
 
     def __init__(self, target: Target) -> None:
         self.target: Final = target
-        self.breaker: Final = target.breaker or CircuitBreaker(target.name, failures=_is_failure)
+        self.breaker: Final = target.breaker or CircuitBreaker(target.name, failures=is_breakdown)
         self._latency: Final = LatencyRecord()
         self._asked_at = self._rests_until = 0.0
 
@@ -149,7 +149,10 @@ def rest_asked_by(error: Exception) -> float:
     return min(asked, LONGEST) if asked is not None and asked > 0 else 0.0
 
 
-def _is_failure(error: Exception) -> bool:
-    """Whether ``error`` counts for a circuit by default: to be busy is not to be broken."""
+def is_breakdown(error: Exception) -> bool:
+    """Whether an error says that its callee is broken: to be busy is not, nor is a client's error.
+
+    What counts for the circuit of a `Target` by default; for other breakers, as ``failures``.
+    """
     busy = isinstance(error, CapacityExceeded) or rest_asked_by(error)
     return blames_callee(error) and not busy
