@@ -34,10 +34,10 @@ async def ask(client: HttpClient, url: str, body: bytes = b"{}") -> bytes:
         return await response.read(MOST)
 
 
-async def test_a_request_arrives_as_it_was_sent(raw_server: RawServer, client: HttpClient) -> None:
-    url = await raw_server.answering(OK)
+async def test_a_request_arrives_as_it_was_sent(server: RawServer, client: HttpClient) -> None:
+    url = await server.answering(OK)
     assert await ask(client, url, b"body") == b"hello"
-    [sent] = raw_server.requests
+    [sent] = server.requests
     head, body = sent.split(b"\r\n\r\n")
     assert body == b"body"
     authority = url.split("/")[2]
@@ -62,10 +62,10 @@ async def test_a_request_arrives_as_it_was_sent(raw_server: RawServer, client: H
     ],
 )
 async def test_every_framing_is_understood(
-    raw_server: RawServer, client: HttpClient, answer: bytes
+    server: RawServer, client: HttpClient, answer: bytes
 ) -> None:
     """A length, chunks, or the connection's end; behind informational answers as well."""
-    assert await ask(client, await raw_server.answering(answer, close=True)) == b"hello"
+    assert await ask(client, await server.answering(answer, close=True)) == b"hello"
 
 
 @given(st.sampled_from([OK, CHUNKED]), st.lists(st.integers(1, 90), max_size=20))
@@ -89,11 +89,11 @@ async def test_it_does_not_matter_how_bytes_are_cut(answer: bytes, cuts: Sequenc
     server.stop()
 
 
-async def test_connections_are_used_again(raw_server: RawServer, client: HttpClient) -> None:
-    url = await raw_server.answering(OK, OK, OK)
+async def test_connections_are_used_again(server: RawServer, client: HttpClient) -> None:
+    url = await server.answering(OK, OK, OK)
     for _ in range(3):
         await ask(client, url)
-    assert raw_server.connections == 1
+    assert server.connections == 1
 
 
 async def hung_up_on(server: RawServer) -> str:
@@ -108,35 +108,35 @@ async def hung_up_on(server: RawServer) -> str:
 
 
 async def test_a_connection_that_was_closed_while_idle_is_replaced(
-    raw_server: RawServer, clock: FakeClock
+    server: RawServer, clock: FakeClock
 ) -> None:
     """Even if the request was on its way before the notice of it came."""
-    client, url = HttpClient(clock=clock.now), await hung_up_on(raw_server)
+    client, url = HttpClient(clock=clock.now), await hung_up_on(server)
     assert await ask(client, url) == b"hello"
     clock.advance(5)
     assert await ask(client, url) == b"hello"
-    assert raw_server.connections == 2
+    assert server.connections == 2
     client.close()
 
 
-async def test_a_request_that_is_hung_up_on_is_not_sent_again(raw_server: RawServer) -> None:
+async def test_a_request_that_is_hung_up_on_is_not_sent_again(server: RawServer) -> None:
     """A connection in use a moment ago was not closed for idleness."""
-    client, url = HttpClient(clock=lambda: 0.0), await hung_up_on(raw_server)
+    client, url = HttpClient(clock=lambda: 0.0), await hung_up_on(server)
     assert await ask(client, url) == b"hello"
     with pytest.raises(ConnectionLost):
         await ask(client, url)
-    assert raw_server.connections == 1
+    assert server.connections == 1
     client.close()
 
 
 async def test_a_new_connection_that_is_cut_is_an_error(
-    raw_server: RawServer, client: HttpClient
+    server: RawServer, client: HttpClient
 ) -> None:
     """Nothing is asked twice of a server that may have begun to answer."""
-    url = await raw_server.answering(b"", close=True)
+    url = await server.answering(b"", close=True)
     with pytest.raises(ConnectionLost):
         await ask(client, url)
-    assert raw_server.connections == 1
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,10 @@ async def test_a_new_connection_that_is_cut_is_an_error(
     ],
 )
 async def test_a_body_that_is_cut_is_an_error(
-    raw_server: RawServer, client: HttpClient, answer: bytes
+    server: RawServer, client: HttpClient, answer: bytes
 ) -> None:
     """And what had come can be read before it."""
-    url = await raw_server.answering(answer, close=True)
+    url = await server.answering(answer, close=True)
     with await client.send("GET", url, {}) as response:
         assert await response.receive() == b"hello"
         with pytest.raises(ConnectionLost):
@@ -169,34 +169,34 @@ async def test_a_body_that_is_cut_is_an_error(
     ],
 )
 async def test_what_is_not_http_is_refused(
-    raw_server: RawServer, client: HttpClient, answer: bytes
+    server: RawServer, client: HttpClient, answer: bytes
 ) -> None:
     """Ambiguous framing and endless headers as well."""
     with pytest.raises(ProtocolError):
-        await ask(client, await raw_server.answering(answer))
+        await ask(client, await server.answering(answer))
 
 
 async def test_an_answer_that_nobody_asked_for_answers_nobody(
-    raw_server: RawServer, client: HttpClient
+    server: RawServer, client: HttpClient
 ) -> None:
     """A second answer behind the first is not taken for that to the next request."""
     evil = OK + OK.replace(b"hello", b"evil!")
-    url = await raw_server.answering(evil)
+    url = await server.answering(evil)
     assert await ask(client, url) == b"hello"
     assert await ask(client, url) == b"hello"
-    assert raw_server.connections == 2
+    assert server.connections == 2
 
 
 async def test_an_answer_that_is_too_long_is_given_up(
-    raw_server: RawServer, client: HttpClient
+    server: RawServer, client: HttpClient
 ) -> None:
-    url = await raw_server.answering(OK)
+    url = await server.answering(OK)
     with await client.send("GET", url, {}) as response, pytest.raises(ProtocolError, match="4 b"):
         await response.read(4)
 
 
 async def test_a_response_that_is_left_closes_its_connection(
-    raw_server: RawServer, client: HttpClient
+    server: RawServer, client: HttpClient
 ) -> None:
     """The server learns that nobody reads on."""
     gone = asyncio.Event()
@@ -207,13 +207,13 @@ async def test_a_response_that_is_left_closes_its_connection(
         await reader.read()
         gone.set()
 
-    with await client.send("GET", await raw_server.start(behave), {}) as response:
+    with await client.send("GET", await server.start(behave), {}) as response:
         assert await response.receive() == b"hello"
     await gone.wait()
 
 
 async def test_a_request_that_is_cancelled_closes_its_connection(
-    raw_server: RawServer, client: HttpClient
+    server: RawServer, client: HttpClient
 ) -> None:
     """And its place is free for another."""
     begun, gone = asyncio.Event(), asyncio.Event()
@@ -224,7 +224,7 @@ async def test_a_request_that_is_cancelled_closes_its_connection(
         await reader.read()
         gone.set()
 
-    task = asyncio.create_task(ask(client, await raw_server.start(behave)))
+    task = asyncio.create_task(ask(client, await server.start(behave)))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -232,9 +232,7 @@ async def test_a_request_that_is_cancelled_closes_its_connection(
     await gone.wait()
 
 
-async def test_a_slow_reader_slows_the_server_down(
-    raw_server: RawServer, client: HttpClient
-) -> None:
+async def test_a_slow_reader_slows_the_server_down(server: RawServer, client: HttpClient) -> None:
     """What is not read waits in the kernel's buffers and not in ours; nothing of it is lost."""
     size, sent = 64 << 20, 0
 
@@ -247,7 +245,7 @@ async def test_a_slow_reader_slows_the_server_down(
             await writer.drain()
             sent += 1 << 16
 
-    url = await raw_server.start(behave)
+    url = await server.start(behave)
     with await client.send("GET", url, {}) as response:
         before = -1
         while before < sent:  # until the server gets nothing more out
@@ -258,13 +256,13 @@ async def test_a_slow_reader_slows_the_server_down(
         assert sum([len(chunk) async for chunk in response.chunks()]) == size
 
 
-async def test_no_more_connections_than_allowed(raw_server: RawServer) -> None:
+async def test_no_more_connections_than_allowed(server: RawServer) -> None:
     """Who needs another waits in line."""
     client = HttpClient(connections=2)
-    url = await raw_server.answering(*[OK] * 20)
+    url = await server.answering(*[OK] * 20)
     answers = await asyncio.gather(*(ask(client, url) for _ in range(20)))
     assert answers == [b"hello"] * 20
-    assert raw_server.connections == 2
+    assert server.connections == 2
     client.close()
 
 
@@ -313,33 +311,33 @@ async def test_a_server_that_does_not_accept_is_a_network_error() -> None:
             one.close()
 
 
-async def test_a_server_must_prove_who_it_is(raw_server: RawServer) -> None:
+async def test_a_server_must_prove_who_it_is(server: RawServer) -> None:
     """Plain text where TLS was expected is no proof."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(OK)
 
-    url = await raw_server.start(behave)
+    url = await server.start(behave)
     client = HttpClient(tls=ssl.create_default_context())
     with pytest.raises(NetworkError):
         await ask(client, url.replace("http:", "https:"))
 
 
 async def test_an_untrusted_certificate_is_refused(
-    raw_server: RawServer, certificate: ssl.SSLContext
+    server: RawServer, certificate: ssl.SSLContext
 ) -> None:
-    url = await raw_server.answering(OK, tls=certificate)
+    url = await server.answering(OK, tls=certificate)
     client = HttpClient()
     with pytest.raises(UntrustedPeer):
         await ask(client, url)
-    assert raw_server.requests == []
+    assert server.requests == []
 
 
 async def test_tls_works_with_a_trusted_one(
-    raw_server: RawServer, certificate: ssl.SSLContext, authority: ssl.SSLContext
+    server: RawServer, certificate: ssl.SSLContext, authority: ssl.SSLContext
 ) -> None:
-    url = await raw_server.answering(OK, OK, tls=certificate)
+    url = await server.answering(OK, OK, tls=certificate)
     client = HttpClient(tls=authority)
     assert [await ask(client, url), await ask(client, url)] == [b"hello", b"hello"]
     client.close()

@@ -8,7 +8,7 @@ from support.raw_server import RawServer, request
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-async def test_what_is_left_frees_its_connection_once_it_ends(raw_server: RawServer) -> None:
+async def test_what_is_left_frees_its_connection_once_it_ends(server: RawServer) -> None:
     """The next request waits for that, and needs no other connection."""
     client, left = HttpClient(connections=1), asyncio.Event()
 
@@ -20,11 +20,11 @@ async def test_what_is_left_frees_its_connection_once_it_ends(raw_server: RawSer
             writer.write(b"3\r\n...\r\n0\r\n\r\n")
             await writer.drain()
 
-    url = await raw_server.start(behave)
+    url = await server.start(behave)
     for _ in range(2):
         with await client.send("GET", url, {}) as response:
             assert (await response.receive()).startswith(b"DONE")
             response.leave()
         left.set()
-    assert raw_server.connections == 1
+    assert server.connections == 1
     client.close()

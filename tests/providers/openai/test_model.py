@@ -1,7 +1,6 @@
 """Whatever an endpoint sends is an answer that was looked at, or a typed error."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -59,20 +58,6 @@ def events(*documents: Any, done: bool = True) -> bytes:
 def part(text: str | None = None, reason: str | None = None, index: int = 0) -> dict[str, Any]:
     delta = {} if text is None else {"content": text}
     return {"choices": [{"index": index, "delta": delta, "finish_reason": reason}]}
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[HttpClient]:
-    made = HttpClient()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[RawServer]:
-    running = RawServer()
-    yield running
-    running.stop()
 
 
 async def model(server: RawServer, client: HttpClient, sent: bytes, **how: Any) -> OpenAIModel:

@@ -1,7 +1,7 @@
 """The ladders do what the settings say."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -33,22 +33,6 @@ HELLO = answer({"choices": [ANSWER], "usage": USAGE})
 REST = answer({"choices": [{**ANSWER, "message": {"role": "assistant", "content": "lo"}}]})
 BROKEN = answer({"error": {"message": "broken"}}, "500 X")
 CUT = answer(b'data: {"choices": [{"delta": {"content": "Hel"}}]}\n\n', kind="text/event-stream")
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[HttpClient]:
-    """A client that is closed in the end."""
-    made = HttpClient()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[RawServer]:
-    """A provider that is stopped in the end."""
-    running = RawServer()
-    yield running
-    running.stop()
 
 
 class House:
