@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -56,7 +57,8 @@ class Gateway:
 
     def at(self, url: str, **options: Any) -> Rung:
         name = options.pop("name", f"rung-{len(self.upstreams)}")
-        endpoint = Endpoint(provider=name, url=url)
+        ours = options.pop("heeds_deadlines", False)
+        endpoint = Endpoint(provider=name, url=url, heeds_deadlines=ours)
         return Rung(OpenAIModel(endpoint, "m", client=self.client), name=name, **options)
 
     @asynccontextmanager
@@ -286,6 +288,32 @@ async def test_the_local_model_answers_beside(gateway: Gateway) -> None:
         listed = (await client.get("/v1/models")).json()["data"]
     assert response.status_code == 200
     assert [card["id"] for card in listed] == ["local", "chat"]
+
+
+async def test_the_client_says_what_becomes_of_a_stream_that_breaks_off(
+    gateway: Gateway,
+) -> None:
+    rungs = await gateway.rung(stream("Hel", end=False)), await gateway.rung(stream("lo"))
+    async with gateway.serving(*rungs) as client:
+        for policy in ("fail", "what?"):
+            headers = {"x-stormproof-stream": policy}
+            response = await client.post(
+                "/v1/chat/completions", json=asked(stream=True), headers=headers
+            )
+            if policy == "fail":
+                assert "event: error" in response.text
+            else:
+                assert response.status_code == 400
+    assert gateway.upstreams[1].connections == 0
+
+
+async def test_who_is_one_of_ours_is_told_how_much_time_is_left(gateway: Gateway) -> None:
+    rung = await gateway.rung(whole("Hello"), heeds_deadlines=True)
+    async with gateway.serving(rung) as client:
+        await client.post("/v1/chat/completions", json=asked(), headers={"x-deadline-ms": "9000"})
+    [sent] = gateway.upstreams[0].requests
+    [left] = re.findall(rb"x-deadline-ms: (\d+)", sent)
+    assert 0 < int(left) <= 9000
 
 
 async def test_a_name_that_nobody_has_is_refused(gateway: Gateway) -> None:

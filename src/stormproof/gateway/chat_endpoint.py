@@ -10,7 +10,7 @@ import msgspec
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stormproof.errors import InternalError
+from stormproof.errors import InternalError, InvalidRequest
 from stormproof.gateway import sse
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
@@ -20,6 +20,9 @@ from stormproof.providers import ChatRequest, Chunk, Journey, Ladder, Usage
 from stormproof.recovery import Deadline, Pipeline
 
 PATH: Final = "/v1/chat/completions"
+
+_POLICY: Final = b"x-stormproof-stream"
+_POLICIES: Final = {None: None, "resume": True, "fail": False}
 
 _encode: Final = msgspec.json.Encoder().encode
 _STREAM_HEADERS: Final = [
@@ -70,7 +73,7 @@ class ChatEndpoint:
             await self._otherwise(scope, _again(body, receive), send)
             return
         scope["route"] = self
-        exchange = _Exchange(scope, send, request, ladder)
+        exchange = _Exchange(scope, send, request, ladder, resume=_resumes(scope))
         answer = exchange.stream if request.streams else exchange.whole
         with self._lifecycle.calling():
             await unless_gone(receive, _pipeline(scope).acall(answer))
@@ -79,7 +82,16 @@ class ChatEndpoint:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, send: Send, request: ChatRequest, ladder: Ladder) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        send: Send,
+        request: ChatRequest,
+        ladder: Ladder,
+        *,
+        resume: bool | None,
+    ) -> None:
+        self._resume = resume
         self._scope = scope
         self._send = send
         self._request = request
@@ -109,7 +121,9 @@ class _Exchange:
 
     async def stream(self) -> None:
         """Answer piece by piece; what fails before the first has a status."""
-        async with aclosing(self._ladder.stream(self._request, self._journey)) as chunks:
+        async with aclosing(
+            self._ladder.stream(self._request, self._journey, resume=self._resume)
+        ) as chunks:
             first = await anext(chunks, None)
             if first is None:
                 raise InternalError(reason="an answer without a piece")
@@ -198,10 +212,26 @@ def _data(document: Mapping[str, Any]) -> bytes:
 
 def _pipeline(scope: Scope) -> Pipeline:
     """Return what holds an answer to the deadline that the client sent along."""
-    wanted = Deadline.HEADER.encode()
-    sent = next((value for name, value in scope["headers"] if name == wanted), None)
-    deadline = Deadline.from_header(sent.decode("latin-1")) if sent else None
+    deadline = Deadline.from_header(_header(scope, Deadline.HEADER.encode()))
     return Pipeline(deadline) if deadline else _UNBOUND
+
+
+def _resumes(scope: Scope) -> bool | None:
+    """Return what the client wants of a stream that breaks off; None if that is up to the model.
+
+    Raises:
+        InvalidRequest: It wants something that there is not.
+    """
+    wanted = _header(scope, _POLICY)
+    if wanted not in _POLICIES:
+        reason = f"{_POLICY.decode()} must be resume or fail"
+        raise InvalidRequest(reason=reason, param=_POLICY.decode())
+    return _POLICIES[wanted]
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    sent = next((value for one, value in scope["headers"] if one == name), None)
+    return None if sent is None else sent.decode("latin-1")
 
 
 _UNBOUND: Final = Pipeline()

@@ -12,6 +12,7 @@ from stormproof.providers.http.client import HttpClient
 from stormproof.providers.http.response import Response
 from stormproof.providers.judging import Judge
 from stormproof.providers.sse import EventDecoder, ServerEvent
+from stormproof.recovery import Deadline
 
 _MOST: Final = 64 << 20
 """Bytes of an answer."""
@@ -33,6 +34,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         max_tokens_field: What it calls the limit of an answer; by default what the client did.
         prefill_message: Fields that a last message of the assistant needs, to be gone on with.
         prefill_body: Fields that the request needs for that.
+        heeds_deadlines: Whether it is one of ours, and is told how much time is left.
     """
 
     provider: str
@@ -44,6 +46,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens_field: str | None = None
     prefill_message: Mapping[str, bool] = {}
     prefill_body: Mapping[str, bool] = {}
+    heeds_deadlines: bool = False
 
 
 class Api:
@@ -118,6 +121,9 @@ class Api:
             "accept": "application/json, text/event-stream",
             **self._endpoint.headers,
         }
+        left = Deadline.to_header() if self._endpoint.heeds_deadlines else None
+        if left:
+            headers[Deadline.HEADER] = left
         if self._key:
             secret = self._key.get_secret_value()
             headers[self._endpoint.key_header] = self._endpoint.key_prefix + secret

@@ -103,6 +103,7 @@ class LadderBuilder:
             key_header=provider.key_header,
             key_prefix=provider.key_prefix,
             counts_streams=provider.counts_streams,
+            heeds_deadlines=provider.heeds_deadlines,
             max_tokens_field=provider.max_tokens_field,
             prefill_message=provider.prefill_message if prefills else {},
             prefill_body=provider.prefill_body if prefills else {},

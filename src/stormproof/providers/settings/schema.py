@@ -100,6 +100,9 @@ class ProviderSettings(Table):
     headers: Mapping[OpenHeaderName, HeaderValue] = Field(
         default={}, description="Sent with each request; no keys."
     )
+    heeds_deadlines: Flag = Field(
+        default=False, description="Whether it is told how much time is left: a Stormproof is."
+    )
     counts_streams: Flag = Field(
         default=True, description="Whether `stream_options` may ask for the tokens of a stream."
     )
