@@ -55,6 +55,7 @@ def run(app: ASGIApp, lifecycle: Lifecycle, listener: socket.socket) -> None:
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,  # nobody here asks for a client's address
         timeout_graceful_shutdown=int(_HALF_SENT),
     )
     # What is loaded by now stays: looking through it for garbage again and again finds none.
