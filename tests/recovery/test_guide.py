@@ -1,6 +1,8 @@
 """The guide tells the truth: its examples run, and its tables are those of the code."""
 
+import asyncio
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 
@@ -40,7 +42,9 @@ def test_an_example_runs(example: str) -> None:
     exec(compile(example, "guide", "exec"), names)  # noqa: S102 - our own documentation
     for name, found in names.items():
         if name.startswith("test_") and callable(found):
-            found()
+            result = found()
+            if inspect.iscoroutine(result):
+                asyncio.run(result)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
