@@ -213,7 +213,7 @@ def _data(document: Mapping[str, Any]) -> bytes:
 def _pipeline(scope: Scope) -> Pipeline:
     """Return what holds an answer to the deadline that the client sent along."""
     deadline = Deadline.from_header(_header(scope, Deadline.HEADER.encode()))
-    return Pipeline(deadline) if deadline else _UNBOUND
+    return Pipeline(deadline, name="the answer") if deadline else _UNBOUND
 
 
 def _resumes(scope: Scope) -> bool | None:

@@ -111,10 +111,8 @@ class Rung:
         self, request: ChatRequest, journey: Journey, *, delivered: Sequence[Chunk] = ()
     ) -> StormproofError | None:
         """Say what keeps it from answering, without asking it."""
-        unable = not self.continues or request.choices > 1
-        if delivered and (
-            unable or (self.name in journey.broke and journey.others - journey.broke)
-        ):
+        left = self.name in journey.broke and journey.others - journey.broke
+        if delivered and (left or not self.continues):
             return ServiceUnavailable(reason="nobody is left to go on with the answer")
         if self._serves and not self._serves(request):
             return ServiceUnavailable(reason=f"{self.name} has no answer")
