@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.gateway import wire_errors
-from stormproof.gateway.chat_endpoint import PATH, ChatEndpoint
+from stormproof.gateway.chat_endpoint import ChatEndpoint
+from stormproof.gateway.dialects.chat import CHAT
 from stormproof.gateway.edge import Edge
 from stormproof.gateway.embedding_routes import EmbeddingRoutes
 from stormproof.gateway.keys import Keyring
@@ -83,8 +84,8 @@ def create_app(
         app.include_router(each.router())
     _add_probes(app, lifecycle, metrics.registry)
     wire_errors.install(app)
-    others = [model_name] if engine else []
-    chat = ChatEndpoint(ladders, lifecycle, others=others, otherwise=app)
+    others = {model_name: app} if engine else {}
+    chat = ChatEndpoint(CHAT, ladders, lifecycle, others=others)
     return Edge(
         _HotPath(app, chat) if ladders else app,
         keyring=keyring,
@@ -103,8 +104,8 @@ class _HotPath:
         self._chat = chat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        hot = scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST"
-        await (self._chat if hot else self._app)(scope, receive, send)
+        hot = scope["type"] == "http" and scope["path"] == self._chat.path
+        await (self._chat if hot and scope["method"] == "POST" else self._app)(scope, receive, send)
 
 
 async def _name_operation(request: Request) -> AsyncIterator[None]:

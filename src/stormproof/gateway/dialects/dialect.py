@@ -1,0 +1,61 @@
+"""What APIs for conversations say each in its own way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from stormproof.errors import StormproofError
+from stormproof.providers import ChatRequest, Chunk, Completion, Usage
+from stormproof.providers.chat import Document
+
+
+class Reply(Protocol):
+    """The answer to one request, as the API words it by which the request came."""
+
+    @property
+    def request(self) -> ChatRequest:
+        """What is asked, in the common tongue."""
+        ...
+
+    def whole(self, answer: Completion, told: Document) -> bytes:
+        """Return the body of an answer that is not streamed.
+
+        Args:
+            answer: What was answered.
+            told: How it came about.
+        """
+        ...
+
+    def opening(self, first: Chunk, told: Document) -> bytes:
+        """Return the events with which a stream begins, the first piece among them.
+
+        Args:
+            first: That piece.
+            told: How it came about.
+        """
+        ...
+
+    def piece(self, chunk: Chunk) -> bytes:
+        """Return the events for a further piece."""
+        ...
+
+    def ending(self, usage: Usage) -> bytes:
+        """Return the events with which a whole stream ends."""
+        ...
+
+    def failure(self, error: StormproofError) -> bytes:
+        """Return the events with which a stream ends that failed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One API.
+
+    Attributes:
+        path: Where it listens.
+        reply: Reads the body of a request; raises `InvalidRequest` if it is none.
+    """
+
+    path: str
+    reply: Callable[[bytes], Reply]

@@ -1,0 +1,98 @@
+"""One request to a ladder and its answer, in whichever dialect."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from fastapi import Request
+from starlette.types import Message, Scope, Send
+
+from stormproof.errors import InternalError
+from stormproof.gateway import sse
+from stormproof.gateway.dialects.dialect import Reply
+from stormproof.gateway.wire_errors import seen_by_client
+from stormproof.providers import Chunk, Journey, Ladder, Usage
+
+_STREAM_HEADERS: Final = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    *((name.encode(), value.encode()) for name, value in sse.HEADERS.items()),
+]
+
+
+class Exchange:
+    """One request and its answer.
+
+    Args:
+        scope: The request's.
+        send: Takes the answer.
+        reply: What is asked, and the words of the answer.
+        ladder: Who answers.
+        resume: Whether somebody is asked for the rest of a stream that breaks off; None if that
+            is up to the ladder.
+    """
+
+    def __init__(
+        self, scope: Scope, send: Send, reply: Reply, ladder: Ladder, *, resume: bool | None
+    ) -> None:
+        self._scope = scope
+        self._send = send
+        self._reply = reply
+        self._ladder = ladder
+        self._resume = resume
+        self._journey = Journey()
+
+    async def whole(self) -> None:
+        """Answer with one document."""
+        answer = await self._ladder.complete(self._reply.request, self._journey)
+        body = self._reply.whole(answer, self._told())
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await self._start(headers)
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def stream(self) -> None:
+        """Answer piece by piece; what fails before the first has a status."""
+        async with aclosing(
+            self._ladder.stream(self._reply.request, self._journey, resume=self._resume)
+        ) as chunks:
+            first = await anext(chunks, None)
+            if first is None:
+                raise InternalError(reason="an answer without a piece")
+            await self._start(_STREAM_HEADERS)
+            try:
+                await self._events(first, chunks)
+            except Exception as error:  # noqa: BLE001 - the stream has begun: it must say how it ends
+                await self._say(self._reply.failure(seen_by_client(Request(self._scope), error)))
+        await self._send(_body(b"", more=False))
+
+    async def _events(self, first: Chunk, chunks: AsyncGenerator[Chunk, None]) -> None:
+        usage = first.usage
+        await self._say(self._reply.opening(first, self._told()))
+        async for chunk in chunks:
+            usage = chunk.usage or usage
+            if (chunk.delta or chunk.finish_reason) and (events := self._reply.piece(chunk)):
+                await self._say(events)
+        await self._say(self._reply.ending(usage or Usage()))
+
+    def _told(self) -> dict[str, object]:
+        """Return how the answer came about."""
+        journey = self._journey
+        return {
+            "rung": journey.rung,
+            "attempts": len(journey.asked),
+            "degraded": journey.degraded,
+        }
+
+    async def _start(self, headers: list[tuple[bytes, bytes]]) -> None:
+        told = [
+            (b"x-stormproof-" + name.encode(), str(value).lower().encode("latin-1", "replace"))
+            for name, value in self._told().items()
+        ]
+        headers = [*headers, *told]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def _say(self, events: bytes) -> None:
+        await self._send(_body(events, more=True))
+
+
+def _body(data: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": more}
