@@ -18,10 +18,11 @@ from stormproof.errors import (
     StormproofError,
 )
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
+from stormproof.providers.candidate import Journey
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, Usage
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.ladder import Ladder
-from stormproof.providers.rung import Journey, Rung
+from stormproof.providers.rung import Rung
 from stormproof.recovery import Bulkhead, current_clock
 from stormproof.testing import FakeClock
 

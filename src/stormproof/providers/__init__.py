@@ -3,6 +3,7 @@
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
 from stormproof.providers.anthropic.model import ANTHROPIC_CAPABILITIES, AnthropicModel
 from stormproof.providers.api import Endpoint
+from stormproof.providers.candidate import Journey
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, Usage
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.http.client import HttpClient
@@ -10,7 +11,7 @@ from stormproof.providers.ladder import Ladder
 from stormproof.providers.local.model import EngineModel
 from stormproof.providers.model import ChatModel
 from stormproof.providers.openai.model import OpenAIModel
-from stormproof.providers.rung import Journey, Rung
+from stormproof.providers.rung import Rung
 from stormproof.providers.settings.building import LadderBuilder
 from stormproof.providers.settings.checking import Finding, check_targets
 from stormproof.providers.settings.reading import read_models

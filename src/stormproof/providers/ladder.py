@@ -6,9 +6,10 @@ from typing import Final
 
 from stormproof.errors import ClientError, ContextTooLong, ModelNotFound, PartialOutput
 from stormproof.providers.answers import AnswerCache
+from stormproof.providers.candidate import Journey
 from stormproof.providers.chat import ChatRequest, Chunk, Completion
 from stormproof.providers.collector import Collector
-from stormproof.providers.rung import Journey, Rung
+from stormproof.providers.rung import Rung
 from stormproof.recovery import Deadline, Failover, FailoverOrder, Pipeline, Resume, TargetHealth
 
 

@@ -2,50 +2,17 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Final
 
 from stormproof.errors import ContextTooLong, InvalidRequest, ServiceUnavailable, StormproofError
+from stormproof.providers.candidate import Candidate, Journey
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
 from stormproof.providers.continuation import Continuation, Delivered, joined, rest_of
 from stormproof.providers.model import ChatModel
 from stormproof.providers.tool_calls import whole_calls
-from stormproof.recovery import (
-    CircuitBreaker,
-    ConsecutiveFailures,
-    Deadline,
-    GrowingBreak,
-    IdleTimeout,
-    Pipeline,
-    Strategy,
-    Target,
-    is_breakdown,
-)
-
-_FAILURES: Final = 3
-"""In a row, after which it is left alone: every one costs somebody the time to find out."""
+from stormproof.recovery import IdleTimeout, Pipeline, Strategy
 
 
-@dataclass(slots=True)
-class Journey:
-    """How a request got its answer.
-
-    Attributes:
-        asked: Who was asked, in this order.
-        rung: Who answered; None so far.
-        degraded: Whether that is not what a model said to this request.
-        broke: Whose streams broke off.
-        others: Who may go on with a stream that broke off.
-    """
-
-    asked: list[str] = field(default_factory=list)
-    rung: str | None = None
-    degraded: bool = False
-    broke: set[str] = field(default_factory=set)
-    others: frozenset[str] = frozenset()
-
-
-class Rung:
+class Rung(Candidate[ChatRequest, Completion]):
     """Somebody who may answer, and what is known of him.
 
     Args:
@@ -77,35 +44,26 @@ class Rung:
         continues: Continuation = Continuation.INSTRUCTION,
         serves: Callable[[ChatRequest], bool] | None = None,
     ) -> None:
-        self.name: Final = name or model.name
+        super().__init__(
+            name or model.name,
+            model.complete,
+            weight=weight,
+            deadline=deadline,
+            limits=limits,
+            degraded=degraded,
+        )
         self._model = model
-        self._weight = weight
         self._capabilities = capabilities
         self._context = context
-        self._degraded = degraded
         self._continues = continues
         self._serves = serves
-        self._breaker = CircuitBreaker(
-            self.name,
-            opens_on=ConsecutiveFailures(_FAILURES),
-            open_for=GrowingBreak(longest=60.0),
-            failures=is_breakdown,
-        )
         patience = IdleTimeout(idle, first=deadline)
-        self._whole = Pipeline(*limits, Deadline(deadline), name=self.name)
         self._streamed = Pipeline(*limits, patience, name=self.name, keeps=0)
 
     @property
     def continues(self) -> bool:
         """Whether it can go on with an answer that broke off."""
         return self._continues is not Continuation.NEVER
-
-    def target(self, *, first: bool) -> Target:
-        """Return it as one that a failover may ask; the first is what the failover guards."""
-        call = None if first else self.answer
-        return Target(
-            self.name, call, weight=self._weight, breaker=self._breaker, refuses=self.refuses
-        )
 
     def refuses(
         self, request: ChatRequest, journey: Journey, *, delivered: Sequence[Chunk] = ()
@@ -133,13 +91,6 @@ class Rung:
             return self.stream(request, journey, **delivered)
         return self.complete(request, journey)
 
-    async def complete(self, request: ChatRequest, journey: Journey) -> Completion:
-        """Answer at once."""
-        journey.asked.append(self.name)
-        completion = await self._whole.acall(self._model.complete, request)
-        self._arrive(journey)
-        return completion
-
     async def stream(
         self, request: ChatRequest, journey: Journey, *, delivered: Sequence[Chunk] = ()
     ) -> AsyncGenerator[Chunk, None]:
@@ -157,9 +108,6 @@ class Rung:
                 self._arrive(journey)
                 yield chunk
         journey.broke.discard(self.name)
-
-    def _arrive(self, journey: Journey) -> None:
-        journey.rung, journey.degraded = self.name, self._degraded
 
     async def _speaking(
         self, request: ChatRequest, delivered: Sequence[Chunk]

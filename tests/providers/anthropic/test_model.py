@@ -20,12 +20,13 @@ from stormproof.errors import (
 )
 from stormproof.providers.anthropic.model import ANTHROPIC_CAPABILITIES, AnthropicModel
 from stormproof.providers.api import Endpoint
+from stormproof.providers.candidate import Journey
 from stormproof.providers.chat import ChatRequest, Chunk, Completion
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.openai.model import OpenAIModel
-from stormproof.providers.rung import Journey, Rung
+from stormproof.providers.rung import Rung
 from support.anthropic_wire import answer, block, call, end, events, refusal, start, text, whole
 from support.raw_server import RawServer
 

@@ -9,10 +9,10 @@ import pytest
 
 from stormproof.errors import ConfigurationError, PartialOutput, ProviderError
 from stormproof.providers.answers import FixedAnswer
+from stormproof.providers.candidate import Journey
 from stormproof.providers.chat import ChatRequest
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
-from stormproof.providers.rung import Journey
 from stormproof.providers.settings.building import LadderBuilder
 from stormproof.providers.settings.schema import ModelsFile
 from support.raw_server import RawServer

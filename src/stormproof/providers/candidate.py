@@ -1,0 +1,109 @@
+"""Somebody who may answer, whatever is asked, and what is known of him."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+from stormproof.errors import StormproofError
+from stormproof.recovery import (
+    CircuitBreaker,
+    ConsecutiveFailures,
+    Deadline,
+    GrowingBreak,
+    Pipeline,
+    Strategy,
+    Target,
+    is_breakdown,
+)
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+_FAILURES: Final = 3
+"""In a row, after which it is left alone: every one costs somebody the time to find out."""
+
+
+@dataclass(slots=True)
+class Journey:
+    """How a request got its answer.
+
+    Attributes:
+        asked: Who was asked, in this order.
+        rung: Who answered; None so far.
+        degraded: Whether that is not what a model said to this request.
+        broke: Whose streams broke off.
+        others: Who may go on with a stream that broke off.
+    """
+
+    asked: list[str] = field(default_factory=list)
+    rung: str | None = None
+    degraded: bool = False
+    broke: set[str] = field(default_factory=set)
+    others: frozenset[str] = frozenset()
+
+
+class Candidate(Generic[Asked, Answer]):
+    """Somebody who may answer.
+
+    Args:
+        name: What headers, events and errors call it.
+        ask: Asks it.
+        weight: How often it is asked first, beside others, where the ladder draws.
+        deadline: Seconds for a whole answer.
+        limits: What it allows us: quotas, bulkheads.
+        degraded: Whether it answers with something that no model said to the request.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ask: Callable[[Asked], Awaitable[Answer]],
+        *,
+        weight: float = 1.0,
+        deadline: float = 60.0,
+        limits: Sequence[Strategy] = (),
+        degraded: bool = False,
+    ) -> None:
+        self.name: Final = name
+        self._ask = ask
+        self._weight = weight
+        self._degraded = degraded
+        self._breaker = CircuitBreaker(
+            name,
+            opens_on=ConsecutiveFailures(_FAILURES),
+            open_for=GrowingBreak(longest=60.0),
+            failures=is_breakdown,
+        )
+        self._whole = Pipeline(*limits, Deadline(deadline), name=name)
+
+    def target(self, *, first: bool) -> Target:
+        """Return it as one that a failover may ask; the first is what the failover guards."""
+        call = None if first else self.answer
+        return Target(
+            self.name, call, weight=self._weight, breaker=self._breaker, refuses=self.refuses
+        )
+
+    def refuses(self, request: Asked, journey: Journey) -> StormproofError | None:  # noqa: ARG002
+        """Say what keeps it from answering, without asking it: here, nothing does."""
+        return None
+
+    def answer(
+        self, request: Asked, journey: Journey
+    ) -> Awaitable[Answer] | AsyncGenerator[Any, None]:
+        """Answer in the form that the request wants."""
+        return self.complete(request, journey)
+
+    async def complete(self, request: Asked, journey: Journey) -> Answer:
+        """Answer at once.
+
+        Args:
+            request: What is asked.
+            journey: Where it is written down.
+        """
+        journey.asked.append(self.name)
+        answer = await self._whole.acall(self._ask, request)
+        self._arrive(journey)
+        return answer
+
+    def _arrive(self, journey: Journey) -> None:
+        journey.rung, journey.degraded = self.name, self._degraded
