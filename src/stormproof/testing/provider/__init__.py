@@ -3,6 +3,9 @@
 It needs what ``stormproof[serve]`` installs, so `stormproof.testing` itself does not import it.
 """
 
+from stormproof.testing.provider.asked import Api, Asked
+from stormproof.testing.provider.embeddings_wire import vector_of
+from stormproof.testing.provider.replies import Reply, Said, Speaker, ToolCall, text_of
 from stormproof.testing.provider.scripted_provider import ScriptedProvider
 from stormproof.testing.provider.steps import (
     Answer,
@@ -12,23 +15,33 @@ from stormproof.testing.provider.steps import (
     Page,
     Refusal,
     Reset,
+    Script,
     SlowHead,
     Step,
+    every,
 )
 from stormproof.testing.provider.target import ScriptedTarget
-from stormproof.testing.provider.wire import text_of
 
 __all__ = [
     "Answer",
+    "Api",
+    "Asked",
     "Break",
     "Broken",
     "Hang",
     "Page",
     "Refusal",
+    "Reply",
     "Reset",
+    "Said",
+    "Script",
     "ScriptedProvider",
     "ScriptedTarget",
     "SlowHead",
+    "Speaker",
     "Step",
+    "ToolCall",
+    "every",
     "text_of",
+    "vector_of",
 ]

@@ -9,7 +9,8 @@ from typing import Any, Final, cast
 
 import httptools
 
-from stormproof.testing.provider import wire
+from stormproof.testing.provider import http_wire, openai_wire
+from stormproof.testing.provider.asked import Api, Asked
 from stormproof.testing.provider.steps import (
     TOKENS,
     Answer,
@@ -22,6 +23,7 @@ from stormproof.testing.provider.steps import (
     Step,
 )
 from stormproof.testing.provider.target import ScriptedTarget
+from stormproof.testing.provider.voices import Dialect, dialect_of, streamed_answer, whole_answer
 
 _PAUSE: Final = 0.02
 """Seconds between the last bytes and a reset, which overtakes bytes that nobody has read yet."""
@@ -36,12 +38,14 @@ class Connection(asyncio.Protocol):
     """Answers one request after another.
 
     Args:
-        targets: Who is called, by path.
+        targets: Who is called, and what of him, by path.
         transports: Where it enters its own as long as it is open.
     """
 
     def __init__(
-        self, targets: Mapping[bytes, ScriptedTarget], transports: set[asyncio.Transport]
+        self,
+        targets: Mapping[bytes, tuple[ScriptedTarget, Api]],
+        transports: set[asyncio.Transport],
     ) -> None:
         self._targets = targets
         self._transports = transports
@@ -85,12 +89,13 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Do what the script says."""
-        target = self._targets.get(self._path)
-        if target is None:
-            self._transport.write(wire.refusal(404, None))
+        found = self._targets.get(self._path)
+        if found is None:
+            self._transport.write(openai_wire.refusal(404, None))
             return
-        self._answering = target
-        self._do(target.take(self._body))
+        self._answering, api = found
+        self._asked, self._says = Asked(api, self._body), self._answering.says
+        self._do(self._answering.take(self._asked))
 
     def _do(self, step: Step) -> None:
         match step:
@@ -101,9 +106,9 @@ class Connection(asyncio.Protocol):
             case Broken():
                 self._break(step)
             case Refusal():
-                self._finish(wire.refusal(step.status, step.retry_after))
+                self._finish(self._dialect.refusal(step.status, step.retry_after))
             case Page():
-                self._finish(wire.page(step.body, step.content_type))
+                self._finish(http_wire.page(step.body, step.content_type))
             case SlowHead():
                 self._trickle(step.seconds)
             case Reset():
@@ -111,17 +116,17 @@ class Connection(asyncio.Protocol):
         # which leaves a Hang, and what that does
 
     def _answer(self, step: Answer) -> None:
-        if not wire.is_streamed(self._body):
-            self._finish(wire.whole(self._rest(step.tokens)))
+        if not self._asked.streamed:
+            self._finish(self._whole(step.tokens))
             return
         stream = self._stream(step.tokens)
         if not step.pace:
             self._finish(stream.joined)
             return
-        self._transport.write(wire.STREAM_HEAD)
+        self._transport.write(http_wire.STREAM_HEAD)
         self._speak(stream, 0, step.pace)
 
-    def _speak(self, stream: wire.Stream, place: int, pace: float) -> None:
+    def _speak(self, stream: http_wire.Stream, place: int, pace: float) -> None:
         """Send a token, and the next one later."""
         if place == len(stream.tokens):
             self._finish(stream.end)
@@ -131,10 +136,7 @@ class Connection(asyncio.Protocol):
 
     def _trickle(self, seconds: float) -> None:
         """Send a head byte by byte."""
-        if wire.is_streamed(self._body):
-            answer = self._stream(TOKENS).joined
-        else:
-            answer = wire.whole(self._rest(TOKENS))
+        answer = self._stream(TOKENS).joined if self._asked.streamed else self._whole(TOKENS)
         head, _, body = answer.partition(b"\r\n\r\n")
         self._drip(head, b"\r\n\r\n" + body, seconds / len(head))
 
@@ -146,23 +148,23 @@ class Connection(asyncio.Protocol):
         self._later(pace, self._drip, head[1:], rest, pace)
 
     def _break(self, step: Broken) -> None:
-        if not wire.is_streamed(self._body):
-            self._transport.write(wire.whole(self._rest(TOKENS))[:-_MISSING])
+        if not self._asked.streamed:
+            self._transport.write(self._whole(TOKENS)[:-_MISSING])
             self._leave(step.how)
             return
         stream = self._stream(TOKENS)
-        self._transport.write(b"".join((wire.STREAM_HEAD, *stream.tokens[: step.tokens])))
+        self._transport.write(b"".join((http_wire.STREAM_HEAD, *stream.tokens[: step.tokens])))
         match step.how:
             case Break.CUT:
-                self._transport.write(wire.HALF_EVENT)
+                self._transport.write(http_wire.HALF_EVENT)
                 self._leave(step.how)
             case Break.END:
-                self._finish(wire.BODY_END)
+                self._finish(http_wire.BODY_END)
             case Break.ERROR:
-                self._finish(wire.event(wire.ERROR_EVENT) + wire.BODY_END)
+                self._finish(self._dialect.error + http_wire.BODY_END)
             case Break.GARBAGE:
                 rest = stream.tokens[step.tokens :]
-                self._finish(b"".join((wire.event(wire.GARBAGE), *rest, stream.end)))
+                self._finish(b"".join((self._dialect.garbage, *rest, stream.end)))
             case Break.STALL:
                 pass
 
@@ -189,8 +191,12 @@ class Connection(asyncio.Protocol):
     def _later(self, seconds: float, do: Callable[..., None], *arguments: Any) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, do, *arguments)
 
-    def _rest(self, tokens: int) -> str:
-        return wire.rest_of(wire.text_of(tokens), self._body)
+    @property
+    def _dialect(self) -> Dialect:
+        return dialect_of(self._asked.api)
 
-    def _stream(self, tokens: int) -> wire.Stream:
-        return wire.stream(self._rest(tokens), counted=wire.is_counted(self._body))
+    def _whole(self, tokens: int) -> bytes:
+        return whole_answer(self._asked, self._says, tokens)
+
+    def _stream(self, tokens: int) -> http_wire.Stream:
+        return streamed_answer(self._asked, self._says, tokens)

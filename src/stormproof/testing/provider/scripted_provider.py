@@ -3,17 +3,19 @@
 import asyncio
 from functools import partial
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
+from stormproof.testing.provider.asked import Api
 from stormproof.testing.provider.connection import Connection
-from stormproof.testing.provider.steps import Step
+from stormproof.testing.provider.replies import Speaker
+from stormproof.testing.provider.steps import Script, Step
 from stormproof.testing.provider.target import ScriptedTarget
-
-_PATH: Final = "/v1/chat/completions"
 
 
 class ScriptedProvider:
-    """Speaks OpenAI's chat completions on a port of this machine, for as many targets as wanted.
+    """Answers on a port of this machine, for as many targets as wanted.
+
+    Each speaks OpenAI's chat completions and embeddings, and Anthropic's messages.
 
     ```python
     async with ScriptedProvider() as provider:
@@ -23,12 +25,13 @@ class ScriptedProvider:
         assert (limited.calls, healthy.calls) == (1, 1)
     ```
 
-    An answer of n tokens is `text_of` (n). A request whose conversation ends with a beginning of
-    that text, said by the assistant, gets the rest.
+    An answer of n tokens is `text_of` (n), unless the target has somebody who speaks for it. A
+    request whose conversation ends with a beginning of the answer, said by the assistant, gets the
+    rest; so does one in which somebody then wishes that it go on.
     """
 
     def __init__(self) -> None:
-        self._targets: dict[bytes, ScriptedTarget] = {}
+        self._targets: dict[bytes, tuple[ScriptedTarget, Api]] = {}
         self._transports: set[asyncio.Transport] = set()
 
     async def __aenter__(self) -> Self:
@@ -51,13 +54,18 @@ class ScriptedProvider:
         for transport in tuple(self._transports):
             transport.abort()
 
-    def target(self, name: str, *steps: Step) -> ScriptedTarget:
+    def target(
+        self, name: str, *steps: Step | Script, says: Speaker | None = None
+    ) -> ScriptedTarget:
         """Give an address a script, instead of the one that it had, and a count from zero.
 
         Args:
             name: Part of its address.
-            steps: What to do on the first call, the second, and so on; the last step repeats.
+            steps: What to do on the first call, the second, and so on; the last step repeats. A
+                function decides upon the request.
+            says: Who speaks for it: returns what comes next in a conversation.
         """
-        target = ScriptedTarget(f"{self._base}/{name}/v1", *steps)
-        self._targets[f"/{name}{_PATH}".encode()] = target
+        target = ScriptedTarget(f"{self._base}/{name}/v1", *steps, says=says)
+        for api in Api:
+            self._targets[f"/{name}/v1{api}".encode()] = target, api
         return target

@@ -1,8 +1,12 @@
 """What a scripted provider may do with a request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import cycle
 from typing import Final, TypeAlias
+
+from stormproof.testing.provider.asked import Asked
 
 TOKENS: Final = 32
 
@@ -12,7 +16,7 @@ class Answer:
     """Answers, at once or as a stream, whichever was asked for.
 
     Attributes:
-        tokens: How long the answer is.
+        tokens: How long the answer is, where the target has nobody who speaks for it.
         delay: Seconds before it begins.
         pace: Seconds between two tokens of a stream; at 0 they are sent together.
     """
@@ -105,3 +109,20 @@ class Reset:
 
 
 Step: TypeAlias = Answer | Broken | Refusal | Page | SlowHead | Hang | Reset
+
+Script: TypeAlias = Callable[[Asked], Step]
+"""Decides upon a request what to do with it."""
+
+
+def every(nth: int, *faults: Step) -> Script:
+    """Return a script that answers, and fails on every so-many-th call, each time the next way.
+
+    Targets that share it count together: what fails at one is not followed by a failure of another.
+
+    Args:
+        nth: 3 answers twice between two failures.
+        faults: The ways, one after another, and then again.
+    """
+    good = [Answer()] * (nth - 1)
+    plan = cycle([step for fault in faults for step in (*good, fault)])
+    return lambda _asked: next(plan)
