@@ -14,6 +14,7 @@ from stormproof.providers.openai.model import OpenAIModel
 from stormproof.providers.rung import Rung
 from stormproof.providers.settings.building import LadderBuilder
 from stormproof.providers.settings.checking import Finding, check_targets
+from stormproof.providers.settings.keeping import Kept
 from stormproof.providers.settings.reading import read_models
 from stormproof.providers.settings.schema import ModelsFile
 
@@ -34,6 +35,7 @@ __all__ = [
     "FixedAnswer",
     "HttpClient",
     "Journey",
+    "Kept",
     "Ladder",
     "LadderBuilder",
     "ModelsFile",

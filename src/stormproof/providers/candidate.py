@@ -42,6 +42,20 @@ class Journey:
     others: frozenset[str] = frozenset()
 
 
+def usual_breaker(name: str) -> CircuitBreaker:
+    """Return what leaves somebody alone who fails again and again.
+
+    Args:
+        name: What events and errors call its circuit.
+    """
+    return CircuitBreaker(
+        name,
+        opens_on=ConsecutiveFailures(_FAILURES),
+        open_for=GrowingBreak(longest=60.0),
+        failures=is_breakdown,
+    )
+
+
 class Candidate(Generic[Asked, Answer]):
     """Somebody who may answer.
 
@@ -51,6 +65,7 @@ class Candidate(Generic[Asked, Answer]):
         weight: How often it is asked first, beside others, where the ladder draws.
         deadline: Seconds for a whole answer.
         limits: What it allows us: quotas, bulkheads.
+        breaker: What leaves it alone while it fails; by default one of its own.
         degraded: Whether it answers with something that no model said to the request.
     """
 
@@ -62,18 +77,14 @@ class Candidate(Generic[Asked, Answer]):
         weight: float = 1.0,
         deadline: float = 60.0,
         limits: Sequence[Strategy] = (),
+        breaker: CircuitBreaker | None = None,
         degraded: bool = False,
     ) -> None:
         self.name: Final = name
         self._ask = ask
         self._weight = weight
         self._degraded = degraded
-        self._breaker = CircuitBreaker(
-            name,
-            opens_on=ConsecutiveFailures(_FAILURES),
-            open_for=GrowingBreak(longest=60.0),
-            failures=is_breakdown,
-        )
+        self._breaker = breaker or usual_breaker(name)
         self._whole = Pipeline(*limits, Deadline(deadline), name=name)
 
     def target(self, *, first: bool) -> Target:

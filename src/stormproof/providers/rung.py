@@ -9,7 +9,7 @@ from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
 from stormproof.providers.continuation import Continuation, Delivered, joined, rest_of
 from stormproof.providers.model import ChatModel
 from stormproof.providers.tool_calls import whole_calls
-from stormproof.recovery import IdleTimeout, Pipeline, Strategy
+from stormproof.recovery import CircuitBreaker, IdleTimeout, Pipeline, Strategy
 
 
 class Rung(Candidate[ChatRequest, Completion]):
@@ -22,6 +22,7 @@ class Rung(Candidate[ChatRequest, Completion]):
         deadline: Seconds for a whole answer, or for the beginning of a stream.
         idle: Seconds for each further piece of a stream.
         limits: What it allows us: quotas, bulkheads.
+        breaker: What leaves it alone while it fails; by default one of its own.
         capabilities: What it can do.
         context: Tokens of prompt and answer together; None if nobody knows.
         degraded: Whether it answers with something that no model said to the request.
@@ -38,6 +39,7 @@ class Rung(Candidate[ChatRequest, Completion]):
         deadline: float = 60.0,
         idle: float = 30.0,
         limits: Sequence[Strategy] = (),
+        breaker: CircuitBreaker | None = None,
         capabilities: frozenset[Capability] = frozenset(Capability),
         context: int | None = None,
         degraded: bool = False,
@@ -50,6 +52,7 @@ class Rung(Candidate[ChatRequest, Completion]):
             weight=weight,
             deadline=deadline,
             limits=limits,
+            breaker=breaker,
             degraded=degraded,
         )
         self._model = model

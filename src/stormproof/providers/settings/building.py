@@ -1,19 +1,24 @@
 """Ladders, as the settings say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
+
+from pydantic import SecretStr
 
 from stormproof.errors import ConfigurationError
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
 from stormproof.providers.anthropic.model import ANTHROPIC_CAPABILITIES, AnthropicModel
 from stormproof.providers.api import Endpoint
-from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
+from stormproof.providers.chat import Capability
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.model import ChatModel
 from stormproof.providers.openai.model import OpenAIModel
 from stormproof.providers.rung import Rung
+from stormproof.providers.settings.guarding import Guards
+from stormproof.providers.settings.keeping import Kept
 from stormproof.providers.settings.keys import provider_key
 from stormproof.providers.settings.presets import provider_settings
 from stormproof.providers.settings.schema import (
@@ -26,13 +31,7 @@ from stormproof.providers.settings.schema import (
     ProviderSettings,
     RungSettings,
 )
-from stormproof.recovery import Bulkhead, Quota, RateLimit, Strategy
 
-_MINUTE: Final = 60.0
-_USUAL_ANSWER: Final = 512
-"""Tokens that a request is taken to need for its answer, if it does not say; settled afterwards."""
-
-_ANY_NUMBER: Final = 1_000_000
 _OF_TEXT: Final = frozenset(Capability) - {Capability.JSON_SCHEMA, Capability.LOGPROBS}
 """What a fixed text is an answer to."""
 
@@ -51,6 +50,8 @@ class LadderBuilder:
         client: Calls providers.
         environment: Where the variables with keys are.
         engine: The engine of this process, where one runs.
+        kept: What other builders have made, of which all that has not changed is used on:
+            circuits, limits, caches, ladders.
     """
 
     def __init__(
@@ -60,11 +61,14 @@ class LadderBuilder:
         environment: Mapping[str, str],
         *,
         engine: ChatModel | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._models = models
         self._client = client
         self._environment = environment
         self._engine = engine
+        self._kept = kept or Kept()
+        self._guards = Guards(self._kept)
 
     def check(self) -> None:
         """Find out what is missing before anything slow begins.
@@ -85,7 +89,12 @@ class LadderBuilder:
             ConfigurationError: A key is missing, or the engine that a rung needs.
             StorageError: A file with a key cannot be read.
         """
-        return {name: self._ladder(name, ladder) for name, ladder in self._models.models.items()}
+        return {
+            name: self._kept.one(
+                partial(self._ladder, name, ladder), "ladder", name, *self._made_of(ladder)
+            )
+            for name, ladder in self._models.models.items()
+        }
 
     def model(self, rung: ModelRung) -> ChatModel:
         """Return whom a rung asks.
@@ -108,28 +117,43 @@ class LadderBuilder:
             prefill_message=provider.prefill_message if prefills else {},
             prefill_body=provider.prefill_body if prefills else {},
         )
-        key = provider_key(name, provider, self._environment)
+        key = self._key(rung)
         if provider.api == "anthropic":
             return AnthropicModel(
                 endpoint, rung.model, client=self._client, key=key, prefills=prefills
             )
         return OpenAIModel(endpoint, rung.model, client=self._client, key=key)
 
+    def _made_of(self, ladder: LadderSettings) -> Iterator[Hashable]:
+        """Yield all that a ladder depends on."""
+        yield ladder
+        for rung in ladder.rungs:
+            if isinstance(rung, ModelRung):
+                yield self._provider(rung).model_dump_json()
+                yield self._key(rung)
+
     def _ladder(self, name: str, ladder: LadderSettings) -> Ladder:
-        cache = _cache(ladder)
+        cache = self._cache(name, ladder)
         return Ladder(
             name,
-            [self._rung(rung, cache) for rung in ladder.rungs],
+            [self._rung(name, rung, cache) for rung in ladder.rungs],
             deadline=ladder.deadline,
             order=ladder.order,
             resume=ladder.stream == "resume",
             cache=cache,
         )
 
-    def _rung(self, rung: RungSettings, cache: AnswerCache | None) -> Rung:
+    def _cache(self, name: str, ladder: LadderSettings) -> AnswerCache | None:
+        for rung in ladder.rungs:
+            if isinstance(rung, CachedRung):
+                make = partial(AnswerCache, max_bytes=rung.max_bytes, max_age=rung.max_age)
+                return self._kept.one(make, "cache", name, rung.max_bytes, rung.max_age)
+        return None
+
+    def _rung(self, name: str, rung: RungSettings, cache: AnswerCache | None) -> Rung:
         match rung:
             case ModelRung():
-                return self._asking(rung)
+                return self._asking(name, rung)
             case EngineRung():
                 return self._computing(rung)
             case AnswerRung():
@@ -137,14 +161,16 @@ class LadderBuilder:
         again = CachedAnswers(cache or AnswerCache())
         return _last_resort(again, serves=again.serves)
 
-    def _asking(self, rung: ModelRung) -> Rung:
+    def _asking(self, name: str, rung: ModelRung) -> Rung:
+        provider = self._provider(rung)
         return Rung(
             self.model(rung),
             weight=rung.weight,
             deadline=rung.deadline,
             idle=rung.idle,
-            limits=_limits(rung),
-            capabilities=rung.capabilities & _OF_API[self._provider(rung).api],
+            limits=self._guards.limits((f"{name}/{rung.name}", rung), (rung.provider, provider)),
+            breaker=self._guards.breaker(rung.name, provider.url, self._key(rung)),
+            capabilities=rung.capabilities & _OF_API[provider.api],
             context=rung.context,
             continues=self._continues(rung),
         )
@@ -157,6 +183,7 @@ class LadderBuilder:
             weight=rung.weight,
             deadline=rung.deadline,
             idle=rung.idle,
+            breaker=self._guards.breaker(rung.name),
             capabilities=_OF_ENGINE,
             continues=Continuation.PREFILL,
         )
@@ -167,49 +194,14 @@ class LadderBuilder:
             raise ConfigurationError(reason=f"nobody knows where {rung.provider} listens")
         return provider
 
+    def _key(self, rung: ModelRung) -> SecretStr | None:
+        return provider_key(rung.provider, self._provider(rung), self._environment)
+
     def _continues(self, rung: ModelRung) -> Continuation:
         prefills = self._provider(rung).prefill if rung.prefill is None else rung.prefill
         return Continuation.PREFILL if prefills else Continuation.INSTRUCTION
 
 
-def _cache(ladder: LadderSettings) -> AnswerCache | None:
-    kept = [rung for rung in ladder.rungs if isinstance(rung, CachedRung)]
-    return AnswerCache(max_bytes=kept[0].max_bytes, max_age=kept[0].max_age) if kept else None
-
-
 def _last_resort(model: ChatModel, **options: Any) -> Rung:
     """Return a rung that is asked when no model can answer, whatever the order of those."""
     return Rung(model, weight=0.0, degraded=True, continues=Continuation.NEVER, **options)
-
-
-def _limits(rung: ModelRung) -> Sequence[Strategy]:
-    """Return what keeps us within a provider's limits: nobody waits, the next rung answers."""
-    limits: list[Strategy] = []
-    if rung.concurrency:
-        limits.append(Bulkhead(rung.name, rung.concurrency))
-    if rung.tokens_per_minute:
-        limits.append(_quota(rung, rung.tokens_per_minute))
-    elif rung.requests_per_minute:
-        limits.append(RateLimit(rung.name, rung.requests_per_minute, _MINUTE, max_wait=0.0))
-    return limits
-
-
-def _quota(rung: ModelRung, tokens: int) -> Quota:
-    def estimate(request: ChatRequest, *_: object) -> float:
-        answer = (request.max_tokens or _USUAL_ANSWER) * request.choices
-        # One that could never fit goes through when nothing else does: it is the provider's to say.
-        return min(request.prompt_tokens + answer, tokens)
-
-    return Quota(
-        rung.name,
-        requests=rung.requests_per_minute or _ANY_NUMBER,
-        tokens=tokens,
-        estimate=estimate,
-        usage=_used,
-        period=_MINUTE,
-        max_wait=0.0,
-    )
-
-
-def _used(said: Completion | Chunk) -> float | None:
-    return (said.usage.total_tokens or None) if said.usage else None

@@ -72,7 +72,19 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class ProviderSettings(Table):
+class Limits(Table):
+    """What we may ask for; at a provider, of all its models together."""
+
+    requests_per_minute: Count | None = Field(
+        default=None, description="Most requests in a minute; the next rung answers others."
+    )
+    tokens_per_minute: Tokens | None = Field(
+        default=None, description="Most tokens in a minute, of prompts and answers; the same."
+    )
+    concurrency: Count | None = Field(default=None, description="Most requests at once; the same.")
+
+
+class ProviderSettings(Limits):
     """A table ``[providers.NAME]``: where a provider listens, and how it wants to be asked."""
 
     preset: str | None = Field(
@@ -133,7 +145,7 @@ class PriceSettings(Table):
     output: Price = Field(description="For a million tokens of answers.")
 
 
-class ModelRung(Table):
+class ModelRung(Limits):
     """A model of a provider."""
 
     provider: ProviderName = Field(description="A table of `[providers]`, or a preset.")
@@ -147,13 +159,6 @@ class ModelRung(Table):
         description="How often it is asked first beside the others, where they are drawn; with 0"
         " only when those cannot answer, in any order but `listed`.",
     )
-    requests_per_minute: Count | None = Field(
-        default=None, description="Most requests in a minute; the next rung answers others."
-    )
-    tokens_per_minute: Tokens | None = Field(
-        default=None, description="Most tokens in a minute, of prompts and answers; the same."
-    )
-    concurrency: Count | None = Field(default=None, description="Most requests at once; the same.")
     context: Tokens | None = Field(
         default=None, description="Tokens of prompt and answer; it is not asked for more."
     )
