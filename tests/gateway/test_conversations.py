@@ -1,0 +1,295 @@
+"""Clients as people use them talk through a gateway while a third of the calls behind it fail.
+
+They notice nothing: their own retries are off, and every word, call and count is what it is when
+nothing fails.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeAlias
+
+import openai
+import pytest
+from langchain_core.messages import AIMessageChunk
+from langchain_openai import ChatOpenAI
+
+from stormproof.testing.provider import (
+    Asked,
+    Break,
+    Broken,
+    Page,
+    Refusal,
+    Reply,
+    Reset,
+    Said,
+    Script,
+    ScriptedProvider,
+    ScriptedTarget,
+    Step,
+    ToolCall,
+    every,
+)
+from support.serving import running
+
+FAULTS: Final = (
+    Reset(),
+    Refusal(500),
+    Refusal(429, retry_after=1),
+    Broken(Break.CUT, 3),
+    Broken(Break.END, 4),
+    Broken(Break.ERROR, 5),
+    Broken(Break.STALL, 6),
+    Broken(Break.GARBAGE, 7),
+    Page(b"<html>Come back later.</html>", "text/html"),
+)
+ROUNDS: Final = 2
+"""How often each happens."""
+
+WEATHER: Final = {
+    "type": "object",
+    "properties": {"place": {"type": "string"}},
+    "required": ["place"],
+    "additionalProperties": False,
+}
+TOOL: Final = {
+    "type": "function",
+    "function": {"name": "weather", "description": "Tell the weather.", "parameters": WEATHER},
+}
+CHOICE: Final = {
+    "title": "choice",
+    "type": "object",
+    "properties": {"place": {"type": "string"}, "because": {"type": "string"}},
+    "required": ["place", "because"],
+    "additionalProperties": False,
+}
+Messages: TypeAlias = list[Any]
+"""In OpenAI's form."""
+
+
+def guide(conversation: Sequence[Said]) -> Reply:
+    """Look the weather of two places up, compare, choose in JSON, and tell a story."""
+    _, asked = next(said for said in reversed(conversation) if said.role == "user")
+    results = [text for role, text in conversation if role == "tool"]
+    turn = len(conversation)
+    if "story" in asked:
+        return Reply(" ".join(f"In chapter {n} of {turn}, it rains.\n" for n in range(12)))
+    if "Choose" in asked:
+        return Reply(
+            json.dumps({"place": "Oslo", "because": f"{results[-1]} is “cool”, at {turn}"})
+        )
+    if conversation[-1].role == "tool":
+        return Reply(f"Rome has {results[-2]} degrees, and Oslo has {results[-1]} of them. " * 3)
+    calls = [ToolCall("weather", json.dumps({"place": place})) for place in ("Rome", "Oslo")]
+    return Reply(f"I look at both of them now, at turn {turn} of all. ", tuple(calls))
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a client had of an answer."""
+
+    text: str
+    calls: Sequence[tuple[str, str, Mapping[str, Any]]] = ()
+    usage: tuple[int, int] = (0, 0)
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The same as a message of the conversation."""
+        calls = [
+            {
+                "id": call_id,
+                "type": "function",
+                "function": {"name": name, "arguments": json.dumps(arguments)},
+            }
+            for call_id, name, arguments in self.calls
+        ]
+        said = {"role": "assistant", "content": self.text}
+        return {**said, "tool_calls": calls} if calls else said
+
+
+class Client(Protocol):
+    """Whoever asks."""
+
+    def __init__(self, url: str, model: str) -> None: ...
+
+    async def ask(self, messages: Messages, *, stream: bool) -> Heard:
+        """Ask for an answer that may call tools."""
+
+    async def choose(self, messages: Messages, *, stream: bool) -> Heard:
+        """Ask for an answer in JSON, of a schema."""
+
+    async def aclose(self) -> None:
+        """Leave."""
+
+
+class OpenAIClient:
+    """The official client of OpenAI."""
+
+    def __init__(self, url: str, model: str) -> None:
+        self._client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+        self._model = model
+
+    async def ask(self, messages: Messages, *, stream: bool) -> Heard:
+        return await self._heard(stream, messages=messages, tools=[TOOL])
+
+    async def choose(self, messages: Messages, *, stream: bool) -> Heard:
+        schema = {"name": "choice", "schema": CHOICE, "strict": True}
+        form = {"type": "json_schema", "json_schema": schema}
+        return await self._heard(stream, messages=messages, response_format=form)
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+    async def _heard(self, stream: bool, **asked: Any) -> Heard:
+        asked["model"] = self._model
+        if not stream:
+            return self._read(await self._client.chat.completions.create(**asked))
+        options: Any = {"include_usage": True}
+        async with self._client.chat.completions.stream(**asked, stream_options=options) as events:
+            return self._read(await events.get_final_completion())
+
+    def _read(self, answer: Any) -> Heard:
+        [choice] = answer.choices
+        calls = choice.message.tool_calls or []
+        assert choice.finish_reason == ("tool_calls" if calls else "stop")
+        made = [
+            (call.id, call.function.name, json.loads(call.function.arguments)) for call in calls
+        ]
+        usage = answer.usage.prompt_tokens, answer.usage.completion_tokens
+        return Heard(choice.message.content or "", made, usage)
+
+
+class LangChain:
+    """LangChain's `ChatOpenAI`."""
+
+    def __init__(self, url: str, model: str) -> None:
+        self._http = openai.DefaultAsyncHttpxClient()  # by default, all would share one for ever
+        options: Any = {"base_url": f"{url}/v1", "api_key": "none", "max_retries": 0}
+        self._model = ChatOpenAI(
+            model=model, stream_usage=True, http_async_client=self._http, **options
+        )
+
+    async def ask(self, messages: Messages, *, stream: bool) -> Heard:
+        return await self._heard(self._model.bind_tools([TOOL]), messages, stream=stream)
+
+    async def choose(self, messages: Messages, *, stream: bool) -> Heard:
+        bound = self._model.with_structured_output(CHOICE, method="json_schema", include_raw=True)
+        if not stream:
+            answer: Any = await bound.ainvoke(messages)
+        else:
+            answer = {}
+            async for part in bound.astream(messages):
+                answer = {**answer, **part}
+        assert answer["parsing_error"] is None
+        return Heard(json.dumps(answer["parsed"]))
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def _heard(self, model: Any, messages: Messages, *, stream: bool) -> Heard:
+        if not stream:
+            return self._read(await model.ainvoke(messages))
+        first, *others = [part async for part in model.astream(messages)]
+        assert isinstance(first, AIMessageChunk)
+        return self._read(first.__add__(others))
+
+    def _read(self, answer: Any) -> Heard:
+        calls = [(call["id"], call["name"], call["args"]) for call in answer.tool_calls]
+        usage = answer.usage_metadata["input_tokens"], answer.usage_metadata["output_tokens"]
+        return Heard(str(answer.text), calls, usage)
+
+
+CLIENTS: Final[Sequence[type[Client]]] = (OpenAIClient, LangChain)
+
+
+@dataclass
+class Storm:
+    """Fails every third call of all that are made behind a model."""
+
+    plan: Script = field(default_factory=lambda: every(3, *FAULTS))
+    seen: list[Step] = field(default_factory=list)
+
+    def __call__(self, asked: Asked) -> Step:
+        step = self.plan(asked)
+        self.seen += [step] * (step in FAULTS)
+        return step
+
+    @property
+    def over(self) -> bool:
+        return len(self.seen) >= len(FAULTS) * ROUNDS
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway with two models: behind one of them nothing fails."""
+
+    url: str
+    storm: Storm
+
+
+async def converse(client: Client) -> list[Heard]:
+    """Speak with a model for some turns; return its answers."""
+    messages: Messages = [{"role": "system", "content": "You are a guide."}]
+    heard = []
+    for turn, stream in enumerate((True, False, True)):
+        messages.append({"role": "user", "content": f"{turn}: where is it warmer?"})
+        called = await client.ask(messages, stream=stream)
+        messages.append(called.message)
+        for degrees, (call_id, _, arguments) in enumerate(called.calls):
+            told = f"{turn}{degrees} in {arguments['place']}"
+            messages.append({"role": "tool", "tool_call_id": call_id, "content": told})
+        compared = await client.ask(messages, stream=not stream)
+        messages += [compared.message, {"role": "user", "content": "Choose one."}]
+        chosen = await client.choose(messages, stream=stream)
+        messages += [chosen.message, {"role": "user", "content": "Tell me a story."}]
+        told_story = await client.ask(messages, stream=True)
+        messages.append(told_story.message)
+        heard += [called, compared, chosen, told_story]
+    return heard
+
+
+def rung(provider: str, *, patience: float) -> str:
+    times = f"deadline = {patience}, idle = {patience}"
+    return f'{{ provider = "{provider}", model = "m", {times} }}'
+
+
+def settings(first: Sequence[str], targets: Mapping[str, ScriptedTarget]) -> str:
+    """Return a file whose model `storm` asks these first."""
+    apis = {"claude": "anthropic"}
+    providers = [
+        f'[providers.{name}]\npreset = "openai-compatible"\nurl = "{target.url}"\n'
+        f'api = "{apis.get(name, "openai")}"\n'
+        for name, target in targets.items()
+    ]
+    calm, storm = rung("calm", patience=60), [rung(name, patience=1.5) for name in first]
+    models = f"[models.calm]\nrungs = [{calm}]\n[models.storm]\nrungs = [{', '.join(storm)}]\n"
+    return "\n".join(providers) + models
+
+
+@pytest.fixture(params=[("gpt", "claude", "other"), ("claude", "gpt", "other")], ids="-".join)
+async def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Gateway]:
+    async with AsyncExitStack() as stack:
+        provider = await stack.enter_async_context(ScriptedProvider())
+        storm = Storm()
+        targets = {name: provider.target(name, storm, says=guide) for name in request.param}
+        targets["calm"] = provider.target("calm", says=guide)
+        file = tmp_path / "stormproof.toml"
+        file.write_text(settings(request.param, targets))
+        server = stack.enter_context(running("--config", str(file)))
+        yield Gateway(server.url, storm)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_nothing_is_to_be_seen_of_failures_but_the_answer(
+    gateway: Gateway, client: type[Client]
+) -> None:
+    """Turns, tools side by side, their results, JSON of a schema, streams, and the tokens."""
+    async with aclosing(client(gateway.url, "calm")) as undisturbed:
+        calm = await converse(undisturbed)
+    assert [len(heard.calls) for heard in calm] == [2, 0, 0, 0] * 3
+    async with aclosing(client(gateway.url, "storm")) as disturbed:
+        while not gateway.storm.over:
+            assert await converse(disturbed) == calm
+    assert set(gateway.storm.seen) == set(FAULTS)
