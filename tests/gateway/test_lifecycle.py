@@ -25,7 +25,7 @@ def lines(response: httpx2.Response) -> Iterator[str]:
 
 def test_health_ready_and_metrics(client: httpx2.Client) -> None:
     """A server with nothing to do is alive, ready and countable."""
-    assert client.get("/health").json() == {"status": "alive"}
+    assert client.get("/health").json() == {"status": "alive", "settings": "current"}
     assert client.get("/ready").json() == {"status": "ready"}
     client.get("/v2/nowhere")
     metrics = client.get("/metrics").text

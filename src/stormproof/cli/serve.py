@@ -3,6 +3,8 @@
 import inspect
 import os
 import typing
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +15,7 @@ from rich.console import Console
 from stormproof.cli.failures import failures
 from stormproof.cli.loading import load_engine
 from stormproof.cli.model import pulled
-from stormproof.gateway.settings import DEFAULT_FILE, ENV_PREFIX, Settings, load_settings
+from stormproof.gateway.settings import ENV_PREFIX, Settings, load_settings
 
 if typing.TYPE_CHECKING:
     from stormproof.engine import AsyncEmbedder, AsyncLLM
@@ -28,16 +30,24 @@ def serve(**flags: str | None) -> None:
     """
     console = Console(stderr=True)
     with failures(console):
-        settings = load_settings(flags)
-        _serve(settings, console)
+        _serve(partial(load_settings, flags), console)
 
 
-def _serve(settings: Settings, console: Console) -> None:
+def _serve(load: Callable[[], Settings], console: Console) -> None:
+    settings = load()
     # Heavy: what only --help and a typing mistake need comes before this.
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
-    from stormproof.gateway import Lifecycle, create_app, listen, load_keys, run  # noqa: PLC0415
-    from stormproof.providers import HttpClient, LadderBuilder  # noqa: PLC0415
+    from stormproof.gateway import (  # noqa: PLC0415
+        Lifecycle,
+        Reloader,
+        ServedModels,
+        create_app,
+        listen,
+        load_keys,
+        run,
+    )
+    from stormproof.providers import HttpClient  # noqa: PLC0415
     from stormproof.signals import Metrics, configure_logging, log_events  # noqa: PLC0415
 
     configure_logging(settings.log_level, console=console.is_terminal)
@@ -46,15 +56,14 @@ def _serve(settings: Settings, console: Console) -> None:
     # What can be wrong is found before what is slow.
     keyring = load_keys(settings)
     listener = listen(settings.host, settings.port)
-    models, client = _models(settings), HttpClient()
-    LadderBuilder(models, client, os.environ).check()
+    served = ServedModels(settings, load, HttpClient(), os.environ)
     embedders = _load_embedders(settings, console)
-    engine = _load(settings, console) if _needs_engine(settings, models) else None
+    engine = _load(settings, console) if _needs_engine(settings, served.models) else None
     lifecycle = Lifecycle(
         engine, drain_timeout=settings.drain_timeout, embedders=embedders.values()
     )
     name = settings.model_name or Path(settings.model).name.removesuffix(".gguf")
-    names = [name] * bool(engine) + [*models.models]
+    names = [name] * bool(engine) + [*served.models.models]
     metrics = Metrics(CollectorRegistry())
     app = create_app(
         engine,
@@ -64,9 +73,7 @@ def _serve(settings: Settings, console: Console) -> None:
         lifecycle=lifecycle,
         metrics=metrics,
         embedders=embedders,
-        make_ladders=lambda engine: LadderBuilder(
-            models, client, os.environ, engine=engine
-        ).ladders(),
+        make_ladders=served.begin,
     )
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -75,16 +82,8 @@ def _serve(settings: Settings, console: Console) -> None:
         f" · docs http://{shown}:{port}/docs",
         soft_wrap=True,
     )
-    run(app, lifecycle, listener)
+    run(app, lifecycle, listener, Reloader(served, lifecycle, metrics.registry))
     console.print("Stopped.")
-
-
-def _models(settings: Settings) -> "ModelsFile":
-    """Read which models others answer for; none where there is no file of settings."""
-    from stormproof.providers import ModelsFile, read_models  # noqa: PLC0415
-
-    file = settings.config or DEFAULT_FILE
-    return read_models(file) if settings.config or file.exists() else ModelsFile()
 
 
 def _needs_engine(settings: Settings, models: "ModelsFile") -> bool:

@@ -58,7 +58,8 @@ def create_app(
         metrics: Where errors are counted; its registry is what ``/metrics`` shows.
         embedders: Embedding models, by the names under which clients know them.
         make_ladders: Makes of the engine, and of whatever else, the models that several may answer
-            for, by the names under which clients know them.
+            for, by the names under which clients know them. What it returned may change its
+            content while the server runs.
 
     Returns:
         An ASGI application.
@@ -74,20 +75,20 @@ def create_app(
     server_metrics = ServerMetrics(metrics.registry, engine.stats if engine else None)
     times = server_metrics.token_times
     ladders = make_ladders(EngineModel(engine, settings, times.watch) if engine else None)
-    cards = [model_card(name) for name in ladders]
+    own = [model_card(model_name, max_tokens=engine.max_sequence_tokens)] if engine else []
+    vectors = [model_card(name, max_tokens=model.max_tokens) for name, model in embedders.items()]
+    cards = ModelRoutes(lambda: [*own, *map(model_card, ladders), *vectors])
     if engine:
-        cards.insert(0, model_card(model_name, max_tokens=engine.max_sequence_tokens))
         routes = Routes(engine, settings, model_name=model_name, times=times)
         app.include_router(routes.router())
-    cards += [model_card(name, max_tokens=model.max_tokens) for name, model in embedders.items()]
-    for each in (EmbeddingRoutes(embedders, settings), ModelRoutes(cards)):
+    for each in (EmbeddingRoutes(embedders, settings), cards):
         app.include_router(each.router())
     _add_probes(app, lifecycle, metrics.registry)
     wire_errors.install(app)
     others = {model_name: app} if engine else {}
     chat = ChatEndpoint(CHAT, ladders, lifecycle, others=others)
     return Edge(
-        _HotPath(app, chat) if ladders else app,
+        _HotPath(app, chat, ladders),
         keyring=keyring,
         lifecycle=lifecycle,
         metrics=server_metrics,
@@ -99,12 +100,13 @@ def create_app(
 class _HotPath:
     """Spares what most requests come for the way through the framework."""
 
-    def __init__(self, app: ASGIApp, chat: ChatEndpoint) -> None:
+    def __init__(self, app: ASGIApp, chat: ChatEndpoint, ladders: Mapping[str, Ladder]) -> None:
         self._app = app
         self._chat = chat
+        self._ladders = ladders
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        hot = scope["type"] == "http" and scope["path"] == self._chat.path
+        hot = self._ladders and scope["type"] == "http" and scope["path"] == self._chat.path
         await (self._chat if hot and scope["method"] == "POST" else self._app)(scope, receive, send)
 
 
@@ -117,9 +119,9 @@ async def _name_operation(request: Request) -> AsyncIterator[None]:
 def _add_probes(app: FastAPI, lifecycle: Lifecycle, registry: CollectorRegistry) -> None:
     @app.get("/health", responses={503: ERRORS[503]})
     async def health() -> dict[str, str]:
-        """Say whether the server is alive; if not, it should be restarted."""
+        """Say whether the server is alive, and runs with the settings of its file."""
         lifecycle.check_alive()
-        return {"status": "alive"}
+        return {"status": "alive", "settings": lifecycle.settings}
 
     @app.get("/ready", responses={503: ERRORS[503]})
     async def ready() -> dict[str, str]:

@@ -3,9 +3,18 @@
 import asyncio
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from enum import StrEnum
 
 from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.errors import ServiceUnavailable
+
+
+class SettingsState(StrEnum):
+    """Whether a server runs with what its file of settings says; the later, the worse."""
+
+    CURRENT = "current"
+    RESTART_NEEDED = "restart needed"
+    REFUSED = "refused"
 
 
 class Lifecycle:
@@ -15,6 +24,10 @@ class Lifecycle:
         engine: What answers, if there is one here; it is drained first and closed last.
         drain_timeout: Seconds that running requests get to finish.
         embedders: Embedding models, which stop when the engine does.
+
+    Attributes:
+        draining: Whether it has begun to stop.
+        settings: Whether those in force are those of the file.
     """
 
     def __init__(
@@ -31,6 +44,7 @@ class Lifecycle:
         self._idle = asyncio.Event()
         self._idle.set()
         self.draining = False
+        self.settings = SettingsState.CURRENT
 
     def check_alive(self) -> None:
         """Tell the truth about the engine: it makes progress, has nothing to do, or is replaced.

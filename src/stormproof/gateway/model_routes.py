@@ -1,6 +1,6 @@
 """Which models are served."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Security
@@ -21,11 +21,11 @@ class ModelRoutes:
     """The routes that tell what is served.
 
     Args:
-        cards: One for each model.
+        cards: Returns one for each model that is served now.
     """
 
-    def __init__(self, cards: Sequence[Card]) -> None:
-        self._cards = {card["id"]: card for card in cards}
+    def __init__(self, cards: Callable[[], Sequence[Card]]) -> None:
+        self._list = cards
 
     def router(self) -> APIRouter:
         """Return the routes, ready to be included in an application."""
@@ -38,12 +38,16 @@ class ModelRoutes:
 
     async def models(self) -> dict[str, Any]:
         """List the models that are served."""
-        return {"object": "list", "data": [*self._cards.values()]}
+        return {"object": "list", "data": [*self._cards().values()]}
 
     async def model(self, model: str) -> Card:
         """Describe one model."""
-        check_model(model, *self._cards)
-        return self._cards[model]
+        cards = self._cards()
+        check_model(model, *cards)
+        return cards[model]
+
+    def _cards(self) -> dict[str, Card]:
+        return {card["id"]: card for card in self._list()}
 
 
 def check_model(name: str, *served: str) -> None:

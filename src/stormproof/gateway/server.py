@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 from types import FrameType
 
 import uvicorn
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp
 from stormproof.errors import ConfigurationError
 from stormproof.gateway.http_protocol import HttpProtocol
 from stormproof.gateway.lifecycle import Lifecycle
+from stormproof.gateway.reloading import Reloader
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +42,19 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigurationError(setting="host, port", reason=reason) from error
 
 
-def run(app: ASGIApp, lifecycle: Lifecycle, listener: socket.socket) -> None:
+def run(
+    app: ASGIApp,
+    lifecycle: Lifecycle,
+    listener: socket.socket,
+    reloader: Reloader | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends it at once.
 
     Args:
         app: The application.
         lifecycle: Told when to drain.
         listener: From ``listen``.
+        reloader: Told of SIGHUP, and run as long as the server.
     """
     config = uvicorn.Config(
         app,
@@ -61,7 +69,7 @@ def run(app: ASGIApp, lifecycle: Lifecycle, listener: socket.socket) -> None:
     # What is loaded by now stays: looking through it for garbage again and again finds none.
     gc.freeze()
     try:
-        _Server(config, lifecycle).run(sockets=[listener])
+        _Server(config, lifecycle, reloader).run(sockets=[listener])
     finally:
         lifecycle.close()
 
@@ -69,11 +77,25 @@ def run(app: ASGIApp, lifecycle: Lifecycle, listener: socket.socket) -> None:
 class _Server(uvicorn.Server):
     """Goes on listening while it drains, so that new requests get a clear answer."""
 
-    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self, config: uvicorn.Config, lifecycle: Lifecycle, reloader: Reloader | None
+    ) -> None:
         super().__init__(config)
         self._lifecycle = lifecycle
+        self._reloader = reloader
+        self._reloading: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._signalled = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and from then on look after the settings."""
+        await super().startup(sockets)
+        if self._reloader is None:
+            return
+        loop = asyncio.get_running_loop()
+        self._reloading = loop.create_task(self._reloader.run())
+        if sys.platform != "win32":
+            loop.add_signal_handler(signal.SIGHUP, self._reloader.ask)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
         """Begin to drain on the first signal; leave at once on the second."""

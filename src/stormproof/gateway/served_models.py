@@ -1,0 +1,134 @@
+"""The models of ``stormproof.toml``, as the file says now."""
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
+
+from stormproof.errors import ConfigurationError
+from stormproof.gateway.settings import DEFAULT_FILE, Settings
+from stormproof.providers import (
+    ChatModel,
+    HttpClient,
+    Kept,
+    Ladder,
+    LadderBuilder,
+    ModelsFile,
+    read_models,
+)
+
+_MOST: Final = 1 << 20
+"""Bytes of a file that are looked at: one with more is refused."""
+
+Fingerprint: TypeAlias = Sequence[bytes | None]
+
+
+class Found(NamedTuple):
+    """What the file says.
+
+    Attributes:
+        models: Of models and providers.
+        ladders: Made of that.
+        waiting: Settings of the server that are others than at its start.
+    """
+
+    models: ModelsFile
+    ladders: Mapping[str, Ladder]
+    waiting: Sequence[str]
+
+
+class ServedModels:
+    """Reads who may answer: at the start, and again whenever that may have changed.
+
+    Args:
+        settings: What the server runs with; it says which file.
+        reload: Returns those settings as they are now.
+        client: Calls providers.
+        environment: Where the variables with keys are.
+
+    Attributes:
+        ladders: Who answers now, by the names of models. Its content changes between two requests;
+            one under way keeps its ladder.
+
+    Raises:
+        ConfigurationError: The file makes no sense, or a key is missing.
+        StorageError: The file, or one with a key, cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        reload: Callable[[], Settings],
+        client: HttpClient,
+        environment: Mapping[str, str],
+    ) -> None:
+        self.ladders: Final[dict[str, Ladder]] = {}
+        self._settings = settings
+        self._reload = reload
+        self._client = client
+        self._environment = environment
+        self._kept = Kept()
+        self._engine: ChatModel | None = None
+        self._file = settings.config or DEFAULT_FILE
+        self._needed = settings.config is not None
+        self.models = self._read()
+        self._builder(self.models).check()
+
+    def begin(self, engine: ChatModel | None) -> Mapping[str, Ladder]:
+        """Return who answers, from now on with the engine of this process, if there is one.
+
+        Raises:
+            ConfigurationError: A key is missing.
+            StorageError: A file with a key cannot be read.
+        """
+        self._engine = engine
+        self.ladders.update(self._builder(self.models).ladders())
+        return self.ladders
+
+    def fingerprint(self) -> Fingerprint:
+        """Return what tells whether the file, or one with a key, is another than before."""
+        keys = (provider.key_file for provider in self.models.providers.values())
+        return [_digest(file) for file in (self._file, *filter(None, keys))]
+
+    def find(self) -> Found:
+        """Read the file once more; nothing changes by that.
+
+        Raises:
+            ConfigurationError: It makes no sense, a key is missing, or nobody would be left.
+            StorageError: It, or a file with a key, cannot be read.
+        """
+        models, settings = self._read(), self._reload()
+        ladders = self._builder(models).ladders()
+        if not ladders and self._engine is None:
+            raise ConfigurationError(reason=f"{self._file.name} names no model")
+        names = Settings.model_fields
+        waiting = [one for one in names if getattr(settings, one) != getattr(self._settings, one)]
+        return Found(models, ladders, waiting)
+
+    def put(self, found: Found) -> bool:
+        """Have requests answered as the file says from now on; return whether that is new."""
+        new = found.ladders != self.ladders
+        self.models = found.models
+        self.ladders.clear()
+        self.ladders.update(found.ladders)
+        return new
+
+    def _read(self) -> ModelsFile:
+        if not self._needed and not self._file.exists():
+            return ModelsFile()
+        models = read_models(self._file)
+        self._needed = True  # one that vanishes is a mistake
+        return models
+
+    def _builder(self, models: ModelsFile) -> LadderBuilder:
+        return LadderBuilder(
+            models, self._client, self._environment, engine=self._engine, kept=self._kept
+        )
+
+
+def _digest(file: Path) -> bytes | None:
+    try:
+        with file.open("rb") as opened:
+            return blake2b(opened.read(_MOST + 1), digest_size=16).digest()
+    except (OSError, ValueError):  # ValueError: no file can have such a name
+        return None

@@ -1,0 +1,179 @@
+"""A running server follows its file, however that is changed, and no request is hurt by it."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from support.serving import running
+
+BROKEN_KEY = "broken"
+
+
+class House(ThreadingHTTPServer):
+    """A provider that knows keys: one of them is refused, and to one it answers when it is let."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.let, self.asked = threading.Event(), threading.Event()
+        super().__init__(("127.0.0.1", 0), Answer)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: House
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        key = self.headers["authorization"].removeprefix("Bearer ")
+        self.server.keys.append(key)
+        if key == "slow":
+            self.server.asked.set()
+            self.server.let.wait()
+        message = {"role": "assistant", "content": f"to {key}"}
+        body = json.dumps({"choices": [{"message": message, "finish_reason": "stop"}]}).encode()
+        self.send_response(500 if key == BROKEN_KEY else 200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with House() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.let.set()
+        server.shutdown()
+
+
+def text(answer: str) -> str:
+    return f'[models.chat]\nrungs = [{{ answer = "{answer}" }}]\n'
+
+
+def ask(client: httpx2.Client, model: str = "chat") -> Any:
+    messages = [{"role": "user", "content": "Hi"}]
+    return client.post("/v1/chat/completions", json={"model": model, "messages": messages})
+
+
+def said(client: httpx2.Client) -> str:
+    return str(ask(client).json()["choices"][0]["message"]["content"])
+
+
+def state(client: httpx2.Client) -> str:
+    return str(client.get("/health").json()["settings"])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.02)
+
+
+def written_over(file: Path, content: str) -> None:
+    file.write_text(content)
+
+
+def renamed_over(file: Path, content: str) -> None:
+    """As editors save."""
+    new = file.with_suffix(".new")
+    new.write_text(content)
+    new.replace(file)
+
+
+def swapped(file: Path, content: str) -> None:
+    """As Kubernetes swaps the folder behind a ConfigMap."""
+    versions = file.parent / "versions"
+    folder = versions / content.encode().hex()[-40:]
+    folder.mkdir(parents=True)
+    (folder / file.name).write_text(content)
+    link = file.parent / "..new"
+    link.symlink_to(folder, target_is_directory=True)
+    link.replace(file.parent / "..data")
+    if not file.is_symlink():
+        file.unlink(missing_ok=True)
+        file.symlink_to(Path("..data") / file.name)
+
+
+@pytest.mark.parametrize("write", [written_over, renamed_over, swapped])
+def test_a_server_follows_its_file(tmp_path: Path, write: Callable[[Path, str], None]) -> None:
+    """A broken one changes nothing, and whoever looks is told."""
+    file = tmp_path / "stormproof.toml"
+    write(file, text("one"))
+    with running("--config", str(file)) as server, server.client() as client:
+        assert (said(client), state(client)) == ("one", "current")
+        write(file, text("two"))
+        until(lambda: said(client) == "two")
+        write(file, "[models.chat]\nrugns = []\n")
+        until(lambda: state(client) == "refused")
+        assert said(client) == "two"
+        assert client.get("/ready").status_code == 200
+        assert server.metric("stormproof_settings_state") == 2
+        write(file, text("three"))
+        until(lambda: said(client) == "three")
+        assert state(client) == "current"
+
+
+def test_a_signal_has_the_file_read_at_once(tmp_path: Path) -> None:
+    """Even one whose content is the same: environment and keys may be others."""
+    file = tmp_path / "stormproof.toml"
+    file.write_text(text("one"))
+    with running("--config", str(file)) as server, server.client() as client:
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: 'reloads_total{outcome="applied"} 1.0' in client.get("/metrics").text)
+        assert said(client) == "one"
+        assert server.terminate() == 0
+
+
+def provider(house: House, key: Path, *, weight: int = 1) -> str:
+    rung = f'{{ provider = "house", model = "m", deadline = 60, weight = {weight} }}'
+    head = f'[providers.house]\npreset = "openai-compatible"\nurl = "{house.url}"\n'
+    return f'{head}key_file = "{key}"\n[models.chat]\nrungs = [{rung}]\n'
+
+
+def test_a_request_under_way_ends_as_it_began(tmp_path: Path, house: House) -> None:
+    """With the key that was good then, while others have the new one already."""
+    file, key = tmp_path / "stormproof.toml", tmp_path / "key"
+    key.write_text("slow")
+    file.write_text(provider(house, key))
+    answers: list[str] = []
+    with running("--config", str(file)) as server, server.client() as client:
+        asking = threading.Thread(target=lambda: answers.append(said(client)))
+        asking.start()
+        house.asked.wait()
+        key.write_text("new")
+        until(lambda: 'outcome="applied"' in client.get("/metrics").text)
+        assert said(client) == "to new"
+        house.let.set()
+        asking.join()
+    assert answers == ["to slow"]
+
+
+def test_an_open_circuit_is_not_forgotten(tmp_path: Path, house: House) -> None:
+    """Until what it is about changes: the key may have been the trouble."""
+    file, key = tmp_path / "stormproof.toml", tmp_path / "key"
+    key.write_text(BROKEN_KEY)
+    file.write_text(provider(house, key))
+    with running("--config", str(file)) as server, server.client() as client:
+        for _ in range(3):
+            assert ask(client).status_code == 502
+        file.write_text(provider(house, key, weight=2) + text("B").replace("chat", "other"))
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: ask(client, "other").status_code == 200)
+        assert ask(client).json()["error"]["code"] == "CIRCUIT_OPEN"
+        key.write_text("good")
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: ask(client).status_code == 200)
+    assert house.keys == [BROKEN_KEY] * 3 + ["good"]

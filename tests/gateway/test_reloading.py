@@ -1,0 +1,211 @@
+"""A changed file is served once it is whole; a broken one changes nothing, and is reported."""
+
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from stormproof.gateway.lifecycle import Lifecycle, SettingsState
+from stormproof.gateway.reloading import Changes, Reloader
+from stormproof.gateway.served_models import ServedModels
+from stormproof.gateway.settings import load_settings
+from stormproof.providers import FixedAnswer, HttpClient
+
+A, B = [b"a"], [b"b"]
+
+
+@pytest.mark.parametrize(
+    ("looks", "reads"),
+    [
+        ([A, A, A], [False, True, False]),
+        ([A, A, B, B, B], [False, True, False, True, False]),
+        ([A, A, B, A, A], [False, True, False, False, False]),
+        ([A, A, [None], [None], A, A], [False, True, False, True, False, True]),
+    ],
+)
+def test_files_are_read_when_they_have_changed_and_are_whole(
+    looks: list[list[bytes | None]], reads: list[bool]
+) -> None:
+    """A file that is being written is another at each look."""
+    changes = Changes()
+    assert [changes.seen(look, asked=False) for look in looks] == reads
+
+
+def test_who_asks_is_not_kept_waiting_and_files_are_read_once() -> None:
+    changes = Changes()
+    assert changes.seen(A, asked=True)
+    assert not changes.seen(A, asked=False)
+    assert changes.seen(A, asked=True)
+
+
+class House:
+    """A server's settings in a file, and what becomes of changes."""
+
+    def __init__(self, folder: Path, text: str, *, engine: bool = False) -> None:
+        self.file = folder / "stormproof.toml"
+        self.file.write_text(text)
+        load = partial(load_settings, {"config": str(self.file)})
+        self.environment = {"OUR_KEY": "k-1"}
+        self.served = ServedModels(load(), load, HttpClient(), self.environment)
+        self.ladders = self.served.begin(FixedAnswer("engine") if engine else None)
+        self.lifecycle = Lifecycle(None, drain_timeout=1)
+        self.registry = CollectorRegistry()
+        self.reloader = Reloader(self.served, self.lifecycle, self.registry)
+
+    @property
+    def state(self) -> SettingsState:
+        return self.lifecycle.settings
+
+    def reloads(self, outcome: str) -> float:
+        labels = {"outcome": outcome}
+        return self.registry.get_sample_value("stormproof_settings_reloads_total", labels) or 0.0
+
+    async def look(self, times: int = 2) -> None:
+        for _ in range(times):
+            await self.reloader.look()
+
+    async def becomes(self, text: str) -> None:
+        self.file.write_text(text)
+        await self.look()
+
+
+def model(name: str, answer: str = "Hello") -> str:
+    return f'[models.{name}]\nrungs = [{{ answer = "{answer}" }}]\n'
+
+
+Make = Callable[..., House]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    return partial(House, tmp_path)
+
+
+async def test_a_changed_file_is_served(make: Make) -> None:
+    house = make(model("a"))
+    await house.becomes(model("b"))
+    assert list(house.ladders) == ["b"]
+    assert (house.state, house.reloads("applied")) == (SettingsState.CURRENT, 1)
+
+
+async def test_looks_that_see_nothing_new_are_no_reloads(make: Make) -> None:
+    house = make(model("a"))
+    before = house.ladders["a"]
+    await house.look(5)
+    assert house.ladders["a"] is before
+    assert (house.reloads("applied"), house.reloads("refused")) == (0, 0)
+
+
+async def test_who_asks_is_told_that_it_was_done(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = make(model("a"))
+    house.reloader.ask()
+    with caplog.at_level(logging.INFO):
+        await house.look(1)
+    assert house.reloads("applied") == 1
+    assert "settings reloaded" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ("[models.a]\nrugns = 1", "stormproof.toml:2: there is no such key; did you mean 'rungs'?"),
+        ("[", "not TOML"),
+        ("", "stormproof.toml names no model"),
+        (f"{model('a')}[serve]\nprot = 1", "prot"),
+        ('[models.a]\nrungs = [{ provider = "openai", model = "x" }]', "OPENAI_API_KEY"),
+        ("[models.a]\nrungs = [{ engine = true }]", "none runs"),
+    ],
+)
+async def test_a_broken_file_changes_nothing_and_is_reported_once(
+    make: Make, caplog: pytest.LogCaptureFixture, broken: str, told: str
+) -> None:
+    """With what is wrong and where."""
+    house = make(model("a"))
+    before = house.ladders["a"]
+    await house.becomes(broken)
+    await house.look(3)
+    assert dict(house.ladders) == {"a": before}
+    assert (house.state, house.reloads("refused")) == (SettingsState.REFUSED, 1)
+    [record] = [one for one in caplog.records if one.levelno == logging.ERROR]
+    assert told in record.__dict__["error"]
+    assert house.registry.get_sample_value("stormproof_settings_state") == 2
+    house.lifecycle.check_alive()
+    house.lifecycle.check_ready()
+
+
+async def test_a_file_put_right_is_served_again(make: Make) -> None:
+    """Also if it is what it was before it was broken."""
+    house = make(model("a"))
+    await house.look()
+    await house.becomes("[")
+    await house.becomes(model("a"))
+    assert (house.state, house.reloads("applied")) == (SettingsState.CURRENT, 1)
+
+
+async def test_a_file_that_vanishes_is_broken(make: Make) -> None:
+    house = make(model("a"))
+    house.file.unlink()
+    await house.look()
+    assert (list(house.ladders), house.state) == (["a"], SettingsState.REFUSED)
+
+
+async def test_what_cannot_be_reloaded_is_said(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The models of the same file are."""
+    house = make(model("a"))
+    await house.becomes(f"{model('b')}[serve]\nport = 9999\nmax_choices = 2")
+    assert list(house.ladders) == ["b"]
+    assert house.state is SettingsState.RESTART_NEEDED
+    [record] = [one for one in caplog.records if one.levelno == logging.WARNING]
+    assert record.__dict__["settings"] == ["port", "max_choices"]
+
+
+async def test_another_key_in_its_file_is_used(make: Make, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("k-1")
+    text = f'[providers.openai]\nkey_file = "{key}"\n'
+    house = make(f'{text}[models.a]\nrungs = [{{ provider = "openai", model = "x" }}]')
+    before = house.ladders["a"]
+    await house.look()
+    key.write_text("k-2")
+    await house.look()
+    assert house.ladders["a"] is not before
+
+
+async def test_the_last_model_may_go_where_an_engine_answers_as_well(make: Make) -> None:
+    house = make(model("a"), engine=True)
+    await house.becomes("")
+    assert (dict(house.ladders), house.state) == ({}, SettingsState.CURRENT)
+
+
+async def test_a_mistake_of_ours_does_not_end_the_looking(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = make(model("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(house.served, "find", lambda: 1 / 0)
+        await house.look()
+    assert house.state is SettingsState.REFUSED
+    assert "ZeroDivisionError" in caplog.text
+    await house.becomes(model("b"))
+    assert list(house.ladders) == ["b"]
+
+
+def test_a_file_that_nobody_named_need_not_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come later."""
+    monkeypatch.chdir(tmp_path)
+    load = partial(load_settings, {"model": "smollm2"})
+    served = ServedModels(load(), load, HttpClient(), os.environ)
+    assert served.models.models == {}
+    (tmp_path / "stormproof.toml").write_text(model("a"))
+    served.put(served.find())
+    assert list(served.ladders) == ["a"]
