@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stormproof.errors import InvalidRequest
 from stormproof.gateway.dialects.dialect import Dialect
 from stormproof.gateway.exchange import Exchange
+from stormproof.gateway.headers import header
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.presence import unless_gone
@@ -93,7 +94,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 def _pipeline(scope: Scope) -> Pipeline:
     """Return what holds an answer to the deadline that the client sent along."""
-    deadline = Deadline.from_header(_header(scope, Deadline.HEADER.encode()))
+    deadline = Deadline.from_header(header(scope, Deadline.HEADER.encode()))
     return Pipeline(deadline, name="the answer") if deadline else _UNBOUND
 
 
@@ -103,16 +104,11 @@ def _resumes(scope: Scope) -> bool | None:
     Raises:
         InvalidRequest: It wants something that there is not.
     """
-    wanted = _header(scope, _POLICY)
+    wanted = header(scope, _POLICY)
     if wanted not in _POLICIES:
         reason = f"{_POLICY.decode()} must be resume or fail"
         raise InvalidRequest(reason=reason, param=_POLICY.decode())
     return _POLICIES[wanted]
-
-
-def _header(scope: Scope, name: bytes) -> str | None:
-    sent = next((value for one, value in scope["headers"] if one == name), None)
-    return None if sent is None else sent.decode("latin-1")
 
 
 _UNBOUND: Final = Pipeline()

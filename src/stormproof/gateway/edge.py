@@ -10,17 +10,17 @@ import time
 from collections.abc import MutableMapping
 from typing import Any, Final
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stormproof.errors import PayloadTooLarge
+from stormproof.gateway.headers import header
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.metrics import ServerMetrics
 from stormproof.gateway.openapi import DOCS_ASSETS
 from stormproof.gateway.wire_errors import respond
-from stormproof.signals import Metrics, log_context
+from stormproof.signals import Metrics, log_context, log_often
 
 logger = logging.getLogger(__name__)
 
@@ -90,11 +90,10 @@ class Edge:
             await exchange.fail(error, receive)
 
     def _admit(self, scope: Scope) -> None:
-        headers = Headers(scope=scope)
         if not scope["path"].startswith(_OPEN):
-            self._keyring.check(headers.get("authorization"))
+            self._keyring.check(header(scope, b"authorization"))
             self._lifecycle.check_accepting()
-        length = headers.get("content-length", "")
+        length = header(scope, b"content-length") or ""
         if length.isdigit() and int(length) > self._max_body_bytes:
             raise PayloadTooLarge(limit=self._max_body_bytes)
 
@@ -107,8 +106,16 @@ class Edge:
         if code:
             self._signals.failed(code, "gateway")
         level = logging.DEBUG if route in _PROBES else logging.INFO
-        answer = {"method": method, "route": route, "status": exchange.status, "code": code}
-        logger.log(level, "request answered", extra={**answer, "seconds": round(seconds, 4)})
+        log_often(
+            logger,
+            level,
+            "request answered",
+            method=method,
+            route=route,
+            status=exchange.status,
+            code=code,
+            seconds=round(seconds, 4),
+        )
 
 
 class _Exchange:
@@ -164,5 +171,5 @@ class _BoundedBody:
 
 
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
+    given = header(scope, b"x-request-id") or ""
     return given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from fastapi import Response
 from starlette.types import Receive
@@ -20,21 +20,28 @@ def nobody_there() -> Response:
 async def unless_gone(receive: Receive, work: Awaitable[T]) -> T | None:
     """Return what ``work`` returns, or None, having cancelled it, once the client is gone.
 
+    The work is done in the task that asks, since another would cost more than the watching. Who
+    asked for its cancellation is told as ``asyncio.timeout`` does, by counting.
+
     Args:
         receive: What tells of the client; the request's body has been taken from it.
         work: What is done for the client.
     """
-    task = asyncio.ensure_future(work)
-    watcher = asyncio.ensure_future(_disconnect(receive))
+    worker = cast("asyncio.Task[Any]", asyncio.current_task())
+    requests = worker.cancelling()
+    watcher = asyncio.ensure_future(_cancel_once_gone(receive, worker))
     try:
-        await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
-        return await task if task.done() else None
+        return await work
+    except asyncio.CancelledError:
+        if not watcher.done() or worker.cancelling() > requests + 1:
+            raise
+        return None
     finally:
-        watcher.cancel()
-        task.cancel()
-        await asyncio.gather(task, watcher, return_exceptions=True)
+        if not watcher.cancel():
+            worker.uncancel()
 
 
-async def _disconnect(receive: Receive) -> None:
+async def _cancel_once_gone(receive: Receive, worker: asyncio.Task[Any]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    worker.cancel()

@@ -78,12 +78,13 @@ class ChatRequest:
 
     Attributes:
         document: The same, for whoever passes it on.
+        needs: What a model must be able to do to answer.
 
     Raises:
         InvalidRequest: A field that matters here is missing, or is not what it must be.
     """
 
-    __slots__ = ("_known", "document")
+    __slots__ = ("_known", "document", "needs")
 
     def __init__(self, document: Document) -> None:
         try:
@@ -91,6 +92,7 @@ class ChatRequest:
         except msgspec.ValidationError as error:
             raise _refusal(error) from None  # the original may quote the prompt
         self.document: Final = document
+        self.needs: Final = _needs(self._known)
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
@@ -156,23 +158,6 @@ class ChatRequest:
         """Whether the answer has to be a JSON document."""
         form = self._known.response_format
         return form is not None and form.get("type") in ("json_object", "json_schema")
-
-    @property
-    def needs(self) -> frozenset[Capability]:
-        """What a model must be able to do to answer."""
-        known, needed = self._known, set[Capability]()
-        if known.tools and known.tool_choice != "none":
-            needed.add(Capability.TOOLS)
-        if known.response_format and known.response_format.get("type") == "json_schema":
-            needed.add(Capability.JSON_SCHEMA)
-        if known.logprobs:
-            needed.add(Capability.LOGPROBS)
-        if self.choices > 1:
-            needed.add(Capability.CHOICES)
-        for message in known.messages:
-            if isinstance(message.content, list):
-                needed.update(_PARTS[kind] for kind in _kinds(message.content) if kind in _PARTS)
-        return frozenset(needed)
 
     @property
     def prompt_tokens(self) -> int:
@@ -281,6 +266,22 @@ _PARTS: Final = {
     "image_url": Capability.VISION,
     "input_audio": Capability.AUDIO,
 }
+
+
+def _needs(known: _Known) -> frozenset[Capability]:
+    needed = set[Capability]()
+    if known.tools and known.tool_choice != "none":
+        needed.add(Capability.TOOLS)
+    if known.response_format and known.response_format.get("type") == "json_schema":
+        needed.add(Capability.JSON_SCHEMA)
+    if known.logprobs:
+        needed.add(Capability.LOGPROBS)
+    if known.n is not None and known.n > 1:
+        needed.add(Capability.CHOICES)
+    for message in known.messages:
+        if isinstance(message.content, list):
+            needed.update(_PARTS[kind] for kind in _kinds(message.content) if kind in _PARTS)
+    return frozenset(needed)
 
 
 def _kinds(parts: Sequence[Document]) -> list[str]:

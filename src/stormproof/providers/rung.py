@@ -81,10 +81,7 @@ class Rung(Candidate[ChatRequest, Completion]):
         if missing:
             lacks = ", ".join(sorted(missing))
             return InvalidRequest(reason=f"no model that may answer can do this: {lacks}")
-        tokens, wanted = request.prompt_tokens, request.max_tokens or 1
-        if self._context is not None and tokens + wanted > self._context:
-            return ContextTooLong(prompt_tokens=tokens, max_tokens=wanted, limit=self._context)
-        return None
+        return None if self._context is None else _overflow(request, self._context)
 
     def answer(
         self, request: ChatRequest, journey: Journey, **delivered: Sequence[Chunk]
@@ -135,6 +132,13 @@ class Rung(Candidate[ChatRequest, Completion]):
         so_far, way = Delivered.of(delivered), self._continues
         rest = rest_of(request, so_far, way)
         return joined(self._model.stream(rest), so_far, way) if rest else _full()
+
+
+def _overflow(request: ChatRequest, context: int) -> ContextTooLong | None:
+    tokens, wanted = request.prompt_tokens, request.max_tokens or 1
+    if tokens + wanted <= context:
+        return None
+    return ContextTooLong(prompt_tokens=tokens, max_tokens=wanted, limit=context)
 
 
 async def _full() -> AsyncGenerator[Chunk, None]:

@@ -10,7 +10,8 @@ The floors below neither log nor count what they recover. This one subscribes to
 
 from stormproof.signals.context import log_context
 from stormproof.signals.event_log import log_events
+from stormproof.signals.lines import log_often
 from stormproof.signals.logs import configure_logging
 from stormproof.signals.metrics import Metrics
 
-__all__ = ["Metrics", "configure_logging", "log_context", "log_events"]
+__all__ = ["Metrics", "configure_logging", "log_context", "log_events", "log_often"]

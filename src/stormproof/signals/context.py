@@ -1,13 +1,13 @@
 """What a log line says of the request during which it was written."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from structlog.contextvars import bound_contextvars
 
 
-@contextmanager
-def log_context(*, request_id: str | None = None, operation: str | None = None) -> Iterator[None]:
+def log_context(
+    *, request_id: str | None = None, operation: str | None = None
+) -> AbstractContextManager[None]:
     """Write these on every line that is logged inside, here and in tasks that are begun here.
 
     Args:
@@ -15,5 +15,4 @@ def log_context(*, request_id: str | None = None, operation: str | None = None) 
         operation: What is being done, by a name from the code and not from a client.
     """
     given = {"request_id": request_id, "operation": operation}
-    with bound_contextvars(**{name: value for name, value in given.items() if value is not None}):
-        yield
+    return bound_contextvars(**{name: value for name, value in given.items() if value is not None})

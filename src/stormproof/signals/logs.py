@@ -1,22 +1,20 @@
 """Where log records go, and what they look like."""
 
-import json
 import logging
-from contextlib import suppress
-from typing import Final, TextIO
+from typing import Final
 
 import structlog
 from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
 from structlog.typing import Processor
 
+from stormproof.signals.lines import JsonLines, Lines, encode, stamp
 from stormproof.signals.redacting import redact_fields
 
 _FACTS: Final[tuple[Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 """What every record says beside its own fields."""
 
@@ -31,7 +29,7 @@ def configure_logging(level: str, *, console: bool) -> None:
             ``error``. Everybody else's loggers begin at warnings.
         console: Lines in colour for a person; otherwise one JSON object a line.
     """
-    handler = _Handler()
+    handler = Lines() if console else JsonLines()
     handler.setFormatter(_formatter(console=console))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("stormproof").setLevel(level.upper())
@@ -51,7 +49,7 @@ def _formatter(*, console: bool) -> ProcessorFormatter:
     renderer: Processor = (
         ConsoleRenderer(exception_formatter=plain_traceback)
         if console
-        else structlog.processors.JSONRenderer()
+        else structlog.processors.JSONRenderer(lambda fields, **_: encode(fields))
     )
     return ProcessorFormatter(
         foreign_pre_chain=[*_FACTS, ExtraAdder()],
@@ -59,16 +57,7 @@ def _formatter(*, console: bool) -> ProcessorFormatter:
             ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             redact_fields,
+            stamp,
             renderer,
         ],
     )
-
-
-class _Handler(logging.StreamHandler[TextIO]):
-    """Writes to standard error; what it cannot write harms nobody."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Say that a record was lost, but not what was in it: it may be why it was lost."""
-        lost = {"level": "error", "logger": record.name, "event": "a log record was lost"}
-        with suppress(Exception):
-            self.stream.write(json.dumps(lost) + self.terminator)

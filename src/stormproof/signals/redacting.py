@@ -33,7 +33,8 @@ def _shown(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if value - value == 0 else str(value)  # JSON has no infinities
-    return redact(_shortened(str(value))).translate(_CONTROL)
+    text = redact(_shortened(str(value)))
+    return text if text.isprintable() else text.translate(_CONTROL)
 
 
 def _shortened(text: str) -> str:
