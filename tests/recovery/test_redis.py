@@ -785,8 +785,10 @@ class TestLimit:
             with pytest.raises(asyncio.CancelledError):
                 await task
             await told(timed)
-            take = TakePermits("dependency", (Rate(10, 10),), (1,), 0)
-            assert await timed.aask(take) == pytest.approx(10)
+            take = TakePermits("dependency", (Rate(10, 10),), (1,), 0, (0,))
+            taken = await timed.aask(take)
+            assert taken is not None
+            assert taken.wait == pytest.approx(10)
             await timed.aclose()
 
     def test_requests_and_tokens_are_taken_together_and_settled(

@@ -189,19 +189,28 @@ class LimitMachine(Timed):
         self.rates = JointBuckets(*buckets).rates
         self.taken: list[int] = []
 
-    @rule(cost=st.integers(0, 16), longest=st.sampled_from([0.0, 1.1, 30.1, 1000.1]))
-    def take(self, cost: int, longest: float) -> None:
+    @rule(
+        cost=st.integers(0, 16),
+        longest=st.sampled_from([0.0, 1.1, 30.1, 1000.1]),
+        more=st.integers(0, 3),
+    )
+    def take(self, cost: int, longest: float, more: int) -> None:
         amounts = (1, cost)
         waits: list[Fraction] = [
             (amount - level) / speed
             for amount, level, speed in zip(amounts, self.level, self.speed, strict=True)
         ]
         expected = max(*waits, Fraction(0))
-        wait = self.store.ask(TakePermits("model", self.rates, amounts, longest))
-        assert wait == pytest.approx(float(expected), abs=1e-5)
+        take = TakePermits("model", self.rates, amounts, longest, (more, more))
+        taken = self.store.ask(take)
+        assert taken is not None
+        assert taken.wait == pytest.approx(float(expected), abs=1e-5)
         if expected <= longest:
             self.change(-1, -cost)
             self.taken.append(cost)
+            assert taken.more == all(level >= more for level in self.level)
+        if taken.more:
+            self.change(-more, -more)
 
     @rule()
     def give_back(self) -> None:

@@ -44,7 +44,10 @@ from stormproof.recovery.sharing.operations import (
     EnterCircuit,
     ForceCircuit,
     LeaveCircuit,
+    LookAtCircuit,
+    Permits,
     RationPermits,
+    RestCircuit,
     TakePermits,
 )
 from stormproof.recovery.sharing.store import Operation, Store
@@ -113,6 +116,8 @@ class RedisStore(Store):
         timeout: Seconds that a call spends on Redis at most. One with less than that left before
             its deadline goes by its own state.
         retry_after: Seconds for which no call tries, once Redis could not be reached.
+        memory: Seconds for which a process may go by what it heard last, so that not every call
+            asks Redis. By default all do.
     """
 
     def __init__(
@@ -123,8 +128,9 @@ class RedisStore(Store):
         prefix: str = "stormproof",
         timeout: float = 0.2,
         retry_after: float = 1.0,
+        memory: float = 0.0,
     ) -> None:
-        super().__init__(name, timeout=timeout, retry_after=retry_after)
+        super().__init__(name, timeout=timeout, retry_after=retry_after, memory=memory)
         problems = Problems()
         problems.check(_is_url(url), "url", "must be that of a Redis server", "url")
         problems.check(prefix, "prefix", "must not be empty", "missing")
@@ -249,7 +255,7 @@ def _(change: ChangeBalance) -> _Request:
 
 @_request.register
 def _(take: TakePermits) -> _Request:
-    return _limit(take.name, "take", take.longest, take.rates, take.amounts)
+    return _limit(take.name, "take", take.longest, take.rates, take.amounts, more=take.more)
 
 
 @_request.register
@@ -281,6 +287,16 @@ def _(leave: LeaveCircuit) -> _Request:
 
 
 @_request.register
+def _(look: LookAtCircuit) -> _Request:
+    return _circuit(look.name, look.options, "look")
+
+
+@_request.register
+def _(rest: RestCircuit) -> _Request:
+    return _circuit(rest.name, rest.options, "rest", rest=rest.seconds)
+
+
+@_request.register
 def _(abandon: AbandonProbe) -> _Request:
     return _circuit(abandon.name, abandon.options, "abandon", token=abandon.token)
 
@@ -291,11 +307,23 @@ def _(force: ForceCircuit) -> _Request:
 
 
 def _limit(
-    name: str, action: str, seconds: float, rates: tuple[Rate, ...], amounts: tuple[float, ...]
+    name: str,
+    action: str,
+    seconds: float,
+    rates: tuple[Rate, ...],
+    amounts: tuple[float, ...],
+    *,
+    more: tuple[float, ...] = (),
 ) -> _Request:
-    buckets = [(*rate, amount) for rate, amount in zip(rates, amounts, strict=True)]
+    more = more or (0.0,) * len(rates)
+    buckets = [(*rate, *pair) for rate, *pair in zip(rates, amounts, more, strict=True)]
     arguments = (action, seconds, *(number for bucket in buckets for number in bucket))
-    return _Request("limit", name, _FULL_FOR, arguments, float)
+    return _Request("limit", name, _FULL_FOR, arguments, _permits)
+
+
+def _permits(reply: _Reply) -> Permits:
+    wait, more = reply
+    return Permits(float(wait), more == 1)
 
 
 def _balance(reply: _Reply) -> Balance:
@@ -313,6 +341,7 @@ def _circuit(
     failed: bool = False,
     took: float = -inf,
     state: CircuitState = CircuitState.CLOSED,
+    rest: float = 0.0,
 ) -> _Request:
     lasts = options.open_for
     rules = [_rule(rule, failed, took) for rule in options.opens_on]
@@ -324,7 +353,7 @@ def _circuit(
         (
             *(action, token, generation, int(failed or took > options.slower_than), state.value),
             *(lasts.first, lasts.factor, lasts.longest, lasts.drawn(1.0)),
-            *(options.probes, options.successes_to_close, options.probe_lease),
+            *(options.probes, options.successes_to_close, options.probe_lease, rest),
             *(number for rule in rules for number in rule),
         ),
         _circuit_report,
@@ -344,8 +373,10 @@ def _rule(rule: OpeningRule, failed: bool, took: float) -> tuple[float, int, flo
 
 
 def _circuit_report(reply: _Reply) -> CircuitReport:
-    state, moved, wait, generation = reply
-    return CircuitReport(CircuitState(state), moved == 1, float(wait), int(generation))
+    state, moved, wait, generation, rest, troubled = reply
+    return CircuitReport(
+        CircuitState(state), moved == 1, float(wait), int(generation), float(rest), troubled == 1
+    )
 
 
 @cache

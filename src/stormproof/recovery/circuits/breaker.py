@@ -14,6 +14,7 @@ from stormproof.errors import CircuitOpen, Problems
 from stormproof.recovery.circuits.break_length import GrowingBreak
 from stormproof.recovery.circuits.circuit import Circuit, CircuitOptions, CircuitState, Pass
 from stormproof.recovery.circuits.opening_rules import ConsecutiveFailures, OpeningRule
+from stormproof.recovery.circuits.rest import Rest
 from stormproof.recovery.classification import ErrorFilter, failure_filter, is_filter
 from stormproof.recovery.events import (
     CallRejected,
@@ -24,7 +25,7 @@ from stormproof.recovery.events import (
     bus,
 )
 from stormproof.recovery.options import check_count, check_seconds
-from stormproof.recovery.sharing.store import Store
+from stormproof.recovery.sharing.store import Store, arun, run
 from stormproof.recovery.strategy import Admission, Call, Gate, Site, Strategy
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class CircuitBreaker(Admission[Pass]):
     store: Store | None = None
     _counts: Callable[[Exception], bool] = field(init=False, repr=False)
     _circuit: Circuit = field(init=False, repr=False)
+    _rest: Rest = field(init=False, repr=False)
     _shared: "SharedCircuit | None" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +78,7 @@ class CircuitBreaker(Admission[Pass]):
             self._circuit_options, rejection=self._reject, on_transition=self._announce
         )
         vars(self)["_shared"] = None if self.store is None else self._share(self.store)
+        vars(self)["_rest"] = Rest() if self._shared is None else self._shared.rest
 
     def _check(self) -> None:
         problems = Problems()
@@ -131,6 +134,24 @@ class CircuitBreaker(Admission[Pass]):
         if wait < inf:
             return wait
         return None if self._shared is None else 0.0
+
+    @property
+    def rest(self) -> Rest:
+        """For how long the dependency asked to be left alone: a failover heeds that."""
+        return self._rest
+
+    @property
+    def remembers(self) -> bool:
+        """Whether its store allows it to go by what it heard last."""
+        return self.store is not None and self.store.memory > 0
+
+    def look(self) -> bool:
+        """Hear how things stand with a shared circuit; return whether that was news."""
+        return self._shared is not None and run(self._shared.store, self._shared.look())
+
+    async def alook(self) -> bool:
+        """Hear how things stand with a shared circuit; return whether that was news."""
+        return self._shared is not None and await arun(self._shared.store, self._shared.look())
 
     def isolate(self) -> None:
         """Reject every call, whatever the dependency does, until ``close``."""

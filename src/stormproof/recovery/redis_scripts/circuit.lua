@@ -1,17 +1,18 @@
 -- A circuit: see circuit.py, of which this is the shared form.
 --
--- ARGV[3]: what to do: enter, leave, abandon or force.
+-- ARGV[3]: what to do: enter, look, leave, abandon, rest or force.
 -- ARGV[4..7]: the probe's token, empty if the call is none; the generation of its pass; whether it
 --   failed or was slow (1); the state to force.
 -- ARGV[8..11]: the first break, how it grows, the longest one, and the part of it that is drawn.
 -- ARGV[12..14]: probes at once, successes to close, seconds of a probe's lease.
--- ARGV[15..]: for each rule five: the rate, the minimum of calls, the window in seconds, or if that
+-- ARGV[15]: seconds for which the callee asked to be left alone.
+-- ARGV[16..]: for each rule five: the rate, the minimum of calls, the window in seconds, or if that
 --   is 0 in calls, and whether the call that leaves is marked (1).
--- Returns the state, whether it has just begun, the seconds until a call may be made, and the
--- generation.
+-- Returns the state, whether it has just begun, the seconds until a call may be made, the
+-- generation, the seconds that are left of a rest, and whether any call counts as a failure.
 
 local action, token, generation, failed, forced = unpack(ARGV, 3, 7)
-local probes, successes_to_close, lease = unpack(ARGV, 12, 14)
+local probes, successes_to_close, lease, asked = unpack(ARGV, 12, 15)
 local BUCKETS = 10
 local MONTH = 30 * 86400
 
@@ -42,6 +43,7 @@ local function begin(state)
     state = state,
     pause = pause,
     opens_at = circuit.at + pause * ARGV[11],
+    rests_until = circuit.rests_until,
     successes = 0,
     leases = {},
     windows = {},
@@ -49,8 +51,21 @@ local function begin(state)
   moved = true
 end
 
+local function rest_left()
+  return math.max((circuit.rests_until or 0) - circuit.at, 0)
+end
+
 local function keep()
-  save(circuit, circuit.state == 'isolated' and MONTH or nil)
+  save(circuit, circuit.state == 'isolated' and MONTH or math.max(ARGV[2], rest_left()))
+end
+
+local function marked()
+  for _, window in pairs(circuit.windows) do
+    if (window.marked or 1) > 0 then
+      return 1
+    end
+  end
+  return 0
 end
 
 local function report(wait)
@@ -58,7 +73,8 @@ local function report(wait)
     local waits = { open = circuit.opens_at - circuit.at, isolated = math.huge }
     wait = math.max(waits[circuit.state] or 0, 0)
   end
-  return { circuit.state, moved and 1 or 0, exact(wait), exact(circuit.generation) }
+  local generation, left = exact(circuit.generation), exact(rest_left())
+  return { circuit.state, moved and 1 or 0, exact(wait), generation, left, marked() }
 end
 
 local function take_slot()
@@ -87,6 +103,13 @@ local function enter()
   local wait = circuit.state == 'half_open' and take_slot() or nil
   keep()
   return report(wait)
+end
+
+local function look()
+  if created then
+    keep()  -- what is told of it has to stay true
+  end
+  return report()
 end
 
 local function in_calls(window, size, mark)
@@ -119,7 +142,7 @@ end
 -- Every rule sees every call. Processes with other rules have other windows.
 local function too_many()
   local any = false
-  for at = 15, #ARGV, 5 do
+  for at = 16, #ARGV, 5 do
     local rate, minimum, seconds, size, mark = unpack(ARGV, at, at + 4)
     local name = table.concat({ at, seconds, size }, ' ')
     local window = circuit.windows[name] or {}
@@ -163,6 +186,13 @@ local function abandon()
   return report()
 end
 
+-- The rest that is asked for last holds: the callee knows best.
+local function rest()
+  circuit.rests_until = tonumber(asked) > 0 and circuit.at + asked or nil
+  keep()
+  return report()
+end
+
 local function force()
   local before = circuit.state
   begin(forced)
@@ -175,4 +205,5 @@ if created then
   begin('closed')
   moved = false
 end
-return ({ enter = enter, leave = leave, abandon = abandon, force = force })[action]()
+local actions = { enter = enter, look = look, leave = leave, abandon = abandon, rest = rest }
+return (actions[action] or force)()

@@ -59,12 +59,16 @@ class CircuitReport(NamedTuple):
         wait: Seconds until a call may be made, infinite if nobody knows; for one that asked to
             enter, 0 if it may be made.
         generation: The period's.
+        rest: Seconds for which the callee still wants to be left alone.
+        troubled: Whether any call counts as a failure, so that the outcomes of others matter.
     """
 
     state: CircuitState
     moved: bool
     wait: float
     generation: int
+    rest: float = 0.0
+    troubled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,34 @@ class EnterCircuit(Operation[CircuitReport]):
         if result.wait or result.state is not CircuitState.HALF_OPEN:
             return None
         return AbandonProbe(self.name, self.options, self.token)
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtCircuit(Operation[CircuitReport]):
+    """Learn how things stand, and change nothing.
+
+    Attributes:
+        name: Of the circuit.
+        options: How it behaves.
+    """
+
+    name: str
+    options: CircuitOptions
+
+
+@dataclass(frozen=True, slots=True)
+class RestCircuit(Operation[CircuitReport]):
+    """Let all know for how long the callee asked to be left alone.
+
+    Attributes:
+        name: Of the circuit.
+        options: How it behaves.
+        seconds: From now on; 0 for no longer.
+    """
+
+    name: str
+    options: CircuitOptions
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,34 +171,48 @@ class ForceCircuit(Operation[CircuitReport]):
     state: CircuitState
 
 
-@dataclass(frozen=True, slots=True)
-class TakePermits(Operation[float]):
-    """Take permits from every bucket, ahead of their time if need be, or from none.
+class Permits(NamedTuple):
+    """What became of a wish for permits.
 
-    The result is the seconds until they are there. If those are more than ``longest``, none were
-    taken.
+    Attributes:
+        wait: Seconds until they are there; if those are more than the longest wait, none were
+            taken.
+        more: Whether those for later were taken, too.
+    """
+
+    wait: float
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TakePermits(Operation[Permits]):
+    """Take permits from every bucket, ahead of their time if need be, or from none.
 
     Attributes:
         name: Of the limit.
         rates: Of its buckets.
         amounts: How many from each.
         longest: Seconds.
+        more: How many for later, where all of them are there at once.
     """
 
     name: str
     rates: tuple[Rate, ...]
     amounts: tuple[float, ...]
     longest: float
+    more: tuple[float, ...]
 
-    def undo(self, result: float) -> "ChargePermits | None":
+    def undo(self, result: Permits) -> "ChargePermits | None":
         """Return what was taken."""
-        if result > self.longest:
+        if result.wait > self.longest:
             return None
-        return ChargePermits(self.name, self.rates, tuple(-amount for amount in self.amounts))
+        taken = zip(self.amounts, self.more, strict=True)
+        back = tuple(-amount - more * result.more for amount, more in taken)
+        return ChargePermits(self.name, self.rates, back)
 
 
 @dataclass(frozen=True, slots=True)
-class ChargePermits(Operation[float]):
+class ChargePermits(Operation[Permits]):
     """Take permits, whether they are there or not; less than 0 are given back.
 
     The result means nothing.
@@ -183,7 +229,7 @@ class ChargePermits(Operation[float]):
 
 
 @dataclass(frozen=True, slots=True)
-class RationPermits(Operation[float]):
+class RationPermits(Operation[Permits]):
     """Have no more than this left after ``delay`` seconds; never more than there was.
 
     The result means nothing.

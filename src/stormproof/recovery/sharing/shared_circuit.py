@@ -3,6 +3,10 @@
 It moves as ``Circuit`` does; here is what one process does about it. Its own circuit stands by,
 and follows the shared one from state to state: when the store is out of reach, it takes over from
 where the shared one was last heard of.
+
+Where the store's memory allows it, what was heard is gone by for a while: that the circuit is open,
+or that it is at peace. It is that while it is closed and no call counts as a failure; then further
+successes change nothing, and nobody needs to be told of them.
 """
 
 from collections.abc import Callable
@@ -11,6 +15,7 @@ from os import urandom
 from typing import Final, NamedTuple, TypeAlias
 
 from stormproof.recovery.circuits.circuit import Circuit, CircuitOptions, CircuitState, Pass
+from stormproof.recovery.circuits.opening_rules import ConsecutiveFailures
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.sharing.operations import (
     AbandonProbe,
@@ -18,8 +23,11 @@ from stormproof.recovery.sharing.operations import (
     EnterCircuit,
     ForceCircuit,
     LeaveCircuit,
+    LookAtCircuit,
+    RestCircuit,
 )
 from stormproof.recovery.sharing.shared_admission import SharedAdmission
+from stormproof.recovery.sharing.shared_rest import SharedRest
 from stormproof.recovery.sharing.store import Steps, Store, result_of
 
 
@@ -50,6 +58,10 @@ class SharedCircuit:
         own: The process's own circuit, for when the store is out of reach.
         rejection: Makes the error for a call that may not be made, as for ``Circuit``.
         on_transition: Called after each transition that this process brought about.
+
+    Attributes:
+        store: The same.
+        rest: For how long the callee asked any of the processes to be left alone.
     """
 
     def __init__(
@@ -64,10 +76,14 @@ class SharedCircuit:
     ) -> None:
         self._name: Final = name
         self._options: Final = options
-        self._store: Final = store
+        self.store: Final = store
         self._own: Final = own
         self._rejection: Final = rejection
         self._on_transition: Final = on_transition
+        self.rest: Final = SharedRest(self._tell_rest)
+        rules = options.opens_on
+        self._forgives: Final = all(isinstance(rule, ConsecutiveFailures) for rule in rules)
+        self._known_until = -inf
         self._followed: int | None = None
         self._unheard: CircuitState | None = None  # what was forced while the store was gone
 
@@ -79,7 +95,7 @@ class SharedCircuit:
                 return self.failed(given, by)
             return self.abandoned(given)
 
-        return SharedAdmission(self._store, self.enter, self.succeeded, failed, self.answered)
+        return SharedAdmission(self.store, self.enter, self.succeeded, failed, self.answered)
 
     def enter(self, by: str) -> Steps[_Ticket]:
         """Let a call be made.
@@ -89,6 +105,8 @@ class SharedCircuit:
         """
         if self._unheard is not None:
             yield from self._force_again(self._unheard, by)
+        elif self._is_known:
+            return self._enter_as_known(by)
         token = urandom(8).hex()
         report = yield from result_of(EnterCircuit(self._name, self._options, token))
         if report is None:
@@ -98,6 +116,16 @@ class SharedCircuit:
             raise self._rejection(report.wait, by)
         probe = token if report.state is CircuitState.HALF_OPEN else ""
         return SharedPass(report.generation, probe, current_clock().now())
+
+    def look(self) -> Steps[bool]:
+        """Ask the store how things stand, unless that is known; return whether that was news."""
+        if not self.store.memory or self._is_known:
+            return False
+        before = self._own.state, bool(self.rest.left())
+        report = yield from result_of(LookAtCircuit(self._name, self._options))
+        if report is not None:
+            self._heard(report, "")
+        return before != (self._own.state, bool(self.rest.left()))
 
     def answered(self, given: _Ticket) -> _Ticket:
         """Return the pass of a call that delivers something, and is timed no longer."""
@@ -110,7 +138,7 @@ class SharedCircuit:
         """Count a success."""
         if isinstance(given, Pass):
             self._own.succeeded(given, by)
-        else:
+        elif given.probe or given.generation != self._followed or not self._is_known:
             yield from self._left(given, by, failed=False)
 
     def failed(self, given: _Ticket, by: str) -> Steps[None]:
@@ -129,7 +157,7 @@ class SharedCircuit:
 
     def force(self, state: CircuitState, by: str) -> None:
         """Have the circuit closed or isolated; inside an event loop, in the background."""
-        self._store.tell(self._forced(state, by))
+        self.store.tell(self._forced(state, by))
 
     def _forced(self, state: CircuitState, by: str) -> Steps[None]:
         report = yield from result_of(ForceCircuit(self._name, self._options, state))
@@ -157,9 +185,34 @@ class SharedCircuit:
         if report is not None:
             self._heard(report, by)
 
+    @property
+    def _is_known(self) -> bool:
+        """Whether what was heard last may be gone by."""
+        return current_clock().now() < self._known_until
+
+    def _enter_as_known(self, by: str) -> SharedPass:
+        wait = self._own.wait()
+        if wait or self._followed is None:
+            raise self._rejection(wait, by)
+        return SharedPass(self._followed, "", current_clock().now())
+
+    def _tell_rest(self, seconds: float) -> None:
+        self.store.tell(result_of(RestCircuit(self._name, self._options, seconds)))
+
     def _heard(self, report: CircuitReport, by: str) -> None:
         if report.generation != self._followed or report.state is not self._own.state:
             self._followed = report.generation
             self._own.follow(report.state, report.wait)
+        self.rest.heard(report.rest)
+        self._known_until = current_clock().now() + self._lasts(report)
         if report.moved:
             self._on_transition(report.state, report.wait, by)
+
+    def _lasts(self, report: CircuitReport) -> float:
+        """Return the seconds for which a report may be gone by."""
+        match report.state:
+            case CircuitState.CLOSED if self._forgives and not report.troubled:
+                return self.store.memory
+            case CircuitState.OPEN | CircuitState.ISOLATED:
+                return self.store.memory
+        return 0.0

@@ -46,15 +46,23 @@ class Store(ABC):
         timeout: Seconds that ``execute`` takes at most, 0 to a day. A call with less than that
             left before its deadline does not ask the store; how it ended, the store still hears.
         retry_after: Seconds for which the store is left alone once it could not be reached.
+        memory: Seconds for which what was heard may be gone by, and permits taken beforehand.
+
+    Attributes:
+        memory: The same.
     """
 
-    def __init__(self, name: str, *, timeout: float, retry_after: float) -> None:
+    def __init__(
+        self, name: str, *, timeout: float, retry_after: float, memory: float = 0.0
+    ) -> None:
         problems = Problems()
         problems.check(name, "name", "must name the store", "missing")
         check_seconds(problems, "timeout", timeout)
         check_seconds(problems, "retry_after", retry_after)
+        check_seconds(problems, "memory", memory, positive=False)
         problems.raise_if_any("the store is not valid")
         self._name: Final = name
+        self.memory: Final = memory
         self._timeout: Final = timeout
         self._outage: Final = Outage(retry_after)
         self._tasks: Final[set[asyncio.Task[Any]]] = set()

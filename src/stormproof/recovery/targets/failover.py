@@ -110,9 +110,12 @@ class Failover(Strategy):
             for route in ladder.routes
         }
         first = ladder.chooser(site)
+        looks = ladder.remembers
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             turn = first(args, kwargs)
+            if looks:
+                turn = ladder.look(turn, lambda: first(args, kwargs))
             run = None
             try:
                 while True:
@@ -181,9 +184,12 @@ class Failover(Strategy):
         """Return a coroutine function that asks by ``calls``; ``earning`` counts the answers."""
         ladder = self._ladder
         first = ladder.chooser(site)
+        looks = ladder.remembers
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             turn = first(args, kwargs)
+            if looks:
+                turn = await ladder.alook(turn, lambda: first(args, kwargs))
             run = None
             try:
                 while True:

@@ -43,6 +43,11 @@ class Ladder:
         self._turns: Final = {route: self._turn(route, routes) for route in routes}
         self._preferred: Final = self._turns[routes[0]] if order is FailoverOrder.LISTED else None
 
+    @property
+    def remembers(self) -> bool:
+        """Whether some circuit is gone by as it was last heard of, and is to be asked about."""
+        return any(route.breaker.remembers for route in self.routes)
+
     def chooser(self, site: Site) -> Callable[[tuple[Any, ...], Mapping[str, Any]], "Turn"]:
         """Return what chooses whom to ask first, of those who could serve a call.
 
@@ -72,6 +77,22 @@ class Ladder:
             return preferred
         # Where every circuit is open, the one that is open shortest gives its rejection.
         return self._turns[self._choose(self.routes) or min(self.routes, key=Route.rejects_for)]
+
+    def look(self, turn: "Turn", choose: Callable[[], "Turn"]) -> "Turn":
+        """Return ``turn``, or whose it is by what other processes have made of the circuits."""
+        for _ in self.routes:
+            if not turn.route.breaker.look():
+                break
+            turn = choose()
+        return turn
+
+    async def alook(self, turn: "Turn", choose: Callable[[], "Turn"]) -> "Turn":
+        """Do as ``look`` does, without blocking the event loop."""
+        for _ in self.routes:
+            if not await turn.route.breaker.alook():
+                break
+            turn = choose()
+        return turn
 
     def _first_of(self, able: tuple[Route, ...]) -> "Turn":
         return self._turn(self._choose(able) or min(able, key=Route.rejects_for), able)

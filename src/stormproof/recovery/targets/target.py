@@ -87,21 +87,21 @@ class Route:
     lasts.
     """
 
-    __slots__ = ("_asked_at", "_latency", "_rests_until", "breaker", "target")
+    __slots__ = ("_latency", "_rest", "breaker", "target")
 
     def __init__(self, target: Target) -> None:
         self.target: Final = target
         self.breaker: Final = target.breaker or CircuitBreaker(target.name, failures=is_breakdown)
         self._latency: Final = LatencyRecord()
-        self._asked_at = self._rests_until = 0.0
+        self._rest: Final = self.breaker.rest
 
     def is_healthy(self) -> bool:
         """Whether it may be asked first."""
-        return self.breaker.retry_after == 0 and not (self._rests_until and self.rest())
+        return self.breaker.retry_after == 0 and not self._rest.left()
 
     def rest(self) -> float:
         """Return the seconds that its errors have asked to leave it alone for, from now on."""
-        return max(self._rests_until - current_clock().now(), 0.0)
+        return self._rest.left()
 
     def rejects_for(self) -> float:
         """Return the seconds until its circuit lets a call in, infinite if nobody knows."""
@@ -115,8 +115,7 @@ class Route:
     def answered(self, began: float) -> None:
         """Take note of an answer; to a call that began while it rested, it is the end of that."""
         self._latency.add(current_clock().now() - began)
-        if self._rests_until and began >= self._asked_at:
-            self._rests_until = 0.0
+        self._rest.answered(began)
 
     def rejected(self, error: Exception) -> bool:
         """Whether ``error`` is the rejection of its own circuit: it was not called."""
@@ -126,8 +125,7 @@ class Route:
         """Take note of a failure; one may be quick, so it says nothing about latency."""
         asked = rest_asked_by(error)
         if asked:
-            self._asked_at = current_clock().now()
-            self._rests_until = self._asked_at + asked
+            self._rest.ask(asked)
 
     def health(self) -> TargetHealth:
         """Return what is known of it."""
