@@ -21,6 +21,7 @@ from stormproof.providers.settings.schema import (
     LadderSettings,
     PriceSettings,
     ProviderSettings,
+    RedisSettings,
 )
 
 PAGES = Path(__file__).parent / "reference"
@@ -48,8 +49,8 @@ def models_file_page() -> str:
     known = "\n".join(_preset_row(name, preset) for name, preset in presets().items())
     return f"""# Models and providers
 
-The tables `[models.NAME]` and `[providers.NAME]` of `stormproof.toml`. A key that is not here is an
-error, which names the file, the line and the key that was probably meant.
+The tables `[models.NAME]`, `[providers.NAME]` and `[redis]` of `stormproof.toml`. A key that is not
+here is an error, which names the file, the line and the key that was probably meant.
 
 {_key_table("`[models.NAME]`", LadderSettings)}
 
@@ -58,6 +59,8 @@ error, which names the file, the line and the key that was probably meant.
 {_key_table("`price`", PriceSettings)}
 
 {_key_table("`[providers.NAME]`", ProviderSettings)}
+
+{_key_table("`[redis]`", RedisSettings)}
 
 ## Presets
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from stormproof.weights import ModelLibrary
+from support.redis_server import PROGRAM, RedisServer
 from support.serving import Server, serving
 
 # However busy the machine is, time fails no test.
@@ -51,3 +52,14 @@ def serve(model_path: Path) -> Iterator[Callable[..., Server]]:
 def client(server: Server) -> Iterator[httpx2.Client]:
     with server.client() as it:
         yield it
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A server that all tests of a worker share; each has a prefix of its own."""
+    if PROGRAM is None:
+        pytest.skip("there is no redis-server on the PATH")
+    server = RedisServer()
+    server.start()
+    yield server
+    server.close()

@@ -6,7 +6,6 @@ import pytest
 
 from stormproof.recovery import Event, subscribe
 from stormproof.testing import FakeClock
-from support.redis_server import PROGRAM, RedisServer
 
 
 @pytest.fixture
@@ -23,14 +22,3 @@ def heard() -> Iterator[list[Event]]:
     unsubscribe = subscribe(events.append)
     yield events
     unsubscribe()
-
-
-@pytest.fixture(scope="session")
-def redis() -> Iterator[RedisServer]:
-    """A server that all tests of a worker share; each has a prefix of its own."""
-    if PROGRAM is None:
-        pytest.skip("there is no redis-server on the PATH")
-    server = RedisServer()
-    server.start()
-    yield server
-    server.close()

@@ -11,6 +11,7 @@ from stormproof.recovery import (
     Deadline,
     GrowingBreak,
     Pipeline,
+    Store,
     Strategy,
     Target,
     is_breakdown,
@@ -42,17 +43,19 @@ class Journey:
     others: frozenset[str] = frozenset()
 
 
-def usual_breaker(name: str) -> CircuitBreaker:
+def usual_breaker(name: str, store: Store | None = None) -> CircuitBreaker:
     """Return what leaves somebody alone who fails again and again.
 
     Args:
         name: What events and errors call its circuit.
+        store: Where several processes share it; None if they do not.
     """
     return CircuitBreaker(
         name,
         opens_on=ConsecutiveFailures(_FAILURES),
         open_for=GrowingBreak(longest=60.0),
         failures=is_breakdown,
+        store=store,
     )
 
 

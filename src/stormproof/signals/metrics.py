@@ -29,6 +29,7 @@ from stormproof.recovery import (
     RetryGaveUp,
     RetryScheduled,
     StoreLost,
+    StoreRegained,
     StreamRestarted,
     StreamResumed,
     ThreadFreed,
@@ -100,6 +101,7 @@ class Metrics(Collector):
         self._waits: Final = Distribution()
         self._limits: Final = Levels()
         self._pinned: Final = Levels()
+        self._stores: Final = Levels()
         self._unsubscribe: Final = subscribe(self._hear)
         try:
             registry.register(self)
@@ -134,6 +136,7 @@ class Metrics(Collector):
         yield _gauge("circuit_state", _STATES, "circuit", self._circuits.states)
         yield _gauge("concurrency_limit", "Where an adaptive limit is.", "limit", self._limits)
         yield _gauge("threads_pinned", "Threads whose callers have gone.", "threads", self._pinned)
+        yield _gauge("store_reachable", "Whether shared state is in reach.", "store", self._stores)
         yield self._waits_of_calls()
         yield _counter(
             "recovery_events",
@@ -144,9 +147,10 @@ class Metrics(Collector):
 
     def _hear(self, event: Event) -> None:
         kind = type(event)
+        levelled = self._hear_level(event) or self._circuits.hear(event)
         if kind in _SERIES:
             self._events[kind].count(*(getattr(event, name) for name in _SERIES[kind].labels))
-        elif not (self._hear_level(event) or self._circuits.hear(event)):
+        elif not levelled:
             self._other_events.count(kind.__name__, event.pipeline, event.strategy)
 
     def _hear_level(self, event: Event) -> bool:
@@ -157,6 +161,8 @@ class Metrics(Collector):
             self._limits.set(event.strategy, event.limit)
         elif isinstance(event, ThreadPinned | ThreadFreed):
             self._pinned.set(event.strategy, event.pinned)
+        elif isinstance(event, StoreLost | StoreRegained):
+            self._stores.set(event.strategy, isinstance(event, StoreRegained))
         else:
             return False
         return True

@@ -31,6 +31,7 @@ from stormproof.providers.settings.schema import (
     ProviderSettings,
     RungSettings,
 )
+from stormproof.providers.settings.sharing import shared_store
 
 _OF_TEXT: Final = frozenset(Capability) - {Capability.JSON_SCHEMA, Capability.LOGPROBS}
 """What a fixed text is an answer to."""
@@ -52,6 +53,12 @@ class LadderBuilder:
         engine: The engine of this process, where one runs.
         kept: What other builders have made, of which all that has not changed is used on:
             circuits, limits, caches, ladders.
+
+    Attributes:
+        store: Where circuits, limits and rests are, if several processes share them.
+
+    Raises:
+        ConfigurationError: They are to be shared, and where cannot be told.
     """
 
     def __init__(
@@ -68,7 +75,8 @@ class LadderBuilder:
         self._environment = environment
         self._engine = engine
         self._kept = kept or Kept()
-        self._guards = Guards(self._kept)
+        self.store: Final = shared_store(models.redis, environment, self._kept)
+        self._guards = Guards(self._kept, self.store)
 
     def check(self) -> None:
         """Find out what is missing before anything slow begins.
@@ -127,6 +135,7 @@ class LadderBuilder:
     def _made_of(self, ladder: LadderSettings) -> Iterator[Hashable]:
         """Yield all that a ladder depends on."""
         yield ladder
+        yield self.store
         for rung in ladder.rungs:
             if isinstance(rung, ModelRung):
                 yield self._provider(rung).model_dump_json()

@@ -19,6 +19,7 @@ from stormproof.providers.settings.schema import (
     ModelsFile,
     PriceSettings,
     ProviderSettings,
+    RedisSettings,
     Table,
 )
 
@@ -127,6 +128,8 @@ def _place(loc: tuple[str | int, ...]) -> tuple[Place, Iterable[str]]:
     steps = tuple(step for step in loc if step != "[key]")
     table: type[Table] = ModelsFile
     match steps:
+        case ("redis", *_):
+            table = RedisSettings
         case ("providers", _, *_):
             table = ProviderSettings
         case ("models", _, "rungs", int(), str(kind), *rest):
@@ -139,6 +142,8 @@ def _place(loc: tuple[str | int, ...]) -> tuple[Place, Iterable[str]]:
 
 def _contradictions(models: ModelsFile) -> Iterator[Fault]:
     """Yield what is fine by itself, and wrong with the rest."""
+    if models.redis and (models.redis.url is None) == (models.redis.url_env is None):
+        yield Fault(("redis",), "needs either a url or a url_env")
     for name, own in models.providers.items():
         place = ("providers", name, "preset")
         provider = provider_settings(name, models.providers)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +23,7 @@ from stormproof.recovery import FailoverOrder
 
 _MOST_RUNGS: Final = 64
 _DAY: Final = 86_400
+_REDIS: Final = frozenset({"redis", "rediss", "unix"})
 _KEY_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "cookie"})
 _TOKEN: Final = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"  # noqa: S105 - RFC 9110's name for such a word
 
@@ -34,6 +36,19 @@ def _checked_url(url: str) -> str:
     if "?" in url or "#" in url:
         raise ValueError("must end with its path")
     return url.rstrip("/")
+
+
+def _checked_redis(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        secret = parts.password is not None or "password" in parse_qs(parts.query)
+    except ValueError:
+        raise ValueError("is not a URL") from None  # the original quotes it
+    if parts.scheme not in _REDIS:
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    if secret:
+        raise ValueError("passwords are not written here: use url_env")
+    return url
 
 
 def _checked_header(name: str) -> str:
@@ -49,6 +64,7 @@ Price: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=1e6, allow_inf_n
 Weight: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=1e6, allow_inf_nan=False)]
 Flag: TypeAlias = Annotated[bool, Field(strict=True)]
 Url: TypeAlias = Annotated[str, AfterValidator(_checked_url)]
+RedisUrl: TypeAlias = Annotated[str, AfterValidator(_checked_redis)]
 HeaderName: TypeAlias = Annotated[str, StringConstraints(pattern=_TOKEN, max_length=128)]
 OpenHeaderName: TypeAlias = Annotated[HeaderName, AfterValidator(_checked_header)]
 HeaderValue: TypeAlias = Annotated[
@@ -260,14 +276,31 @@ class LadderSettings(Table):
     ] = Field(description="Who may answer.")
 
 
+class RedisSettings(Table):
+    """The table `[redis]`: where processes and machines share circuits, limits and rests."""
+
+    url: RedisUrl | None = Field(
+        default=None, description="`redis://`, `rediss://` or `unix://`, without a password."
+    )
+    url_env: Variable | None = Field(
+        default=None, description="Environment variable that holds the URL, instead."
+    )
+    prefix: Annotated[str, StringConstraints(min_length=1, max_length=64)] = Field(
+        default="stormproof", description="Begins every key; those with another share nothing."
+    )
+
+
 class ModelsFile(Table):
-    """Both together."""
+    """All of them together."""
 
     providers: Mapping[ProviderName, ProviderSettings] = Field(
         default={}, description="Who is asked."
     )
     models: Mapping[ModelName, LadderSettings] = Field(
         default={}, description="What clients may ask for."
+    )
+    redis: RedisSettings | None = Field(
+        default=None, description="What several processes share; by default nothing."
     )
 
     @property

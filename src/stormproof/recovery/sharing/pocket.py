@@ -12,19 +12,23 @@ class Pocket:
 
     Args:
         rates: Of the buckets.
-        seconds: What comes in this time is taken at once.
-
-    Attributes:
-        lot: How many from each bucket that is; none, where it is not one whole permit of each.
+        seconds: What comes in this time is a lot, and taken at once; nothing is where it is not a
+            whole permit of each.
     """
 
-    __slots__ = ("_left", "_lock", "lot")
+    __slots__ = ("_left", "_lock", "_lot")
 
     def __init__(self, rates: Sequence[Rate], seconds: float) -> None:
         lot = tuple(seconds / rate.interval for rate in rates)
-        self.lot: Final = lot if min(lot) >= 1 else (0.0,) * len(lot)
+        self._lot: Final = lot if min(lot) >= 1 else (0.0,) * len(lot)
         self._lock: Final = RLock()  # reentrant for the reason that a turnstile's is
         self._left = [0.0] * len(lot)
+
+    def room(self) -> tuple[float, ...]:
+        """Return how many from each bucket are wanted: a lot where no more than that is left."""
+        with self._lock:
+            pairs = zip(self._left, self._lot, strict=True)
+            return tuple(lot if left <= lot else 0.0 for left, lot in pairs)
 
     def take(self, amounts: Sequence[float]) -> bool:
         """Take so many from each bucket; return whether they were all there, else nothing was."""
@@ -43,7 +47,7 @@ class Pocket:
         """
         with self._lock:
             self._add(amounts)
-            pairs = list(zip(self._left, self.lot, strict=True))
+            pairs = list(zip(self._left, self._lot, strict=True))
             if all(0 <= left <= 2 * lot for left, lot in pairs):
                 return None
             self._left = [min(max(left, 0.0), lot) for left, lot in pairs]

@@ -74,7 +74,7 @@ class SharedTurnstile(Turnstile):
             wait = self._refused.there_at - now
             if wait > longest:
                 return wait
-        amounts, more = self._amounts(1.0, cost), self._pocket.lot
+        amounts, more = self._amounts(1.0, cost), self._pocket.room()
         taken = yield from result_of(TakePermits(self._name, self._rates, amounts, longest, more))
         if taken is None:
             return None

@@ -81,7 +81,8 @@ class Ladder:
     def look(self, turn: "Turn", choose: Callable[[], "Turn"]) -> "Turn":
         """Return ``turn``, or whose it is by what other processes have made of the circuits."""
         for _ in self.routes:
-            if not turn.route.breaker.look():
+            news = [route.breaker.look() for route in self._doubtful(turn)]
+            if not any(news):
                 break
             turn = choose()
         return turn
@@ -89,10 +90,15 @@ class Ladder:
     async def alook(self, turn: "Turn", choose: Callable[[], "Turn"]) -> "Turn":
         """Do as ``look`` does, without blocking the event loop."""
         for _ in self.routes:
-            if not await turn.route.breaker.alook():
+            news = [await route.breaker.alook() for route in self._doubtful(turn)]
+            if not any(news):
                 break
             turn = choose()
         return turn
+
+    def _doubtful(self, turn: "Turn") -> list[Route]:
+        """Return whom it matters to know more of: who is asked, and who is not for his rest."""
+        return [route for route in self.routes if route is turn.route or route.rest()]
 
     def _first_of(self, able: tuple[Route, ...]) -> "Turn":
         return self._turn(self._choose(able) or min(able, key=Route.rejects_for), able)

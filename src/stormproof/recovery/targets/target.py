@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final, TypeAlias
 
-from stormproof.errors import CapacityExceeded, CircuitOpen, Problems
+from stormproof.errors import CapacityExceeded, CircuitOpen, Problems, RateLimitExceeded
 from stormproof.recovery.circuits.breaker import CircuitBreaker
 from stormproof.recovery.circuits.circuit import CircuitState
 from stormproof.recovery.classification import blames_callee, verdict
@@ -87,21 +87,24 @@ class Route:
     lasts.
     """
 
-    __slots__ = ("_latency", "_rest", "breaker", "target")
+    __slots__ = ("_asked_at", "_latency", "_rests_until", "_shared_rest", "breaker", "target")
 
     def __init__(self, target: Target) -> None:
         self.target: Final = target
         self.breaker: Final = target.breaker or CircuitBreaker(target.name, failures=is_breakdown)
+        self._shared_rest: Final = self.breaker.shared_rest
         self._latency: Final = LatencyRecord()
-        self._rest: Final = self.breaker.rest
+        self._asked_at = self._rests_until = 0.0
 
     def is_healthy(self) -> bool:
         """Whether it may be asked first."""
-        return self.breaker.retry_after == 0 and not self._rest.left()
+        resting = (self._rests_until or self._shared_rest) and self.rest()
+        return self.breaker.retry_after == 0 and not resting
 
     def rest(self) -> float:
         """Return the seconds that its errors have asked to leave it alone for, from now on."""
-        return self._rest.left()
+        own = max(self._rests_until - current_clock().now(), 0.0)
+        return max(own, self._shared_rest.left()) if self._shared_rest else own
 
     def rejects_for(self) -> float:
         """Return the seconds until its circuit lets a call in, infinite if nobody knows."""
@@ -115,7 +118,10 @@ class Route:
     def answered(self, began: float) -> None:
         """Take note of an answer; to a call that began while it rested, it is the end of that."""
         self._latency.add(current_clock().now() - began)
-        self._rest.answered(began)
+        if self._rests_until and began >= self._asked_at:
+            self._rests_until = 0.0
+        if self._shared_rest:
+            self._shared_rest.answered(began)
 
     def rejected(self, error: Exception) -> bool:
         """Whether ``error`` is the rejection of its own circuit: it was not called."""
@@ -125,7 +131,10 @@ class Route:
         """Take note of a failure; one may be quick, so it says nothing about latency."""
         asked = rest_asked_by(error)
         if asked:
-            self._rest.ask(asked)
+            self._asked_at = current_clock().now()
+            self._rests_until = self._asked_at + asked
+            if self._shared_rest and not _is_of_ours(error):
+                self._shared_rest.ask(asked)
 
     def health(self) -> TargetHealth:
         """Return what is known of it."""
@@ -145,6 +154,13 @@ def rest_asked_by(error: Exception) -> float:
     said = verdict(error)
     asked = said.retry_after if said is not None else None
     return min(asked, LONGEST) if asked is not None and asked > 0 else 0.0
+
+
+def _is_of_ours(error: Exception) -> bool:
+    """Whether a limit on this side turned the call away, which concerns that limit alone."""
+    said = verdict(error)
+    limited = isinstance(said, RateLimitExceeded) and said.window is not None
+    return limited or isinstance(said, CapacityExceeded)
 
 
 def is_breakdown(error: Exception) -> bool:
