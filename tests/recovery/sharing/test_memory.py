@@ -69,8 +69,8 @@ def start(redis: RedisServer, clock: FakeClock) -> Iterator[Start]:
 
 
 def breaker(store: Process, **options: Any) -> CircuitBreaker:
-    settings = {"opens_on": ConsecutiveFailures(2), "failures": is_breakdown} | options
-    return CircuitBreaker("dependency", store=store, **settings)
+    settings: dict[str, Any] = {"opens_on": ConsecutiveFailures(2), "failures": is_breakdown}
+    return CircuitBreaker("dependency", store=store, **(settings | options))
 
 
 def answer(*guards: Any) -> Any:
