@@ -5,7 +5,7 @@ Run ``python docs/generate_reference.py`` after changing either; a test fails wh
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from stormproof.cli.main import app
 from stormproof.gateway.settings import ENV_PREFIX, TABLE, Settings
+from stormproof.providers.settings.hosts import EMBEDDING_RUNGS, EmbeddingSettings
 from stormproof.providers.settings.presets import presets
 from stormproof.providers.settings.schema import (
     RUNGS,
@@ -45,18 +46,24 @@ A wrong value is named with where it came from, and nothing is started.
 
 def models_file_page() -> str:
     """Every key that says who may answer for a model's name, and every provider that is known."""
-    rungs = "\n\n".join(_key_table(f"A rung with `{key}`", kind) for key, kind in RUNGS.items())
+    rungs = _rung_tables("A rung with", RUNGS)
+    hosts = _rung_tables("A rung of `[embeddings.NAME]` with", EMBEDDING_RUNGS)
     known = "\n".join(_preset_row(name, preset) for name, preset in presets().items())
     return f"""# Models and providers
 
-The tables `[models.NAME]`, `[providers.NAME]` and `[redis]` of `stormproof.toml`. A key that is not
-here is an error, which names the file, the line and the key that was probably meant.
+The tables `[models.NAME]`, `[embeddings.NAME]`, `[providers.NAME]` and `[redis]` of
+`stormproof.toml`. A key that is not here is an error, which names the file, the line and the key
+that was probably meant.
 
 {_key_table("`[models.NAME]`", LadderSettings)}
 
 {rungs}
 
 {_key_table("`price`", PriceSettings)}
+
+{_key_table("`[embeddings.NAME]`", EmbeddingSettings)}
+
+{hosts}
 
 {_key_table("`[providers.NAME]`", ProviderSettings)}
 
@@ -102,6 +109,10 @@ def _shown(default: object) -> str:
     if default is None or default == {} or isinstance(default, frozenset):
         return ""
     return f"`{json.dumps(getattr(default, 'value', default))}`"
+
+
+def _rung_tables(title: str, kinds: Mapping[str, type[BaseModel]]) -> str:
+    return "\n\n".join(_key_table(f"{title} `{key}`", kind) for key, kind in kinds.items())
 
 
 def _preset_row(name: str, preset: ProviderSettings) -> str:

@@ -92,6 +92,19 @@ async def test_a_changed_file_is_served(make: Make) -> None:
     assert (house.state, house.reloads("applied")) == (SettingsState.CURRENT, 1)
 
 
+async def test_so_are_embedding_models(make: Make) -> None:
+    """But one of this process has to be loaded at its start."""
+    hosted = '[embeddings.e]\nrungs = [{ provider = "ollama", model = "x" }]'
+    house = make(model("a"))
+    house.served.host({})
+    await house.becomes(hosted)
+    before = house.served.embeddings["e"]
+    assert (list(house.ladders), house.state) == ([], SettingsState.CURRENT)
+    await house.becomes('[embeddings.e]\nrungs = [{ embedder = "minilm" }]')
+    assert house.state is SettingsState.REFUSED
+    assert house.served.embeddings == {"e": before}
+
+
 async def test_looks_that_see_nothing_new_are_no_reloads(make: Make) -> None:
     house = make(model("a"))
     before = house.ladders["a"]

@@ -3,7 +3,7 @@
 import inspect
 import os
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,7 +47,7 @@ def _serve(load: Callable[[], Settings], console: Console) -> None:
         load_keys,
         run,
     )
-    from stormproof.providers import HttpClient  # noqa: PLC0415
+    from stormproof.providers import HttpClient, LocalEmbeddings  # noqa: PLC0415
     from stormproof.signals import Metrics, configure_logging, log_events  # noqa: PLC0415
 
     configure_logging(settings.log_level, console=console.is_terminal)
@@ -57,14 +57,18 @@ def _serve(load: Callable[[], Settings], console: Console) -> None:
     keyring = load_keys(settings)
     listener = listen(settings.host, settings.port)
     served = ServedModels(settings, load, HttpClient(), os.environ)
-    embedders = _load_embedders(settings, console)
+    embedding = settings.embedding_model
+    wanted = {*served.models.embedders, *filter(None, [embedding])}
+    embedders = _load_embedders(wanted, settings, console)
     engine = _load(settings, console) if _needs_engine(settings, served.models) else None
     lifecycle = Lifecycle(
         engine, drain_timeout=settings.drain_timeout, embedders=embedders.values()
     )
     name = settings.model_name or Path(settings.model).name.removesuffix(".gguf")
-    names = [name] * bool(engine) + [*served.models.models]
+    names = [name] * bool(engine) + [*served.models.models, *served.models.embeddings]
     metrics = Metrics(CollectorRegistry())
+    most = settings.max_prompt_chars
+    local = {name: LocalEmbeddings(one, max_chars=most) for name, one in embedders.items()}
     app = create_app(
         engine,
         settings,
@@ -72,8 +76,9 @@ def _serve(load: Callable[[], Settings], console: Console) -> None:
         keyring=keyring,
         lifecycle=lifecycle,
         metrics=metrics,
-        embedders=embedders,
+        embedders={Path(embedding).name: embedders[embedding]} if embedding else {},
         make_ladders=served.begin,
+        embedding_ladders=served.host(local),
     )
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -89,7 +94,7 @@ def _serve(load: Callable[[], Settings], console: Console) -> None:
 def _needs_engine(settings: Settings, models: "ModelsFile") -> bool:
     """Say whether the engine has to run: somebody asked for it, or there is nobody else."""
     named = "model" in settings.model_fields_set
-    return named or not models.models or models.computes
+    return named or models.computes or not (models.models or models.embeddings)
 
 
 def _load(settings: Settings, console: Console) -> "AsyncLLM":
@@ -119,23 +124,25 @@ def _load(settings: Settings, console: Console) -> "AsyncLLM":
     return load_engine(config, console)
 
 
-def _load_embedders(settings: Settings, console: Console) -> dict[str, "AsyncEmbedder"]:
+def _load_embedders(
+    wanted: Set[str], settings: Settings, console: Console
+) -> dict[str, "AsyncEmbedder"]:
     from stormproof.engine import AsyncEmbedder, Embedder  # noqa: PLC0415
     from stormproof.engine.pytorch.hardware import usable_cores  # noqa: PLC0415
 
-    if settings.embedding_model is None:
+    if not wanted:
         return {}
     # Threads of numpy's library spin while they wait for each other. Beside an engine that uses the
     # same cores they take twice the time of one; steps side by side wait for nobody.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    embedder = Embedder.load(pulled(settings.embedding_model, console))
-    name = Path(settings.embedding_model).name
-    shared = AsyncEmbedder(
-        embedder,
-        max_waiting_tokens=settings.max_waiting_tokens,
-        threads=settings.threads or usable_cores(),
-    )
-    return {name: shared}
+    return {
+        name: AsyncEmbedder(
+            Embedder.load(pulled(name, console)),
+            max_waiting_tokens=settings.max_waiting_tokens,
+            threads=settings.threads or usable_cores(),
+        )
+        for name in wanted
+    }
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:

@@ -1,6 +1,6 @@
 """The application: routes, health, metrics, and the edge around them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -13,6 +13,7 @@ from stormproof.gateway import wire_errors
 from stormproof.gateway.chat_endpoint import ChatEndpoint
 from stormproof.gateway.dialects.chat import CHAT
 from stormproof.gateway.edge import Edge
+from stormproof.gateway.embedding_endpoint import EmbeddingEndpoint
 from stormproof.gateway.embedding_routes import EmbeddingRoutes
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
@@ -21,7 +22,7 @@ from stormproof.gateway.model_routes import ModelRoutes, model_card
 from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
 from stormproof.gateway.routes import Routes
 from stormproof.gateway.settings import Settings
-from stormproof.providers import ChatModel, EngineModel, Ladder
+from stormproof.providers import ChatModel, EmbeddingLadder, EngineModel, Ladder
 from stormproof.signals import Metrics, log_context
 from stormproof.version import __version__
 
@@ -46,6 +47,7 @@ def create_app(
     metrics: Metrics,
     embedders: Mapping[str, AsyncEmbedder] = MappingProxyType({}),
     make_ladders: Callable[[ChatModel | None], Mapping[str, Ladder]] = _no_ladders,
+    embedding_ladders: Mapping[str, EmbeddingLadder] = MappingProxyType({}),
 ) -> ASGIApp:
     """Build the server's application.
 
@@ -60,6 +62,7 @@ def create_app(
         make_ladders: Makes of the engine, and of whatever else, the models that several may answer
             for, by the names under which clients know them. What it returned may change its
             content while the server runs.
+        embedding_ladders: The same for embedding models, which several may host.
 
     Returns:
         An ASGI application.
@@ -77,7 +80,7 @@ def create_app(
     ladders = make_ladders(EngineModel(engine, settings, times.watch) if engine else None)
     own = [model_card(model_name, max_tokens=engine.max_sequence_tokens)] if engine else []
     vectors = [model_card(name, max_tokens=model.max_tokens) for name, model in embedders.items()]
-    cards = ModelRoutes(lambda: [*own, *map(model_card, ladders), *vectors])
+    cards = ModelRoutes(lambda: [*own, *map(model_card, (*ladders, *embedding_ladders)), *vectors])
     if engine:
         routes = Routes(engine, settings, model_name=model_name, times=times)
         app.include_router(routes.router())
@@ -87,8 +90,10 @@ def create_app(
     wire_errors.install(app)
     others = {model_name: app} if engine else {}
     chat = ChatEndpoint(CHAT, ladders, lifecycle, others=others)
+    local = dict.fromkeys(embedders, app)
+    embedding = EmbeddingEndpoint(embedding_ladders, lifecycle, others=local)
     return Edge(
-        _HotPath(app, chat, ladders),
+        _HotPath(app, [chat, embedding]),
         keyring=keyring,
         lifecycle=lifecycle,
         metrics=server_metrics,
@@ -100,14 +105,17 @@ def create_app(
 class _HotPath:
     """Spares what most requests come for the way through the framework."""
 
-    def __init__(self, app: ASGIApp, chat: ChatEndpoint, ladders: Mapping[str, Ladder]) -> None:
+    def __init__(self, app: ASGIApp, endpoints: Sequence[ChatEndpoint | EmbeddingEndpoint]) -> None:
         self._app = app
-        self._chat = chat
-        self._ladders = ladders
+        self._endpoints = {endpoint.path: endpoint for endpoint in endpoints}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        hot = self._ladders and scope["type"] == "http" and scope["path"] == self._chat.path
-        await (self._chat if hot and scope["method"] == "POST" else self._app)(scope, receive, send)
+        if scope["type"] == "http" and scope["method"] == "POST":
+            endpoint = self._endpoints.get(scope["path"])
+            if endpoint and endpoint.ladders:
+                await endpoint(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 async def _name_operation(request: Request) -> AsyncIterator[None]:

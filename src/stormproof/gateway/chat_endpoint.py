@@ -31,6 +31,7 @@ class ChatEndpoint:
 
     Attributes:
         path: Where; what metrics call it.
+        ladders: Who answers.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class ChatEndpoint:
     ) -> None:
         self.path: Final = dialect.path
         self._reply = dialect.reply
-        self._ladders = ladders
+        self.ladders: Final = ladders
         self._others = others
         self._lifecycle = lifecycle
 
@@ -56,16 +57,16 @@ class ChatEndpoint:
         body = await read_body(receive)
         reply = self._reply(body)
         request = reply.request
-        ladder = self._ladders.get(request.model)
+        ladder = self.ladders.get(request.model)
         if ladder is None:
-            check_model(request.model, *self._others, *self._ladders)
-            await self._others[request.model](scope, _again(body, receive), send)
+            check_model(request.model, *self._others, *self.ladders)
+            await self._others[request.model](scope, again(body, receive), send)
             return
         scope["route"] = self
         exchange = Exchange(scope, send, reply, ladder, resume=_resumes(scope))
         answer = exchange.stream if request.streams else exchange.whole
         with self._lifecycle.calling():
-            await unless_gone(receive, _pipeline(scope).acall(answer))
+            await unless_gone(receive, keeping_deadline(scope).acall(answer))
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -78,7 +79,7 @@ async def read_body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
+def again(body: bytes, receive: Receive) -> Receive:
     """Return what gives a body that was taken once more."""
     taken = False
 
@@ -92,7 +93,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def _pipeline(scope: Scope) -> Pipeline:
+def keeping_deadline(scope: Scope) -> Pipeline:
     """Return what holds an answer to the deadline that the client sent along."""
     deadline = Deadline.from_header(header(scope, Deadline.HEADER.encode()))
     return Pipeline(deadline, name="the answer") if deadline else _UNBOUND

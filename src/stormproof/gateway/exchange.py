@@ -1,6 +1,6 @@
 """One request to a ladder and its answer, in whichever dialect."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -44,10 +44,8 @@ class Exchange:
     async def whole(self) -> None:
         """Answer with one document."""
         answer = await self._ladder.complete(self._reply.request, self._journey)
-        body = self._reply.whole(answer, self._told())
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await self._start(headers)
-        await self._send({"type": "http.response.body", "body": body})
+        body = self._reply.whole(answer, told(self._journey))
+        await send_whole(self._send, body, self._journey)
 
     async def stream(self) -> None:
         """Answer piece by piece; what fails before the first has a status."""
@@ -57,7 +55,7 @@ class Exchange:
             first = await anext(chunks, None)
             if first is None:
                 raise InternalError(reason="an answer without a piece")
-            await self._start(_STREAM_HEADERS)
+            await _start(self._send, _STREAM_HEADERS, self._journey)
             try:
                 await self._events(first, chunks)
             except Exception as error:  # noqa: BLE001 - the stream has begun: it must say how it ends
@@ -66,32 +64,39 @@ class Exchange:
 
     async def _events(self, first: Chunk, chunks: AsyncGenerator[Chunk, None]) -> None:
         usage = first.usage
-        await self._say(self._reply.opening(first, self._told()))
+        await self._say(self._reply.opening(first, told(self._journey)))
         async for chunk in chunks:
             usage = chunk.usage or usage
             if (chunk.delta or chunk.finish_reason) and (events := self._reply.piece(chunk)):
                 await self._say(events)
         await self._say(self._reply.ending(usage or Usage()))
 
-    def _told(self) -> dict[str, object]:
-        """Return how the answer came about."""
-        journey = self._journey
-        return {
-            "rung": journey.rung,
-            "attempts": len(journey.asked),
-            "degraded": journey.degraded,
-        }
-
-    async def _start(self, headers: list[tuple[bytes, bytes]]) -> None:
-        told = [
-            (b"x-stormproof-" + name.encode(), str(value).lower().encode("latin-1", "replace"))
-            for name, value in self._told().items()
-        ]
-        headers = [*headers, *told]
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-
     async def _say(self, events: bytes) -> None:
         await self._send(_body(events, more=True))
+
+
+def told(journey: Journey) -> dict[str, object]:
+    """Return how an answer came about."""
+    return {
+        "rung": journey.rung,
+        "attempts": len(journey.asked),
+        "degraded": journey.degraded,
+    }
+
+
+async def send_whole(send: Send, body: bytes, journey: Journey) -> None:
+    """Send an answer that is one document."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await _start(send, headers, journey)
+    await send(_body(body, more=False))
+
+
+async def _start(send: Send, headers: Sequence[tuple[bytes, bytes]], journey: Journey) -> None:
+    ours = [
+        (b"x-stormproof-" + name.encode(), str(value).lower().encode("latin-1", "replace"))
+        for name, value in told(journey).items()
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": [*headers, *ours]})
 
 
 def _body(data: bytes, *, more: bool) -> Message:

@@ -103,7 +103,8 @@ class Reloader:
         )
         if new or asked:
             self._reloads.labels("applied").inc()
-            logger.info("settings reloaded", extra={"models": sorted(found.ladders)})
+            names = sorted([*found.ladders, *found.embeddings])
+            logger.info("settings reloaded", extra={"models": names})
         if found.waiting:
             extra = {"settings": found.waiting}
             logger.warning("settings of the server take effect when it is restarted", extra=extra)

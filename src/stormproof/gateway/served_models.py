@@ -9,6 +9,8 @@ from stormproof.errors import ConfigurationError
 from stormproof.gateway.settings import DEFAULT_FILE, Settings
 from stormproof.providers import (
     ChatModel,
+    EmbeddingLadder,
+    EmbeddingModel,
     HttpClient,
     Kept,
     Ladder,
@@ -28,12 +30,14 @@ class Found(NamedTuple):
 
     Attributes:
         models: Of models and providers.
-        ladders: Made of that.
+        ladders: Who answers by that.
+        embeddings: Who embeds by that.
         waiting: Settings of the server that are others than at its start.
     """
 
     models: ModelsFile
     ladders: Mapping[str, Ladder]
+    embeddings: Mapping[str, EmbeddingLadder]
     waiting: Sequence[str]
 
 
@@ -49,6 +53,7 @@ class ServedModels:
     Attributes:
         ladders: Who answers now, by the names of models. Its content changes between two requests;
             one under way keeps its ladder.
+        embeddings: Who embeds now; the same.
 
     Raises:
         ConfigurationError: The file makes no sense, or a key is missing.
@@ -63,12 +68,14 @@ class ServedModels:
         environment: Mapping[str, str],
     ) -> None:
         self.ladders: Final[dict[str, Ladder]] = {}
+        self.embeddings: Final[dict[str, EmbeddingLadder]] = {}
         self._settings = settings
         self._reload = reload
         self._client = client
         self._environment = environment
         self._kept = Kept()
         self._engine: ChatModel | None = None
+        self._embedders: Mapping[str, EmbeddingModel] = {}
         self._file = settings.config or DEFAULT_FILE
         self._needed = settings.config is not None
         self.models = self._read()
@@ -85,6 +92,20 @@ class ServedModels:
         self.ladders.update(self._builder(self.models).ladders())
         return self.ladders
 
+    def host(self, embedders: Mapping[str, EmbeddingModel]) -> Mapping[str, EmbeddingLadder]:
+        """Return who embeds, from now on with the embedding models of this process.
+
+        Args:
+            embedders: Those, by what the file calls them.
+
+        Raises:
+            ConfigurationError: A key is missing.
+            StorageError: A file with a key cannot be read.
+        """
+        self._embedders = embedders
+        self.embeddings.update(self._builder(self.models).embedding_ladders())
+        return self.embeddings
+
     def fingerprint(self) -> Fingerprint:
         """Return what tells whether the file, or one with a key, is another than before."""
         keys = (provider.key_file for provider in self.models.providers.values())
@@ -98,19 +119,22 @@ class ServedModels:
             StorageError: It, or a file with a key, cannot be read.
         """
         models, settings = self._read(), self._reload()
-        ladders = self._builder(models).ladders()
-        if not ladders and self._engine is None:
+        builder = self._builder(models)
+        ladders, embeddings = builder.ladders(), builder.embedding_ladders()
+        if not (ladders or embeddings or self._engine):
             raise ConfigurationError(reason=f"{self._file.name} names no model")
         names = Settings.model_fields
         waiting = [one for one in names if getattr(settings, one) != getattr(self._settings, one)]
-        return Found(models, ladders, waiting)
+        return Found(models, ladders, embeddings, waiting)
 
     def put(self, found: Found) -> bool:
         """Have requests answered as the file says from now on; return whether that is new."""
-        new = found.ladders != self.ladders
+        new = (found.ladders, found.embeddings) != (self.ladders, self.embeddings)
         self.models = found.models
         self.ladders.clear()
         self.ladders.update(found.ladders)
+        self.embeddings.clear()
+        self.embeddings.update(found.embeddings)
         return new
 
     def _read(self) -> ModelsFile:
@@ -122,7 +146,12 @@ class ServedModels:
 
     def _builder(self, models: ModelsFile) -> LadderBuilder:
         return LadderBuilder(
-            models, self._client, self._environment, engine=self._engine, kept=self._kept
+            models,
+            self._client,
+            self._environment,
+            engine=self._engine,
+            embedders=self._embedders,
+            kept=self._kept,
         )
 
 

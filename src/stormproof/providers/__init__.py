@@ -3,13 +3,17 @@
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
 from stormproof.providers.anthropic.model import ANTHROPIC_CAPABILITIES, AnthropicModel
 from stormproof.providers.api import Endpoint
-from stormproof.providers.candidate import Journey
+from stormproof.providers.candidate import Candidate, Journey
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, Usage
 from stormproof.providers.continuation import Continuation
+from stormproof.providers.embeddings.ladder import EmbeddingLadder
+from stormproof.providers.embeddings.request import EmbeddingModel, EmbeddingRequest, Embeddings
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
+from stormproof.providers.local.embedder import LocalEmbeddings
 from stormproof.providers.local.model import EngineModel
 from stormproof.providers.model import ChatModel
+from stormproof.providers.openai.embeddings import OpenAIEmbeddings
 from stormproof.providers.openai.model import OpenAIModel
 from stormproof.providers.rung import Rung
 from stormproof.providers.settings.building import LadderBuilder
@@ -23,12 +27,17 @@ __all__ = [
     "AnswerCache",
     "AnthropicModel",
     "CachedAnswers",
+    "Candidate",
     "Capability",
     "ChatModel",
     "ChatRequest",
     "Chunk",
     "Completion",
     "Continuation",
+    "EmbeddingLadder",
+    "EmbeddingModel",
+    "EmbeddingRequest",
+    "Embeddings",
     "Endpoint",
     "EngineModel",
     "Finding",
@@ -38,7 +47,9 @@ __all__ = [
     "Kept",
     "Ladder",
     "LadderBuilder",
+    "LocalEmbeddings",
     "ModelsFile",
+    "OpenAIEmbeddings",
     "OpenAIModel",
     "Rung",
     "Usage",

@@ -8,19 +8,21 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-import msgspec
 from msgspec import Meta, Struct
 
-from stormproof.errors import InvalidRequest
+from stormproof.providers.documents import decoded, understood
 
 Document: TypeAlias = dict[str, Any]
 """A JSON object."""
 
 _MOST_MESSAGES: Final = 4096
 _MOST_CHOICES: Final = 128
-_CHARACTERS_PER_TOKEN: Final = 4
+CHARACTERS_PER_TOKEN: Final = 4
 """In most languages fewer. Who is asked with too long a prompt says so himself, at the cost of a
 call; who is not asked although it would have fitted has lost an answer."""
+
+_USUAL_ANSWER: Final = 512
+"""Tokens that a request is taken to need for its answer, if it does not say."""
 
 _Count = Annotated[int, Meta(ge=1, lt=2**31)]
 
@@ -87,10 +89,7 @@ class ChatRequest:
     __slots__ = ("_known", "document", "needs")
 
     def __init__(self, document: Document) -> None:
-        try:
-            self._known = msgspec.convert(document, _Known)
-        except msgspec.ValidationError as error:
-            raise _refusal(error) from None  # the original may quote the prompt
+        self._known = understood(document, _Known)
         self.document: Final = document
         self.needs: Final = _needs(self._known)
 
@@ -101,10 +100,7 @@ class ChatRequest:
         Raises:
             InvalidRequest: It is not JSON, or not a request.
         """
-        try:
-            return cls(msgspec.json.decode(body, type=Document))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidRequest(reason="the body must be a JSON object") from error
+        return cls(decoded(body))
 
     @property
     def model(self) -> str:
@@ -162,7 +158,12 @@ class ChatRequest:
     @property
     def prompt_tokens(self) -> int:
         """About how long the prompt is, texts alone, in tokens."""
-        return sum(_characters(message) for message in self.messages) // _CHARACTERS_PER_TOKEN
+        return sum(_characters(message) for message in self.messages) // CHARACTERS_PER_TOKEN
+
+    @property
+    def tokens(self) -> int:
+        """About how many it takes, those of all answers among them."""
+        return self.prompt_tokens + (self.max_tokens or _USUAL_ANSWER) * self.choices
 
     def changed(self, **fields: Any) -> "ChatRequest":
         """Return the same with other values in some fields; a field that is None is left out."""
@@ -301,11 +302,3 @@ def _characters(message: Message) -> int:
         return len(message.content)
     texts = [part.get("text") for part in message.content or ()]
     return sum(len(text) for text in texts if isinstance(text, str))
-
-
-def _refusal(error: msgspec.ValidationError) -> InvalidRequest:
-    """Say which field is wrong, as far as that is told."""
-    # Expected `int`, got `str` - at `$.messages[0].name`
-    words, _, place = str(error).partition(" - at `$")
-    field = place.rstrip("`").lstrip(".") or None
-    return InvalidRequest(reason=f"{field}: {words}" if field else words, param=field)

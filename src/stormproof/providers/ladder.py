@@ -46,7 +46,7 @@ class Ladder:
         self._cache = cache
         self._continuing = frozenset(rung.name for rung in rungs if rung.continues)
         targets = [rung.target(first=rung is self._first) for rung in rungs]
-        self._failover = Failover(*targets, order=order, on=_others_may, name=name)
+        self._failover = Failover(*targets, order=order, on=others_may, name=name)
         self._pipeline = Pipeline(Deadline(deadline), self._failover, name=name, keeps=0)
         self._resuming = Pipeline(Deadline(deadline), Resume(), self._failover, name=name, keeps=0)
 
@@ -107,7 +107,7 @@ class Ladder:
             cache.store(request, answer)
 
 
-def _others_may(error: Exception) -> bool:
+def others_may(error: Exception) -> bool:
     """Whether others may answer what one could not: who has no such model, or no room, is alone."""
     cause = error.__cause__ if isinstance(error, PartialOutput) else error
     return not isinstance(cause, ClientError) or isinstance(cause, ModelNotFound | ContextTooLong)

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from stormproof.errors import ConfigurationError, PartialOutput, ProviderError
+from stormproof.errors import ConfigurationError, PartialOutput, ProviderError, RateLimitExceeded
 from stormproof.providers.answers import FixedAnswer
 from stormproof.providers.candidate import Journey
 from stormproof.providers.chat import ChatRequest
+from stormproof.providers.embeddings.request import EmbeddingRequest
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.settings.building import LadderBuilder
+from stormproof.providers.settings.keeping import Kept
 from stormproof.providers.settings.schema import ModelsFile
 from support.raw_server import RawServer
 
@@ -213,3 +215,69 @@ async def test_a_beginning_is_given_to_those_who_can_go_on_with_it(
     request = house.heard[1]
     assert (request["messages"][-1] == last) is (last is not None)
     assert request.get("continue_final_message", False) is ("vllm" in provider)
+
+
+VECTOR = answer({"data": [{"index": 0, "embedding": [1.0, 2.0]}], "usage": USAGE})
+
+
+class Hosting:
+    """A provider of an embedding model, and settings that name it."""
+
+    def __init__(self, server: RawServer, client: HttpClient, read: Read) -> None:
+        self.server = server
+        self._client = client
+        self._read = read
+
+    async def builder(self, rung: str, *answers: bytes, **options: Any) -> LadderBuilder:
+        url = (await self.server.answering(*answers)).removesuffix("/x")
+        text = f'[providers.house]\npreset = "openai-compatible"\nurl = "{url}"'
+        text += f'\nkey_env = "OUR_KEY"\n[embeddings.e]\nrungs = [{rung}]'
+        return LadderBuilder(self._read(text), self._client, {"OUR_KEY": "k-1"}, **options)
+
+    async def embed(self, rung: str, *answers: bytes, times: int = 1) -> list[Journey]:
+        ladder = (await self.builder(rung, *answers)).embedding_ladders()["e"]
+        journeys = [Journey() for _ in range(times)]
+        for journey in journeys:
+            await ladder.embed(EmbeddingRequest({"model": "e", "input": "rain"}), journey)
+        return journeys
+
+
+@pytest.fixture
+def hosting(server: RawServer, client: HttpClient, read: Read) -> Hosting:
+    return Hosting(server, client, read)
+
+
+class TestEmbeddings:
+    """So do those of embedding models."""
+
+    async def test_a_provider_is_asked_as_the_settings_say(self, hosting: Hosting) -> None:
+        [journey] = await hosting.embed('{ provider = "house", model = "e-1" }', VECTOR)
+        assert (journey.rung, journey.degraded) == ("house/e-1", False)
+        head, _, body = hosting.server.requests[0].partition(b"\r\n\r\n")
+        assert head.startswith(b"POST /v1/embeddings ")
+        assert b"authorization: Bearer k-1" in head
+        assert json.loads(body) == {"model": "e-1", "input": ["rain"]}
+
+    @pytest.mark.parametrize("limit", ["requests_per_minute = 1", "tokens_per_minute = 10"])
+    async def test_limits_hold(self, hosting: Hosting, limit: str) -> None:
+        """Tokens as the provider counted them: the first request took them all."""
+        with pytest.raises(RateLimitExceeded):
+            await hosting.embed(
+                f'{{ provider = "house", model = "e-1", {limit} }}', VECTOR, VECTOR, times=2
+            )
+
+    async def test_what_was_not_loaded_is_told(self, hosting: Hosting) -> None:
+        builder = await hosting.builder('{ embedder = "minilm" }')
+        with pytest.raises(ConfigurationError, match="minilm was not loaded"):
+            builder.embedding_ladders()
+
+    async def test_a_missing_key_is_found_before_anything_starts(self, hosting: Hosting) -> None:
+        builder = await hosting.builder('{ provider = "openai", model = "e-1" }')
+        with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
+            builder.check()
+
+    async def test_what_did_not_change_stays_the_same(self, hosting: Hosting) -> None:
+        kept = Kept()
+        builder = await hosting.builder('{ provider = "house", model = "e-1" }', kept=kept)
+        before = builder.embedding_ladders()
+        assert builder.embedding_ladders()["e"] is before["e"]

@@ -10,6 +10,7 @@ import pytest
 from stormproof.errors import (
     ConfigurationError,
     DeadlineExceeded,
+    ProviderError,
     ProviderUnauthorized,
     StormproofError,
 )
@@ -105,3 +106,15 @@ async def test_nobody_is_waited_for_without_end(
     models = read(provider("a", await start(SILENT)) + f"[models.m]\nrungs = [{rung('a')}]")
     [finding] = await check(models, client, deadline=0.01)
     assert isinstance(finding.error, DeadlineExceeded)
+
+
+async def test_who_hosts_vectors_is_asked_for_some(
+    read: Read, client: HttpClient, start: Start
+) -> None:
+    """An answer in words is none."""
+    text = provider("a", await start("200 OK"))
+    models = read(f"{text}[models.m]\nrungs = [{rung('a')}]\n[embeddings.e]\nrungs = [{rung('a')}]")
+    chat, vectors = await check(models, client)
+    assert (chat.models, chat.error) == (["m"], None)
+    assert vectors.models == ["e"]
+    assert isinstance(vectors.error, ProviderError)

@@ -199,3 +199,63 @@ def test_what_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_file_that_is_not_there_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"read stormproof\.toml"):
         read_models(tmp_path / "stormproof.toml")
+
+
+HOSTED = """\
+[providers.tei]
+preset = "openai-compatible"
+url = "http://10.0.0.5:8080/v1"
+
+[embeddings.text]
+order = "fastest"
+rungs = [
+  { provider = "tei", model = "all-MiniLM-L6-v2", batch = 32, concurrency = 4 },
+  { embedder = "minilm", space = "all-MiniLM-L6-v2" },
+]
+"""
+
+
+def test_a_file_says_who_hosts_an_embedding_model(read: Read) -> None:
+    models = read(HOSTED)
+    text = models.embeddings["text"]
+    assert [rung.name for rung in text.rungs] == ["tei/all-MiniLM-L6-v2", "minilm"]
+    assert [rung.vectors for rung in text.rungs] == ["all-MiniLM-L6-v2"] * 2
+    assert text.order is FailoverOrder.FASTEST
+    assert models.embedders == {"minilm"}
+
+
+def test_a_folder_of_this_machine_is_in_no_name(read: Read) -> None:
+    models = read('[embeddings.text]\nrungs = [{ embedder = "/srv/models/minilm" }]')
+    [rung] = models.embeddings["text"].rungs
+    assert (rung.name, rung.vectors) == ("minilm", "minilm")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            HOSTED.replace(', space = "all-MiniLM-L6-v2"', ""),
+            "9: gives vectors of 'minilm', and the first rung those of 'all-MiniLM-L6-v2': they",
+        ),
+        (
+            HOSTED.replace("batch", "bacht"),
+            "8: there is no such key; did you mean 'batch'? (embeddings.text.rungs[0].bacht)",
+        ),
+        (HOSTED.replace("order", "ordre"), "6: there is no such key; did you mean 'order'?"),
+        (HOSTED.replace('"tei", model', '"tie", model'), "8: there is no provider 'tie'"),
+        (
+            HOSTED.replace('"tei", model', '"anthropic", model'),
+            "8: there are no vectors in its API (embeddings.text.rungs[0].provider)",
+        ),
+        (
+            HOSTED + "[models.text]\nrungs = [{ engine = true }]",
+            "5: there is a model 'text' that converses (embeddings.text)",
+        ),
+        ("[embeddings.text]\nrungs = []", "2: must hold somebody who answers"),
+        ("[embeddings.text]\nrungs = [{ engine = true }]", "2: must be a table with one of"),
+    ],
+)
+def test_vectors_that_nobody_could_compare_are_refused(read: Read, text: str, told: str) -> None:
+    """And whatever else is wrong with who hosts them."""
+    line, *_ = refused(read, text)
+    assert line.startswith(f"stormproof.toml:{told}")

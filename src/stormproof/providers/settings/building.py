@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -10,14 +11,19 @@ from stormproof.errors import ConfigurationError
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
 from stormproof.providers.anthropic.model import ANTHROPIC_CAPABILITIES, AnthropicModel
 from stormproof.providers.api import Endpoint
+from stormproof.providers.candidate import Candidate
 from stormproof.providers.chat import Capability
 from stormproof.providers.continuation import Continuation
+from stormproof.providers.embeddings.ladder import EmbeddingLadder
+from stormproof.providers.embeddings.request import EmbeddingModel, EmbeddingRequest, Embeddings
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.model import ChatModel
+from stormproof.providers.openai.embeddings import OpenAIEmbeddings
 from stormproof.providers.openai.model import OpenAIModel
 from stormproof.providers.rung import Rung
 from stormproof.providers.settings.guarding import Guards
+from stormproof.providers.settings.hosts import EmbedderRung, EmbeddingRung, EmbeddingSettings
 from stormproof.providers.settings.keeping import Kept
 from stormproof.providers.settings.keys import provider_key
 from stormproof.providers.settings.presets import provider_settings
@@ -32,6 +38,7 @@ from stormproof.providers.settings.schema import (
     RungSettings,
 )
 from stormproof.providers.settings.sharing import shared_store
+from stormproof.providers.settings.tables import ProviderRung
 
 _OF_TEXT: Final = frozenset(Capability) - {Capability.JSON_SCHEMA, Capability.LOGPROBS}
 """What a fixed text is an answer to."""
@@ -51,6 +58,7 @@ class LadderBuilder:
         client: Calls providers.
         environment: Where the variables with keys are.
         engine: The engine of this process, where one runs.
+        embedders: The embedding models of this process, by what the settings call them.
         kept: What other builders have made, of which all that has not changed is used on:
             circuits, limits, caches, ladders.
 
@@ -68,12 +76,14 @@ class LadderBuilder:
         environment: Mapping[str, str],
         *,
         engine: ChatModel | None = None,
+        embedders: Mapping[str, EmbeddingModel] = MappingProxyType({}),
         kept: Kept | None = None,
     ) -> None:
         self._models = models
         self._client = client
         self._environment = environment
         self._engine = engine
+        self._embedders = embedders
         self._kept = kept or Kept()
         self.store: Final = shared_store(models.redis, environment, self._kept)
         self._guards = Guards(self._kept, self.store)
@@ -89,6 +99,10 @@ class LadderBuilder:
             for rung in ladder.rungs:
                 if isinstance(rung, ModelRung):
                     self.model(rung)
+        for embeddings in self._models.embeddings.values():
+            for host in embeddings.rungs:
+                if isinstance(host, EmbeddingRung):
+                    self.embedding_model(host)
 
     def ladders(self) -> dict[str, Ladder]:
         """Return a ladder for each name that clients may ask for.
@@ -104,6 +118,20 @@ class LadderBuilder:
             for name, ladder in self._models.models.items()
         }
 
+    def embedding_ladders(self) -> dict[str, EmbeddingLadder]:
+        """Return a ladder for each name that clients may ask for vectors.
+
+        Raises:
+            ConfigurationError: A key is missing, or the embedding model that a rung needs.
+            StorageError: A file with a key cannot be read.
+        """
+        return {
+            name: self._kept.one(
+                partial(self._hosts, name, ladder), "embeddings", name, *self._made_of(ladder)
+            )
+            for name, ladder in self._models.embeddings.items()
+        }
+
     def model(self, rung: ModelRung) -> ChatModel:
         """Return whom a rung asks.
 
@@ -111,17 +139,12 @@ class LadderBuilder:
             ConfigurationError: The provider's key is missing.
             StorageError: The file with its key cannot be read.
         """
-        name, provider = rung.provider, self._provider(rung)
+        provider = self._provider(rung)
         prefills = self._continues(rung) is Continuation.PREFILL
-        endpoint = Endpoint(
-            provider=name,
-            url=f"{provider.url}{_PATHS[provider.api]}",
-            headers=provider.headers,
-            key_header=provider.key_header,
-            key_prefix=provider.key_prefix,
-            counts_streams=provider.counts_streams,
-            heeds_deadlines=provider.heeds_deadlines,
-            max_tokens_field=provider.max_tokens_field,
+        endpoint = _endpoint(
+            rung,
+            provider,
+            _PATHS[provider.api],
             prefill_message=provider.prefill_message if prefills else {},
             prefill_body=provider.prefill_body if prefills else {},
         )
@@ -132,12 +155,25 @@ class LadderBuilder:
             )
         return OpenAIModel(endpoint, rung.model, client=self._client, key=key)
 
-    def _made_of(self, ladder: LadderSettings) -> Iterator[Hashable]:
+    def embedding_model(self, rung: EmbeddingRung) -> EmbeddingModel:
+        """Return whom a rung asks for vectors.
+
+        Raises:
+            ConfigurationError: The provider's key is missing.
+            StorageError: The file with its key cannot be read.
+        """
+        endpoint = _endpoint(rung, self._provider(rung), "/embeddings")
+        key = self._key(rung)
+        return OpenAIEmbeddings(
+            endpoint, rung.model, client=self._client, key=key, batch=rung.batch
+        )
+
+    def _made_of(self, ladder: LadderSettings | EmbeddingSettings) -> Iterator[Hashable]:
         """Yield all that a ladder depends on."""
         yield ladder
         yield self.store
         for rung in ladder.rungs:
-            if isinstance(rung, ModelRung):
+            if isinstance(rung, ProviderRung):
                 yield self._provider(rung).model_dump_json()
                 yield self._key(rung)
 
@@ -171,17 +207,15 @@ class LadderBuilder:
         return _last_resort(again, serves=again.serves)
 
     def _asking(self, name: str, rung: ModelRung) -> Rung:
-        provider = self._provider(rung)
         return Rung(
             self.model(rung),
             weight=rung.weight,
             deadline=rung.deadline,
             idle=rung.idle,
-            limits=self._guards.limits((f"{name}/{rung.name}", rung), (rung.provider, provider)),
-            breaker=self._guards.breaker(rung.name, provider.url, self._key(rung)),
-            capabilities=rung.capabilities & _OF_API[provider.api],
+            capabilities=rung.capabilities & _OF_API[self._provider(rung).api],
             context=rung.context,
             continues=self._continues(rung),
+            **self._guarding(name, rung),
         )
 
     def _computing(self, rung: EngineRung) -> Rung:
@@ -197,13 +231,42 @@ class LadderBuilder:
             continues=Continuation.PREFILL,
         )
 
-    def _provider(self, rung: ModelRung) -> ProviderSettings:
+    def _hosts(self, name: str, ladder: EmbeddingSettings) -> EmbeddingLadder:
+        rungs = [self._host(name, rung) for rung in ladder.rungs]
+        return EmbeddingLadder(name, rungs, deadline=ladder.deadline, order=ladder.order)
+
+    def _host(
+        self, name: str, rung: EmbeddingRung | EmbedderRung
+    ) -> Candidate[EmbeddingRequest, Embeddings]:
+        if isinstance(rung, EmbeddingRung):
+            model, guards = self.embedding_model(rung), self._guarding(name, rung)
+        else:
+            model, guards = self._embedder(rung), {"breaker": self._guards.breaker(rung.name)}
+        return Candidate(
+            rung.name, model.embed, weight=rung.weight, deadline=rung.deadline, **guards
+        )
+
+    def _embedder(self, rung: EmbedderRung) -> EmbeddingModel:
+        if rung.embedder not in self._embedders:
+            reason = f"the embedding model {rung.name} was not loaded when the process started"
+            raise ConfigurationError(reason=reason)
+        return self._embedders[rung.embedder]
+
+    def _guarding(self, name: str, rung: ProviderRung) -> dict[str, Any]:
+        """Return what stands between us and a provider."""
+        provider = self._provider(rung)
+        return {
+            "limits": self._guards.limits((f"{name}/{rung.name}", rung), (rung.provider, provider)),
+            "breaker": self._guards.breaker(rung.name, provider.url, self._key(rung)),
+        }
+
+    def _provider(self, rung: ProviderRung) -> ProviderSettings:
         provider = provider_settings(rung.provider, self._models.providers)
         if provider is None or provider.url is None:
             raise ConfigurationError(reason=f"nobody knows where {rung.provider} listens")
         return provider
 
-    def _key(self, rung: ModelRung) -> SecretStr | None:
+    def _key(self, rung: ProviderRung) -> SecretStr | None:
         return provider_key(rung.provider, self._provider(rung), self._environment)
 
     def _continues(self, rung: ModelRung) -> Continuation:
@@ -214,3 +277,19 @@ class LadderBuilder:
 def _last_resort(model: ChatModel, **options: Any) -> Rung:
     """Return a rung that is asked when no model can answer, whatever the order of those."""
     return Rung(model, weight=0.0, degraded=True, continues=Continuation.NEVER, **options)
+
+
+def _endpoint(
+    rung: ProviderRung, provider: ProviderSettings, path: str, **prefilling: Mapping[str, bool]
+) -> Endpoint:
+    return Endpoint(
+        provider=rung.provider,
+        url=f"{provider.url}{path}",
+        headers=provider.headers,
+        key_header=provider.key_header,
+        key_prefix=provider.key_prefix,
+        counts_streams=provider.counts_streams,
+        heeds_deadlines=provider.heeds_deadlines,
+        max_tokens_field=provider.max_tokens_field,
+        **prefilling,
+    )

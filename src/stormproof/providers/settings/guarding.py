@@ -12,14 +12,12 @@ from typing import Final
 
 from stormproof.providers.candidate import usual_breaker
 from stormproof.providers.chat import ChatRequest, Chunk, Completion
+from stormproof.providers.embeddings.request import EmbeddingRequest, Embeddings
 from stormproof.providers.settings.keeping import Kept
-from stormproof.providers.settings.schema import Limits
+from stormproof.providers.settings.tables import Limits
 from stormproof.recovery import Bulkhead, CircuitBreaker, Quota, RateLimit, Store, Strategy
 
 _MINUTE: Final = 60.0
-_USUAL_ANSWER: Final = 512
-"""Tokens that a request is taken to need for its answer, if it does not say; settled afterwards."""
-
 _ANY_NUMBER: Final = 1_000_000
 
 
@@ -74,10 +72,9 @@ def _limit(name: str, requests: int | None, tokens: int | None, store: Store | N
     if tokens is None:
         return RateLimit(name, requests or _ANY_NUMBER, _MINUTE, max_wait=0.0, store=store)
 
-    def estimate(request: ChatRequest, *_: object) -> float:
-        answer = (request.max_tokens or _USUAL_ANSWER) * request.choices
+    def estimate(request: ChatRequest | EmbeddingRequest, *_: object) -> float:
         # One that could never fit goes through when nothing else does: it is the provider's to say.
-        return min(request.prompt_tokens + answer, tokens)
+        return min(request.tokens, tokens)
 
     return Quota(
         name,
@@ -91,5 +88,5 @@ def _limit(name: str, requests: int | None, tokens: int | None, store: Store | N
     )
 
 
-def _used(said: Completion | Chunk) -> float | None:
+def _used(said: Completion | Chunk | Embeddings) -> float | None:
     return (said.usage.total_tokens or None) if said.usage else None

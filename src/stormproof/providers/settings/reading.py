@@ -4,24 +4,27 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
 from stormproof.errors import ConfigurationError, translate
+from stormproof.providers.settings.hosts import EMBEDDING_RUNGS, EmbeddingSettings
 from stormproof.providers.settings.locating import line_of
 from stormproof.providers.settings.presets import presets, provider_settings
 from stormproof.providers.settings.schema import (
     RUNGS,
     AnswerRung,
     LadderSettings,
-    ModelRung,
     ModelsFile,
     PriceSettings,
     ProviderSettings,
     RedisSettings,
-    Table,
 )
+from stormproof.providers.settings.tables import ProviderRung
+
+if TYPE_CHECKING:
+    from stormproof.providers.settings.tables import Table
 
 _MOST_BYTES: Final = 1 << 20
 _MOST_FAULTS: Final = 20
@@ -137,6 +140,10 @@ def _place(loc: tuple[str | int, ...]) -> tuple[Place, Iterable[str]]:
             steps = (*steps[:4], *rest)
         case ("models", _, *_):
             table = LadderSettings
+        case ("embeddings", _, "rungs", int(), str(kind), *rest):
+            table, steps = EMBEDDING_RUNGS[kind], (*steps[:4], *rest)
+        case ("embeddings", _, *_):
+            table = EmbeddingSettings
     return steps, table.model_fields
 
 
@@ -153,19 +160,54 @@ def _contradictions(models: ModelsFile) -> Iterator[Fault]:
         elif provider.url is None:
             yield Fault(place[:2], "needs a url")
     for name, ladder in models.models.items():
-        yield from _dead_ends(("models", name, "rungs"), ladder, models)
+        place = ("models", name, "rungs")
+        yield from _dead_ends(place, ladder)
+        yield from _strangers(place, ladder, models)
+    for name, embeddings in models.embeddings.items():
+        place = ("embeddings", name, "rungs")
+        if name in models.models:
+            yield Fault(place[:2], f"there is a model {name!r} that converses")
+        yield from _no_vectors(place, embeddings, models)
+        yield from _other_spaces(place, embeddings)
+        yield from _strangers(place, embeddings, models)
 
 
-def _dead_ends(place: Place, ladder: LadderSettings, models: ModelsFile) -> Iterator[Fault]:
+def _dead_ends(place: Place, ladder: LadderSettings) -> Iterator[Fault]:
+    for index in range(1, len(ladder.rungs)):
+        if isinstance(ladder.rungs[index - 1], AnswerRung):
+            yield Fault((*place, index), "is never asked: the answer before it answers everything")
+
+
+def _no_vectors(place: Place, ladder: EmbeddingSettings, models: ModelsFile) -> Iterator[Fault]:
+    for index, rung in enumerate(ladder.rungs):
+        if isinstance(rung, ProviderRung):
+            provider = provider_settings(rung.provider, models.providers)
+            if provider and provider.api == "anthropic":
+                yield Fault((*place, index, "provider"), "there are no vectors in its API")
+
+
+def _other_spaces(place: Place, ladder: EmbeddingSettings) -> Iterator[Fault]:
+    """Yield rungs whose vectors, mixed with those of the first, would spoil every search."""
+    space = ladder.rungs[0].vectors
+    for index, rung in enumerate(ladder.rungs):
+        if rung.vectors != space:
+            yield Fault(
+                (*place, index),
+                f"gives vectors of {rung.vectors!r}, and the first rung those of {space!r}: they"
+                " cannot be compared; if the model is the same, give each rung the same space",
+            )
+
+
+def _strangers(
+    place: Place, ladder: LadderSettings | EmbeddingSettings, models: ModelsFile
+) -> Iterator[Fault]:
     seen = set[str]()
     for index, rung in enumerate(ladder.rungs):
         here = (*place, index)
-        if index and isinstance(ladder.rungs[index - 1], AnswerRung):
-            yield Fault(here, "is never asked: the answer before it answers everything")
         if rung.name in seen:
             yield Fault(here, f"{rung.name} is there twice")
         seen.add(rung.name)
-        if isinstance(rung, ModelRung):
+        if isinstance(rung, ProviderRung):
             yield from _unasked((*here, "provider"), rung.provider, models)
 
 

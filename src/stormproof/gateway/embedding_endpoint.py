@@ -1,0 +1,95 @@
+"""Texts that ladders turn into vectors."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Mapping
+from struct import pack
+from typing import Final
+
+import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from stormproof.gateway.chat_endpoint import again, keeping_deadline, read_body
+from stormproof.gateway.exchange import send_whole, told
+from stormproof.gateway.lifecycle import Lifecycle
+from stormproof.gateway.model_routes import check_model
+from stormproof.gateway.presence import unless_gone
+from stormproof.providers import EmbeddingLadder, EmbeddingRequest, Embeddings, Journey
+from stormproof.providers.embeddings.request import Vector
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class EmbeddingEndpoint:
+    """Answers with vectors.
+
+    Args:
+        ladders: Who embeds, by the name of the model.
+        lifecycle: Told of calls under way.
+        others: What answers for other models.
+
+    Attributes:
+        path: Where; what metrics call it.
+        ladders: Who embeds.
+    """
+
+    path: Final = "/v1/embeddings"
+
+    def __init__(
+        self,
+        ladders: Mapping[str, EmbeddingLadder],
+        lifecycle: Lifecycle,
+        *,
+        others: Mapping[str, ASGIApp],
+    ) -> None:
+        self.ladders: Final = ladders
+        self._others = others
+        self._lifecycle = lifecycle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, for as long as its client is there.
+
+        Raises:
+            StormproofError: There is no answer, and nothing was sent.
+        """
+        body = await read_body(receive)
+        request = EmbeddingRequest.parse(body)
+        ladder = self.ladders.get(request.model)
+        if ladder is None:
+            check_model(request.model, *self._others, *self.ladders)
+            await self._others[request.model](scope, again(body, receive), send)
+            return
+        scope["route"] = self
+        with self._lifecycle.calling():
+            work = keeping_deadline(scope).acall(_answer, request, ladder, send)
+            await unless_gone(receive, work)
+
+
+async def _answer(request: EmbeddingRequest, ladder: EmbeddingLadder, send: Send) -> None:
+    journey = Journey()
+    embeddings = await ladder.embed(request, journey)
+    # Writing hundreds of thousands of numbers takes long enough to make other clients wait.
+    body = await asyncio.to_thread(_document, request, embeddings, journey)
+    await send_whole(send, body, journey)
+
+
+def _document(request: EmbeddingRequest, embeddings: Embeddings, journey: Journey) -> bytes:
+    written = _base64 if request.wants_base64 else list
+    tokens = embeddings.usage.prompt_tokens
+    # One by one: no other thread runs while the library writes a document.
+    entries = [
+        _encode({"object": "embedding", "index": index, "embedding": written(vector)})
+        for index, vector in enumerate(embeddings.vectors)
+    ]
+    head = {
+        "object": "list",
+        "model": request.model,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        "stormproof": told(journey),
+    }
+    return b'%b,"data":[%b]}' % (_encode(head)[:-1], b",".join(entries))
+
+
+def _base64(vector: Vector) -> str:
+    """Write a vector as OpenAI's clients read it: floats of 32 bits, the lowest byte first."""
+    return b64encode(pack(f"<{len(vector)}f", *vector)).decode()

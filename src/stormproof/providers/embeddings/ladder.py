@@ -1,0 +1,53 @@
+"""Everybody who may embed for a model's name: several hosts of one and the same model."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from stormproof.providers.candidate import Candidate, Journey
+from stormproof.providers.embeddings.request import EmbeddingRequest, Embeddings
+from stormproof.providers.ladder import others_may
+from stormproof.recovery import Deadline, Failover, FailoverOrder, Pipeline, TargetHealth
+
+
+class EmbeddingLadder:
+    """Embeds by the first rung that can, as a `Ladder` answers.
+
+    Vectors of two models cannot be compared, though nobody would notice: all rungs must host the
+    same one.
+
+    Args:
+        name: What clients call the model.
+        rungs: Who hosts it, the best first.
+        deadline: Seconds for everything together.
+        order: How to choose among those that are healthy.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rungs: Sequence[Candidate[EmbeddingRequest, Embeddings]],
+        *,
+        deadline: float = 600.0,
+        order: FailoverOrder = FailoverOrder.LISTED,
+    ) -> None:
+        self.name: Final = name
+        self._first = rungs[0]
+        targets = [rung.target(first=rung is self._first) for rung in rungs]
+        self._failover = Failover(*targets, order=order, on=others_may, name=name)
+        self._pipeline = Pipeline(Deadline(deadline), self._failover, name=name)
+
+    def health(self) -> tuple[TargetHealth, ...]:
+        """Return what is known of each rung."""
+        return self._failover.health()
+
+    async def embed(self, request: EmbeddingRequest, journey: Journey) -> Embeddings:
+        """Embed texts.
+
+        Args:
+            request: What is asked.
+            journey: Where it is written down who was asked and who answered.
+
+        Raises:
+            StormproofError: Nobody could.
+        """
+        return await self._pipeline.acall(self._first.complete, request, journey)
