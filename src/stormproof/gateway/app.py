@@ -1,17 +1,22 @@
 """The application: routes, health, metrics, and the edge around them."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
+from typing import Final
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.gateway import wire_errors
 from stormproof.gateway.chat_endpoint import ChatEndpoint
 from stormproof.gateway.dialects.chat import CHAT
+from stormproof.gateway.dialects.described import described
+from stormproof.gateway.dialects.messages.reply import MESSAGES
 from stormproof.gateway.edge import Edge
 from stormproof.gateway.embedding_endpoint import EmbeddingEndpoint
 from stormproof.gateway.embedding_routes import EmbeddingRoutes
@@ -22,7 +27,15 @@ from stormproof.gateway.model_routes import ModelRoutes, model_card
 from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
 from stormproof.gateway.routes import Routes
 from stormproof.gateway.settings import Settings
-from stormproof.providers import ChatModel, EmbeddingLadder, EngineModel, Ladder
+from stormproof.providers import (
+    ChatModel,
+    Continuation,
+    EmbeddingLadder,
+    EngineModel,
+    Ladder,
+    Rung,
+)
+from stormproof.providers.local.model import ENGINE_CAPABILITIES
 from stormproof.signals import Metrics, log_context
 from stormproof.version import __version__
 
@@ -31,6 +44,10 @@ _DESCRIPTION = """An OpenAI-compatible server.
 Every error on every route has one shape: a JSON object `error` with a stable `code`, `retriable`,
 and, where waiting helps, `retry_after`. Ask with `accept: application/problem+json` for RFC 9457.
 """
+
+
+TRANSLATED: Final = (MESSAGES,)
+"""Dialects in which the engine has no routes of its own."""
 
 
 def _no_ladders(_engine: ChatModel | None) -> Mapping[str, Ladder]:
@@ -77,7 +94,8 @@ def create_app(
     )
     server_metrics = ServerMetrics(metrics.registry, engine.stats if engine else None)
     times = server_metrics.token_times
-    ladders = make_ladders(EngineModel(engine, settings, times.watch) if engine else None)
+    local = EngineModel(engine, settings, times.watch) if engine else None
+    ladders = make_ladders(local)
     own = [model_card(model_name, max_tokens=engine.max_sequence_tokens)] if engine else []
     vectors = [model_card(name, max_tokens=model.max_tokens) for name, model in embedders.items()]
     cards = ModelRoutes(lambda: [*own, *map(model_card, (*ladders, *embedding_ladders)), *vectors])
@@ -88,12 +106,22 @@ def create_app(
         app.include_router(each.router())
     _add_probes(app, lifecycle, metrics.registry)
     wire_errors.install(app)
-    others = {model_name: app} if engine else {}
-    chat = ChatEndpoint(CHAT, ladders, lifecycle, others=others)
-    local = dict.fromkeys(embedders, app)
-    embedding = EmbeddingEndpoint(embedding_ladders, lifecycle, others=local)
+    alone = {model_name: _alone(local, settings.request_timeout)} if local else {}
+    embedding = EmbeddingEndpoint(
+        embedding_ladders, lifecycle, others=dict.fromkeys(embedders, app)
+    )
+    endpoints: list[ChatEndpoint | EmbeddingEndpoint] = [
+        ChatEndpoint(CHAT, ladders, lifecycle, others=dict.fromkeys(alone, app)),
+        embedding,
+    ]
+    for dialect in TRANSLATED:
+        others = dict.fromkeys(alone, ChatEndpoint(dialect, alone, lifecycle))
+        endpoint = ChatEndpoint(dialect, ladders, lifecycle, others=others)
+        app.router.routes.append(Route(dialect.path, endpoint, methods=["POST"]))
+        endpoints.append(endpoint)
+    app.openapi = partial(described, app.openapi)  # type: ignore[method-assign]
     return Edge(
-        _HotPath(app, [chat, embedding]),
+        _HotPath(app, endpoints),
         keyring=keyring,
         lifecycle=lifecycle,
         metrics=server_metrics,
@@ -116,6 +144,18 @@ class _HotPath:
                 await endpoint(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _alone(engine: EngineModel, seconds: float) -> Ladder:
+    """Return a ladder on which nobody but the engine stands."""
+    rung = Rung(
+        engine,
+        deadline=seconds,
+        idle=seconds,
+        capabilities=ENGINE_CAPABILITIES,
+        continues=Continuation.PREFILL,
+    )
+    return Ladder(engine.name, [rung], deadline=seconds)
 
 
 async def _name_operation(request: Request) -> AsyncIterator[None]:

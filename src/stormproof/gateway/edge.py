@@ -91,7 +91,7 @@ class Edge:
 
     def _admit(self, scope: Scope) -> None:
         if not scope["path"].startswith(_OPEN):
-            self._keyring.check(header(scope, b"authorization"))
+            self._keyring.check(header(scope, b"authorization"), header(scope, b"x-api-key"))
             self._lifecycle.check_accepting()
         length = header(scope, b"content-length") or ""
         if length.isdigit() and int(length) > self._max_body_bytes:

@@ -19,19 +19,21 @@ class Keyring:
     def __init__(self, keys: Iterable[str]) -> None:
         self._digests = tuple(_digest(key) for key in keys)
 
-    def check(self, authorization: str | None) -> None:
+    def check(self, authorization: str | None, api_key: str | None = None) -> None:
         """Let the caller pass, or not.
 
         Args:
             authorization: The value of the Authorization header.
+            api_key: The value of the ``x-api-key`` header, which Anthropic's clients send instead.
 
         Raises:
-            Unauthorized: The ring has keys and the header holds none of them.
+            Unauthorized: The ring has keys and the headers hold none of them.
         """
         if not self._digests:
             return
-        scheme, _, key = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not key:
+        scheme, _, bearer = (authorization or "").partition(" ")
+        key = bearer if scheme.lower() == "bearer" else api_key
+        if not key:
             raise Unauthorized(reason="send 'Authorization: Bearer <key>'")
         offered = _digest(key.strip())
         matches = [hmac.compare_digest(offered, digest) for digest in self._digests]

@@ -23,6 +23,7 @@ from stormproof.errors import (
     to_wire,
     translate,
 )
+from stormproof.gateway.dialects.messages import errors as messages
 
 PROBLEM_JSON: Final = "application/problem+json"
 
@@ -49,7 +50,7 @@ def respond(request: Request, error: Exception) -> Response:
     known = seen_by_client(request, error)
     problem = PROBLEM_JSON in request.headers.get("accept", "")
     return Response(
-        json.dumps(to_problem(known) if problem else to_wire(known)),
+        json.dumps(to_problem(known) if problem else _told(request, known)),
         status_code=known.http_status,
         headers=http_headers(known),
         media_type=PROBLEM_JSON if problem else "application/json",
@@ -73,6 +74,12 @@ def seen_by_client(request: Request, error: Exception) -> StormproofError:
     if isinstance(known, InternalError):
         logger.error("%s: unexpected error", known.request_id, exc_info=error)
     return known
+
+
+def _told(request: Request, error: StormproofError) -> dict[str, Any]:
+    """Return the error as it is told where the request went."""
+    within = request.scope["path"].startswith(messages.PATH)
+    return messages.error_document(error) if within else to_wire(error)
 
 
 async def _known(request: Request, error: Exception) -> Response:

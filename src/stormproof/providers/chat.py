@@ -77,20 +77,24 @@ class ChatRequest:
 
     Args:
         document: As the client sent it.
+        extended: Whether it was made of a request to Anthropic's API, and holds what only that
+            API knows; see `plain`.
 
     Attributes:
         document: The same, for whoever passes it on.
+        extended: The same.
         needs: What a model must be able to do to answer.
 
     Raises:
         InvalidRequest: A field that matters here is missing, or is not what it must be.
     """
 
-    __slots__ = ("_known", "document", "needs")
+    __slots__ = ("_known", "document", "extended", "needs")
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, *, extended: bool = False) -> None:
         self._known = understood(document, _Known)
         self.document: Final = document
+        self.extended: Final = extended
         self.needs: Final = _needs(self._known)
 
     @classmethod
@@ -168,7 +172,8 @@ class ChatRequest:
     def changed(self, **fields: Any) -> "ChatRequest":
         """Return the same with other values in some fields; a field that is None is left out."""
         document = {**self.document, **fields}
-        return ChatRequest({name: value for name, value in document.items() if value is not None})
+        kept = {name: value for name, value in document.items() if value is not None}
+        return ChatRequest(kept, extended=self.extended)
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from stormproof.providers.chat import Document, Usage
 
-_REASONS: Final = {
+FINISH_REASONS: Final = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "tool_use": "tool_calls",
@@ -17,6 +17,8 @@ _REASONS: Final = {
     "pause_turn": "length",  # to be gone on with
     "refusal": "content_filter",
 }
+"""Why an answer ends, in the common tongue; of several that are the same there, the first is the
+usual one."""
 
 
 class Text(Struct, frozen=True, tag="text"):
@@ -60,6 +62,7 @@ class StopDetails(Struct, frozen=True):
 class _Answer(Struct, frozen=True):
     content: list[Document]
     stop_reason: str | None = None
+    stop_sequence: str | None = None
     stop_details: StopDetails | None = None
     id: str = ""
     model: str = ""
@@ -86,7 +89,7 @@ def chat_document(sent: Document) -> Document:
     """
     answer = msgspec.convert(sent, _Answer)
     content = [block for one in answer.content if (block := block_of(one))]
-    message = {**_message(content), **refusal_in(answer.stop_details)}
+    message = _message(content) | told_of_end(answer.stop_details, answer.stop_sequence)
     choice = {"index": 0, "message": message, "finish_reason": finish_reason(answer.stop_reason)}
     usage = usage_of(answer.usage)
     return {
@@ -108,12 +111,13 @@ def block_of(sent: Document) -> Block | None:
 
 def finish_reason(reason: str | None) -> str | None:
     """Return why an answer ends; a reason that nobody knows yet stays as it is."""
-    return _REASONS.get(reason, reason) if reason else None
+    return FINISH_REASONS.get(reason, reason) if reason else None
 
 
-def refusal_in(details: StopDetails | None) -> Document:
-    """Return the words, if any, with which the model declined to answer."""
-    return {"refusal": details.explanation} if details and details.explanation else {}
+def told_of_end(details: StopDetails | None, sequence: str | None) -> Document:
+    """Return the words, if any, with which the model declined, or at which it had to stop."""
+    told = {"refusal": details.explanation if details else None, "stop_sequence": sequence}
+    return {name: text for name, text in told.items() if text}
 
 
 def usage_of(counted: object) -> Usage | None:

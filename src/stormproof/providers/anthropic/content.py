@@ -29,17 +29,17 @@ def _block(part: Document) -> Document:
         case {"type": "refusal", "refusal": str(text)}:
             return {"type": "text", "text": text}
         case {"type": "image_url", "image_url": {"url": str(url)}}:
-            return _marked(part, {"type": "image", "source": _source(url)})
+            return marked(part, {"type": "image", "source": _source(url)})
         case {"type": "file", "file": {"file_data": str(data), **file}}:
             named = {"title": file["filename"]} if "filename" in file else {}
-            return _marked(part, {"type": "document", "source": _source(data), **named})
+            return marked(part, {"type": "document", "source": _source(data), **named})
         case {"type": str(kind)} if kind in _TRANSLATED:
             raise InvalidRequest(reason=f"the model has no use for this {kind}", param="messages")
     return part
 
 
-def _marked(part: Document, block: Document) -> Document:
-    """Keep the mark up to which the prompt is to be cached."""
+def marked(part: Document, block: Document) -> Document:
+    """Return a block with the mark, if it has one, up to which the prompt is to be cached."""
     mark = part.get("cache_control")
     return {**block, "cache_control": mark} if mark else block
 

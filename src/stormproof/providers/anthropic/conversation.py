@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from stormproof.errors import InvalidRequest
-from stormproof.providers.anthropic.content import blocks
+from stormproof.providers.anthropic.content import blocks, marked
 from stormproof.providers.chat import ChatRequest, Document, Message
 from stormproof.providers.continuation import INSTRUCTION
 
@@ -65,7 +65,7 @@ def _said(message: Message, sent: Document) -> tuple[str, list[Document]]:
     if message.role == "user":
         return "user", blocks(message.content)
     if message.role == "tool":
-        return "user", [_result(message)]
+        return "user", [_result(message, sent)]
     if message.role == "assistant":
         calls = [_call(call) for call in message.tool_calls or ()]
         return "assistant", [*_thoughts(sent), *blocks(message.content), *calls]
@@ -88,25 +88,38 @@ def _thoughts(sent: Document) -> Sequence[Document]:
     return [{name: one[name] for name in one if name != "index"} for one in thoughts]
 
 
+def tool_use(call: Document) -> Document:
+    """Return a call of a tool.
+
+    Raises:
+        msgspec.DecodeError: It is none with an id, a name, and a JSON object of arguments.
+        UnicodeError: Its arguments are no text.
+        RecursionError: They are nested too deeply.
+    """
+    known = msgspec.convert(call, _Call)
+    arguments = msgspec.json.decode(known.function.arguments or "{}", type=Document)
+    name = known.function.name
+    made = {"type": "tool_use", "id": _id(known.id), "name": name, "input": arguments}
+    return marked(call, made)
+
+
 def _call(call: Document) -> Document:
     try:
-        known = msgspec.convert(call, _Call)
-        arguments = msgspec.json.decode(known.function.arguments or "{}", type=Document)
+        return tool_use(call)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise InvalidRequest(
             reason="a tool call must have an id, a name, and a JSON object of arguments",
             param="messages",
         ) from None  # the original may quote the prompt
-    name = known.function.name
-    return {"type": "tool_use", "id": _id(known.id), "name": name, "input": arguments}
 
 
-def _result(message: Message) -> Document:
+def _result(message: Message, sent: Document) -> Document:
     if not message.tool_call_id:
         raise InvalidRequest(reason="a tool's message must have a tool_call_id", param="messages")
     result = {"type": "tool_result", "tool_use_id": _id(message.tool_call_id)}
+    failed = {"is_error": True} if sent.get("is_error") is True else {}
     content = blocks(message.content)
-    return {**result, "content": content} if content else result
+    return marked(sent, {**result, **failed, **({"content": content} if content else {})})
 
 
 def _id(given: str) -> str:

@@ -8,7 +8,7 @@ from stormproof.providers.anthropic.conversation import instructions, turns
 from stormproof.providers.anthropic.tools import tool_choice, tools
 from stormproof.providers.chat import ChatRequest, Document
 
-_OWN: Final = (
+OWN_FIELDS: Final = (
     "cache_control",
     "container",
     "context_management",
@@ -47,7 +47,7 @@ def body(request: ChatRequest, *, samples: bool, max_tokens: int, prefills: bool
         told.append({"type": "text", "text": _JSON})
     user = document.get("user")
     return {
-        **{name: document.get(name) for name in _OWN},
+        **{name: document.get(name) for name in OWN_FIELDS},
         **(_sampling(request) if samples else {}),
         "max_tokens": request.max_tokens or max_tokens,
         "messages": turns(request, prefills=prefills and not _thinks(request)),
@@ -84,10 +84,15 @@ def _thinks(request: ChatRequest) -> bool:
 
 
 def _sampling(request: ChatRequest) -> Document:
-    """Return how freely to choose; of temperature and top_p many models take only one."""
+    """Return how freely to choose; of temperature and top_p many models take only one.
+
+    Who speaks Anthropic's API knows what they take.
+    """
+    others = {"top_p": request.document.get("top_p"), "top_k": request.document.get("top_k")}
     if request.temperature is None:
-        return {"top_p": request.document.get("top_p"), "top_k": request.document.get("top_k")}
-    return {"temperature": min(request.temperature, _HOTTEST)}
+        return others
+    chosen = {"temperature": min(request.temperature, _HOTTEST)}
+    return {**others, **chosen} if request.extended else chosen
 
 
 def _output(request: ChatRequest) -> Document | None:

@@ -15,7 +15,7 @@ from stormproof.providers.anthropic.answer import (
     ToolUse,
     block_of,
     finish_reason,
-    refusal_in,
+    told_of_end,
     tool_call,
     usage_of,
 )
@@ -54,6 +54,7 @@ class _BlockStop(Struct, frozen=True, tag="content_block_stop"):
 
 class _End(Struct, frozen=True):
     stop_reason: str | None = None
+    stop_sequence: str | None = None
     stop_details: StopDetails | None = None
 
 
@@ -172,7 +173,7 @@ class AnswerReader:
 
     def _ending(self, end: _End, counted: object) -> list[Chunk]:
         self._count(counted)
-        said, usage = refusal_in(end.stop_details), usage_of(self._tokens)
+        said, usage = told_of_end(end.stop_details, end.stop_sequence), usage_of(self._tokens)
         reason = finish_reason(end.stop_reason)
         ending = [Chunk(delta=said, finish_reason=reason)] if reason else []
         return [*ending, Chunk(usage=usage)] if usage else ending

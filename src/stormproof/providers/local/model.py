@@ -8,12 +8,25 @@ from pydantic import ValidationError
 
 from stormproof.engine import AsyncLLM, Output, ToolCallReader
 from stormproof.errors import InternalError, InvalidRequest
-from stormproof.providers.chat import ChatRequest, Chunk, Completion, Document, Usage
+from stormproof.providers.chat import (
+    Capability,
+    ChatRequest,
+    Chunk,
+    Completion,
+    Document,
+    Usage,
+)
 from stormproof.providers.collector import Collector
 from stormproof.providers.local import schema
 from stormproof.providers.local.generation import Choice, Watch, generate
 from stormproof.providers.local.prompts import Limits, Prompts
 from stormproof.providers.local.speaking import Speaker
+from stormproof.providers.plain import plain
+
+ENGINE_CAPABILITIES: Final = frozenset(
+    {Capability.TOOLS, Capability.JSON_SCHEMA, Capability.LOGPROBS, Capability.CHOICES}
+)
+"""What the engine can do."""
 
 
 class EngineModel:
@@ -48,7 +61,7 @@ class EngineModel:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece; see `ChatModel`."""
-        begun, document = _begun(request.document)
+        begun, document = _begun(plain(request))
         body = _understood(document)
         choices = await self._prompts.chat(body, begun)
         speakers = [self._speaker(index, body) for index in range(len(choices))]

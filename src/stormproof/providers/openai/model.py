@@ -11,6 +11,7 @@ from stormproof.providers.chat import ChatRequest, Chunk, Completion, Document, 
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.http.response import Response
 from stormproof.providers.judging import to_the_end
+from stormproof.providers.plain import plain
 
 _DONE: Final = b"[DONE]"
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")
@@ -66,7 +67,9 @@ class OpenAIModel:
 
     def _document(self, request: ChatRequest) -> Document:
         """Return a request as the endpoint wants it."""
-        endpoint, document = self._endpoint, {**request.document, "model": self._model}
+        endpoint, document = self._endpoint, {**plain(request), "model": self._model}
+        if request.extended:
+            document["top_k"] = None  # few know it, and the others refuse it
         if endpoint.max_tokens_field and request.max_tokens:
             document |= dict.fromkeys(_LIMITS) | {endpoint.max_tokens_field: request.max_tokens}
         messages = document["messages"]

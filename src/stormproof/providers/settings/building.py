@@ -18,6 +18,7 @@ from stormproof.providers.embeddings.ladder import EmbeddingLadder
 from stormproof.providers.embeddings.request import EmbeddingModel, EmbeddingRequest, Embeddings
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
+from stormproof.providers.local.model import ENGINE_CAPABILITIES
 from stormproof.providers.model import ChatModel
 from stormproof.providers.openai.embeddings import OpenAIEmbeddings
 from stormproof.providers.openai.model import OpenAIModel
@@ -43,9 +44,6 @@ from stormproof.providers.settings.tables import ProviderRung
 _OF_TEXT: Final = frozenset(Capability) - {Capability.JSON_SCHEMA, Capability.LOGPROBS}
 """What a fixed text is an answer to."""
 
-_OF_ENGINE: Final = frozenset(
-    {Capability.TOOLS, Capability.JSON_SCHEMA, Capability.LOGPROBS, Capability.CHOICES}
-)
 _OF_API: Final = {"openai": frozenset(Capability), "anthropic": ANTHROPIC_CAPABILITIES}
 _PATHS: Final = {"openai": "/chat/completions", "anthropic": "/messages"}
 
@@ -227,7 +225,7 @@ class LadderBuilder:
             deadline=rung.deadline,
             idle=rung.idle,
             breaker=self._guards.breaker(rung.name),
-            capabilities=_OF_ENGINE,
+            capabilities=ENGINE_CAPABILITIES,
             continues=Continuation.PREFILL,
         )
 

@@ -1,0 +1,1 @@
+"""Anthropic's Messages API, and what it shares with the common tongue."""

@@ -1,0 +1,111 @@
+"""An answer in the common tongue, as Anthropic's Messages API has it."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from stormproof.errors import ParsingError
+from stormproof.providers.anthropic.answer import FINISH_REASONS
+from stormproof.providers.anthropic.conversation import tool_use
+from stormproof.providers.chat import Document, Usage
+
+_STOP_REASONS: Final = {common: own for own, common in reversed(FINISH_REASONS.items())}
+
+
+class Thought(Struct, frozen=True):
+    """What a model thinks before it answers, or a piece of that.
+
+    Attributes:
+        type: ``thinking``, or ``redacted_thinking``, of which there is only ``data``.
+        index: Which thought it is a piece of.
+    """
+
+    type: str = "thinking"
+    index: int = 0
+    thinking: str = ""
+    signature: str = ""
+    data: str = ""
+
+    @property
+    def block(self) -> Document:
+        """The same as a block."""
+        if self.type == "redacted_thinking":
+            return {"type": self.type, "data": self.data}
+        return {"type": "thinking", "thinking": self.thinking, "signature": self.signature}
+
+
+def thoughts(said: Mapping[str, Any]) -> Sequence[Thought]:
+    """Return the thoughts in a message or in a piece of one, most of them unsigned."""
+    try:
+        signed = msgspec.convert(said.get("thinking_blocks") or [], list[Thought])
+    except msgspec.ValidationError:
+        signed = []  # somebody else has another use for the name
+    told = said.get("reasoning_content") or said.get("reasoning")
+    return signed or ([Thought(thinking=told)] if isinstance(told, str) else [])
+
+
+def content(message: Document) -> list[Document]:
+    """Return the blocks of a whole message.
+
+    Raises:
+        ParsingError: The arguments of a call are no JSON object.
+    """
+    text = message.get("content")
+    said = [{"type": "text", "text": text}] if text else []
+    return [*(thought.block for thought in thoughts(message)), *said, *calls(message)]
+
+
+def calls(message: Document) -> list[Document]:
+    """Return the calls in a message.
+
+    Raises:
+        ParsingError: The arguments of one are no JSON object.
+    """
+    try:
+        return [tool_use(_identified(call)) for call in message.get("tool_calls") or ()]
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise ParsingError(reason="a tool call's arguments are no JSON object") from None
+
+
+def end(reason: str, message: Document) -> Document:
+    """Return why a message ends.
+
+    Args:
+        reason: Why, in the common tongue.
+        message: The whole of it; it may tell more.
+    """
+    refusal, sequence = message.get("refusal"), message.get("stop_sequence")
+    if refusal:
+        details = {"type": "refusal", "category": None, "explanation": refusal}
+        return {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details}
+    own = "stop_sequence" if sequence else _STOP_REASONS.get(reason, reason)
+    return {"stop_reason": own, "stop_sequence": sequence, "stop_details": None}
+
+
+def tokens(usage: Usage) -> Document:
+    """Return how many there were; those that are in a cache are counted apart."""
+    read = _count(usage.prompt_tokens_details, "cached_tokens")
+    written = _count(usage.prompt_tokens_details, "cache_write_tokens")
+    thought = _count(usage.completion_tokens_details, "reasoning_tokens")
+    counted = {
+        "input_tokens": max(usage.prompt_tokens - read - written, 0),
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": read,
+        "output_tokens": usage.completion_tokens,
+    }
+    return (
+        {**counted, "output_tokens_details": {"thinking_tokens": thought}} if thought else counted
+    )
+
+
+def _count(details: Document | None, name: str) -> int:
+    count = (details or {}).get(name)
+    return count if isinstance(count, int) else 0
+
+
+def _identified(call: Document) -> Document:
+    """Name a call that its model did not: the answer to it has to."""
+    return call if call.get("id") else {**call, "id": f"toolu_{secrets.token_hex(12)}"}
