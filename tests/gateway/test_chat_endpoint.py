@@ -169,7 +169,10 @@ async def test_another_answers_when_the_first_cannot(gateway: Gateway, streams: 
 
 async def test_a_stream_is_one_stream_whoever_ends_it(gateway: Gateway) -> None:
     """One id, every word once, one end, the tokens of all."""
-    rungs = await gateway.rung(stream("Hel", "lo ", end=False)), await gateway.rung(stream("world"))
+    rungs = (
+        await gateway.rung(stream("Hel", "lo ", end=False)),
+        await gateway.rung(stream("world"), continues=Continuation.PREFILL),
+    )
     async with gateway.serving(*rungs) as client:
         response = await post(client, stream=True, stream_options={"include_usage": True})
     text, documents = heard(response)

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from stormproof.providers.chat import Chunk, Usage, in_chunks
 from stormproof.providers.collector import Collector
 
@@ -56,6 +59,64 @@ def test_calls_of_tools_are_joined() -> None:
         ("c0", {"name": "f", "arguments": '{"a":1}'}),
         ("c1", {"name": "g", "arguments": "{}"}),
     ]
+
+
+def test_lists_grow_whatever_they_hold() -> None:
+    """Entries with one number are one; its signature comes behind a thought."""
+
+    def thought(index: int, **fields: str) -> dict[str, Any]:
+        return {"thinking_blocks": [{"index": index, "type": "thinking", **fields}]}
+
+    whole = collected(
+        Chunk(0, {"role": "assistant", **thought(0, thinking="Hm", signature="")}),
+        Chunk(0, thought(0, thinking="m.")),
+        Chunk(0, thought(0, signature="s")),
+        Chunk(0, thought(1, thinking="Oh.")),
+        Chunk(0, {"annotations": [{"url": "a"}]}),
+        Chunk(0, {"annotations": [{"url": "b"}], "images": [1]}),
+        Chunk(0, {"content": "A", "cost": 1}),
+        Chunk(0, {"cost": 2}, "stop"),
+    )
+    assert whole.choices[0]["message"] == {
+        "role": "assistant",
+        "content": "A",
+        "thinking_blocks": [
+            {"type": "thinking", "thinking": "Hmm.", "signature": "s"},
+            {"type": "thinking", "thinking": "Oh."},
+        ],
+        "annotations": [{"url": "a"}, {"url": "b"}],
+        "images": [1],
+        "cost": 2,
+    }
+
+
+def test_tokens_stay_weighed() -> None:
+    def weighed(token: str) -> dict[str, Any]:
+        return {"content": [{"token": token, "logprob": -1.0}], "refusal": None}
+
+    whole = collected(
+        Chunk(0, {"content": "A"}, None, weighed("A")),
+        Chunk(0, {"content": "a"}, "stop", weighed("a")),
+    )
+    tokens = whole.choices[0]["logprobs"]["content"]
+    assert [token["token"] for token in tokens] == ["A", "a"]
+
+
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 2) | st.sampled_from(["", "a"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["index", "function", "id"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["tool_calls", "audio"]), DOCUMENTS), max_size=4))
+def test_fields_of_any_kind_do_no_harm(deltas: list[dict[str, Any]]) -> None:
+    """Nobody has looked at most of them."""
+    whole = collected(*[Chunk(0, delta) for delta in deltas], Chunk(0, {}, "stop"))
+    assert whole.choices[0]["finish_reason"] == "stop"
 
 
 def test_without_an_end_it_is_no_answer() -> None:

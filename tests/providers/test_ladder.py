@@ -58,6 +58,15 @@ class Model:
         yield Chunk(finish_reason="stop")
 
 
+class Whole(Model):
+    """Answers at once."""
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        answer = self._script[0]
+        assert isinstance(answer, Completion)
+        return answer
+
+
 def completion(text: str) -> Completion:
     choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     return Completion({"choices": [choice]}, Usage())
@@ -210,6 +219,15 @@ async def test_limits_of_ours_make_room_for_others(form: str) -> None:
         assert await ask(both, form) == "B"
 
 
+async def test_whom_a_limit_of_ours_kept_from_being_called_was_not_asked(form: str) -> None:
+    busy, journey = Rung(Model("a", "A"), limits=[Bulkhead("a", limit=1)]), Journey()
+    both = Ladder("m", [busy, Rung(Model("b", "B"))])
+    async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
+        await anext(chunks)
+        await ask(both, form, journey)
+    assert (journey.asked, journey.rung) == (["b"], "b")
+
+
 async def test_a_last_resort_says_what_it_is(form: str) -> None:
     resort, journey = Rung(Model("sorry", "Sorry"), degraded=True), Journey()
     assert await ask(Ladder("m", [Rung(Model("a", BROKEN)), resort]), form, journey) == "Sorry"
@@ -244,6 +262,19 @@ async def test_a_stream_that_stalls_breaks_off(clock: FakeClock) -> None:
     assert clock.now() - began == pytest.approx(3)
 
 
+@pytest.mark.parametrize("after", [BROKEN, 100.0])
+async def test_what_breaks_behind_the_end_breaks_nothing(after: object, clock: FakeClock) -> None:
+    """The answer is whole; nobody is asked for more of it."""
+    end = Chunk(finish_reason="stop")
+    first, other = Rung(Model("a", ["A", end, after]), idle=3), Model("b", "B")
+    both = Ladder("m", [first, Rung(other)])
+    async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
+        heard = [chunk async for chunk in chunks]
+    assert "".join(chunk.text for chunk in heard) == "A"
+    assert [chunk.finish_reason for chunk in heard if chunk.finish_reason] == ["stop"]
+    assert other.calls == 0
+
+
 CUT = ["Hello", " wo", BROKEN]
 
 
@@ -255,7 +286,7 @@ def cut_and(model: Model, **options: Any) -> Ladder:
 class TestResuming:
     """A stream that breaks off goes on from what was delivered."""
 
-    @pytest.mark.parametrize("rest", [["rld"], ["Hello wo", "rld"], ["lo world"]])
+    @pytest.mark.parametrize("rest", [["rld"], ["Hello wo", "rld"], ["\nHello", " world"]])
     async def test_the_client_gets_one_answer(self, rest: list[str]) -> None:
         """Nothing twice, whatever the second model repeats."""
         journey = Journey()
@@ -302,7 +333,7 @@ class TestResuming:
 
     async def test_tokens_are_counted_over_all_parts(self) -> None:
         usage = Chunk(usage=Usage(prompt_tokens=12, completion_tokens=1))
-        both = cut_and(Model("b", ["rld", usage]))
+        both = cut_and(Model("b", ["rld", usage]), continues=Continuation.PREFILL)
         async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
             heard = [chunk async for chunk in chunks]
         [total] = [chunk.usage for chunk in heard if chunk.usage]
@@ -351,6 +382,20 @@ class TestToolCalls:
     async def test_one_that_is_not_json_is_no_call(self) -> None:
         one, other = Model("a", [call('{"a')]), Model("b", [call("{}")])
         assert await self.calls(ladder(one, other)) == ["{}"]
+
+    async def test_nor_is_it_in_an_answer_that_comes_at_once(self) -> None:
+        other = completion("B")
+        call = {"function": {"name": "f", "arguments": '{"a'}}
+        broken = completion("")
+        broken.choices[0]["message"]["tool_calls"] = [call]
+        both = ladder(Whole("a", broken), Whole("b", other))
+        assert await both.complete(asked(), Journey()) == other
+
+    async def test_one_that_takes_long_is_waited_for_while_it_comes(self, clock: FakeClock) -> None:
+        """Nobody sees its parts, but they are there."""
+        parts = [part for n in range(20) for part in (call('{"a":' if not n else "1"), 2.0)]
+        slow = Rung(Model("a", [*parts, call("}")]), deadline=5, idle=3)
+        assert "".join(await self.calls(Ladder("m", [slow]))) == '{"a":' + "1" * 19 + "}"
 
     async def test_one_without_arguments_is_fine(self) -> None:
         assert await self.calls(ladder(Model("a", [call("")]))) == [""]

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stormproof.providers.seam import LEAST, Seam, overlap
+from stormproof.providers.seam import Seam, overlap
 
 STORY = "Once upon a time there was a king."
 
 
-def joined(delivered: str, *rest: str, least: int = LEAST) -> str:
-    seam = Seam(delivered, least=least)
+def joined(delivered: str, *rest: str, asked: str = "", whole: bool = False) -> str:
+    seam = Seam(delivered, asked=asked, whole=whole)
     return delivered + "".join([seam.push(text) for text in rest]) + seam.flush()
 
 
@@ -21,29 +21,63 @@ def joined(delivered: str, *rest: str, least: int = LEAST) -> str:
     "rest",
     [
         [" He lived", " alone."],
-        ["a king. He lived", " alone."],
-        ["a ", "king", ". ", "He lived alone."],
+        ["was a king. He lived", " alone."],
+        ["was ", "a ", "king", ". ", "He lived alone."],
         [STORY, " He lived alone."],
         [STORY[:10], STORY[10:] + " He", " lived alone."],
+        ["Once upon a time\nthere", "  was a king. He lived alone."],
+        ["\n", STORY, " He lived alone."],
+        ["…was a king. He lived alone."],
+        ["... ", "there was a king. He lived alone."],
     ],
 )
 def test_an_answer_goes_on_as_if_nothing_had_been(rest: Sequence[str]) -> None:
-    """Whether the model repeats nothing, its last words, or everything."""
+    """Whether the model repeats nothing, its last words, or everything; dots before it or not."""
     assert joined(STORY, *rest) == STORY + " He lived alone."
 
 
 @pytest.mark.parametrize(
     ("delivered", "rest"),
-    [("the cat", " at home"), ("", "Once"), ("abc", ""), ("no", "no"), ("a time", " there was")],
+    [
+        ("the cat", " at home"),
+        ("", "Once"),
+        ("", " .. Once"),
+        ("abc", ""),
+        ("no", "no"),
+        ("a time", " there was"),
+        ("it was very", " very good"),
+        ("Wait", "... what?"),
+        ("He lived alone", "."),
+        ("| a |\n|---|---|---|", "---|---|---|\n| 1 |"),
+        ("0, 0, 0, 0, 0, 0, 0, ", "0, 0, 0, 0, 0, 1"),
+    ],
 )
 def test_what_is_the_same_by_chance_stays(delivered: str, rest: str) -> None:
+    """So does what goes on as it went before."""
     assert joined(delivered, rest) == delivered + rest
+
+
+def test_what_was_asked_for_is_taken_off_once() -> None:
+    """However short it is, and however often the text says it."""
+    assert joined("no", "no", ", never", asked="no") == "no, never"
+    assert joined("0, 0, 0, 0,", "0, 0,", " 0, 1", asked="0, 0,") == "0, 0, 0, 0, 0, 1"
+    assert joined(STORY, "a king.\n\n", "He", asked="a king.") == STORY + "\n\nHe"
+    assert joined("... no", "... no, never", asked="... no") == "... no, never"
+
+
+def test_where_all_would_be_said_again_the_end_may_be() -> None:
+    """A model that goes on by itself says again what its text wants, or begins anew."""
+    table = "for x in xs:\n    check(x, y)\n"
+    assert joined(table, "    check(x, y)\n", whole=True) == table + "    check(x, y)\n"
+    assert joined(STORY, STORY, " He", whole=True) == STORY + " He"
 
 
 def test_white_space_is_not_doubled() -> None:
     """Some models are never shown what an answer that goes on ends with."""
     assert joined("the quick ", " brown") == "the quick brown"
     assert joined("a list:\n\n", "\n\n- one") == "a list:\n\n- one"
+    assert joined("was a king ", "was a king of", asked="was a king") == "was a king of"
+    assert joined("if x:\n    ", "    return") == "if x:\n        return"
 
 
 def test_what_was_said_long_before_may_be_said_again() -> None:
@@ -57,19 +91,24 @@ def test_what_is_new_is_not_held_back() -> None:
     assert seam.push(" was a king.") == " was a king."
 
 
-TEXT = st.text("ab", max_size=30)
+def test_what_can_be_no_repetition_any_more_is_not_held_back() -> None:
+    """Too little of the text is left for one."""
+    assert Seam(STORY).push(" king") == " king"
 
 
-@given(TEXT, TEXT, st.lists(st.integers(0, 30), max_size=5), st.integers(1, 6))
-@example("ab", "abab", [1, 2], 1)
+TEXT = st.text("ab .\n", max_size=30)
+
+
+@given(TEXT, TEXT, st.lists(st.integers(0, 30), max_size=5), TEXT, st.booleans())
+@example("abbaab", "abbaabb", [1, 2], "", False)
 def test_it_does_not_matter_how_the_rest_is_cut(
-    delivered: str, rest: str, cuts: Sequence[int], least: int
+    delivered: str, rest: str, cuts: Sequence[int], asked: str, whole: bool
 ) -> None:
     places = [0, *sorted(cuts), len(rest)]
     pieces = [rest[a:b] for a, b in pairwise(places)]
-    longest = overlap(delivered, rest)
-    expected = delivered + rest[longest if longest >= least else 0 :]
-    assert joined(delivered, *pieces, least=least) == expected
+    at_once = joined(delivered, rest, asked=asked, whole=whole)
+    assert joined(delivered, *pieces, asked=asked, whole=whole) == at_once
+    assert rest.endswith(at_once.removeprefix(delivered))
 
 
 @given(TEXT, TEXT)

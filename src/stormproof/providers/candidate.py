@@ -29,7 +29,7 @@ class Journey:
     """How a request got its answer.
 
     Attributes:
-        asked: Who was asked, in this order.
+        asked: Who was called, in this order.
         rung: Who answered; None so far.
         degraded: Whether that is not what a model said to this request.
         broke: Whose streams broke off.
@@ -114,10 +114,13 @@ class Candidate(Generic[Asked, Answer]):
             request: What is asked.
             journey: Where it is written down.
         """
-        journey.asked.append(self.name)
-        answer = await self._whole.acall(self._ask, request)
+        answer = await self._whole.acall(self._call, request, journey)
         self._arrive(journey)
         return answer
+
+    def _call(self, request: Asked, journey: Journey) -> Awaitable[Answer]:
+        journey.asked.append(self.name)
+        return self._ask(request)
 
     def _arrive(self, journey: Journey) -> None:
         journey.rung, journey.degraded = self.name, self._degraded

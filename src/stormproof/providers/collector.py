@@ -1,60 +1,80 @@
 """A stream put together to a whole answer."""
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from stormproof.providers.chat import Chunk, Completion, Document, Usage
+
+_SAID_ONCE: Final = frozenset({"role", "id", "type"})
+"""Fields that are the same in every piece that has them."""
+
+_DEPTH: Final = 4
+"""Objects within objects that come in pieces: a message's call's function."""
 
 
 class Collector:
     """Takes the pieces of a stream, and has the whole answer at its end."""
 
     def __init__(self) -> None:
-        self._choices: dict[int, Document] = {}
-        self._calls: dict[int, dict[int, Document]] = {}
-        self._usage: Usage | None = None
+        self._pieces: dict[int, list[Chunk]] = {}
+        self._usage = Usage()
 
     def add(self, chunk: Chunk) -> None:
         """Take a piece."""
-        if chunk.usage:
-            self._usage = chunk.usage
-        if not chunk.delta and chunk.finish_reason is None:
-            return
-        message: Document = {"role": "assistant", "content": None}
-        choice = self._choices.setdefault(
-            chunk.index, {"index": chunk.index, "message": message, "finish_reason": None}
-        )
-        for name, value in chunk.delta.items():
-            if name == "tool_calls":
-                self._add_calls(chunk.index, value)
-            elif isinstance(value, str) and name != "role":
-                choice["message"][name] = (choice["message"].get(name) or "") + value
-        if chunk.logprobs:
-            choice["logprobs"] = _joined(choice.get("logprobs"), chunk.logprobs)
-        choice["finish_reason"] = chunk.finish_reason or choice["finish_reason"]
+        self._usage = chunk.usage or self._usage
+        if chunk.delta or chunk.finish_reason:
+            self._pieces.setdefault(chunk.index, []).append(chunk)
 
     def completion(self) -> Completion | None:
         """Return the whole answer; None if it has no end."""
-        choices = [self._choices[index] for index in sorted(self._choices)]
+        choices = [_choice(index, pieces) for index, pieces in sorted(self._pieces.items())]
         if not choices or any(choice["finish_reason"] is None for choice in choices):
             return None
-        for index, calls in self._calls.items():
-            self._choices[index]["message"]["tool_calls"] = [calls[n] for n in sorted(calls)]
-        return Completion({"choices": choices}, self._usage or Usage())
-
-    def _add_calls(self, index: int, parts: Any) -> None:
-        calls = self._calls.setdefault(index, {})
-        for part in parts or ():
-            function = part.get("function") or {}
-            call = calls.setdefault(
-                part.get("index", 0),
-                {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
-            )
-            call["id"] = call["id"] or part.get("id") or ""
-            for name in ("name", "arguments"):
-                call["function"][name] += function.get(name) or ""
+        return Completion({"choices": choices}, self._usage)
 
 
-def _joined(before: Document | None, logprobs: Document) -> Document:
-    """Join what is known of tokens: ``content``, ``refusal``, each a list."""
-    before = before or {}
-    return {name: [*(before.get(name) or ()), *(new or ())] for name, new in logprobs.items()}
+def _choice(index: int, pieces: Sequence[Chunk]) -> Document:
+    message = {"role": "assistant", "content": None}
+    reasons = [piece.finish_reason for piece in pieces if piece.finish_reason]
+    choice: Document = {
+        "index": index,
+        "message": message | _joined([piece.delta for piece in pieces], _DEPTH),
+        "finish_reason": reasons[-1] if reasons else None,
+    }
+    logprobs = _joined([piece.logprobs for piece in pieces if piece.logprobs], _DEPTH)
+    return {**choice, "logprobs": logprobs} if logprobs else choice
+
+
+def _joined(parts: Iterable[Mapping[str, Any]], depth: int) -> Document:
+    """Return the object that came in these parts."""
+    fields: dict[str, list[Any]] = {}
+    for part in parts:
+        for name, value in part.items():
+            if value is not None:
+                fields.setdefault(name, []).append(value)
+    return {name: _value(name, values, depth) for name, values in fields.items()}
+
+
+def _value(name: str, values: Sequence[Any], depth: int) -> Any:
+    """Return what the parts of a field make: texts and lists grow, other values are replaced."""
+    [kind, *others] = {type(value) for value in values}
+    if others or not depth:
+        return values[-1]
+    if kind is str:
+        return next(filter(None, values), "") if name in _SAID_ONCE else "".join(values)
+    if kind is list:
+        return _listed([one for value in values for one in value], depth)
+    return _joined(values, depth - 1) if kind is dict else values[-1]
+
+
+def _listed(entries: Sequence[Any], depth: int) -> list[Any]:
+    """Return a list, in which those entries are one that bear the same number."""
+    made: list[Any] = []
+    numbered: dict[object, list[Document]] = {}
+    for entry in entries:
+        number = entry.get("index") if isinstance(entry, dict) else None
+        if not isinstance(number, int):
+            made.append(entry)
+        else:
+            numbered.setdefault(number, []).append({**entry, "index": None})
+    return [*made, *(_joined(parts, depth - 1) for parts in numbered.values())]

@@ -4,21 +4,35 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from stormproof.providers.chat import ChatRequest, Chunk, Usage
+from stormproof.providers.chat import ChatRequest, Chunk, Document, Usage
 from stormproof.providers.seam import Seam
 
-INSTRUCTION: Final = (
-    "The line was cut in the middle of your answer. Write the rest of it, beginning with the very"
-    " next character. Repeat nothing of what is there, and do not mention the interruption."
+_INSTRUCTION: Final = (
+    "The line was cut in the middle of your answer. Begin with exactly the last words that came"
+    " through, which are repeated below, and write the rest of the answer behind them. Do not"
+    " mention the interruption.\n\n"
 )
-_LEAST_REPEATED: Final = 16
-"""Characters that a model repeats which goes on by itself; fewer are its way of speaking."""
+_LAST_WORDS: Final = 60
+"""Characters with which a model is asked to begin: whoever does joins words and white space as
+they belong, which is more than can be told of a text without them."""
+
+_LONGEST_TOKEN: Final = 16
+"""Characters; a longer piece of a stream is several tokens."""
+
+_CHARACTERS_PER_TOKEN: Final = 4
+_TOLD_BEFORE: Final = frozenset(
+    {"role", "content", "reasoning", "reasoning_content", "thinking_blocks"}
+)
+"""Fields that a rest does not repeat: who speaks, and what he thought before he did."""
 
 
 class Continuation(StrEnum):
     """How a model is made to go on with an answer that another began."""
+
+    EXACT = "exact"
+    """It goes on with a last message of the assistant token by token, and repeats nothing."""
 
     PREFILL = "prefill"
     """It takes a last message of the assistant as the beginning of its own."""
@@ -36,7 +50,7 @@ class Delivered:
 
     Attributes:
         text: Its text.
-        tokens: About how many tokens that are: streams come token by token.
+        tokens: About how many tokens that are.
     """
 
     text: str
@@ -44,23 +58,40 @@ class Delivered:
 
     @classmethod
     def of(cls, chunks: Sequence[Chunk]) -> "Delivered":
-        """Sum up what was delivered."""
+        """Sum up what was delivered; white space alone begins nothing."""
         texts = [chunk.text for chunk in chunks if chunk.text]
-        return cls("".join(texts), len(texts))
+        begun = any(map(str.strip, texts))
+        return cls("".join(texts), sum(map(_tokens, texts))) if begun else cls("", 0)
+
+    @property
+    def last_words(self) -> str:
+        """The end of the text, from the beginning of a word."""
+        end = self.text.rstrip()
+        words = end[-_LAST_WORDS:].split(maxsplit=1)
+        return words[-1] if len(end) > _LAST_WORDS else end
+
+    def share(self, characters: int) -> int:
+        """Return how many of its tokens so many of its characters are."""
+        return round(self.tokens * characters / len(self.text)) if self.text else 0
 
 
 def rest_of(request: ChatRequest, delivered: Delivered, way: Continuation) -> ChatRequest | None:
     """Return what to ask for the rest of an answer; None if it has no room for any.
+
+    An answer of which no word was delivered is asked for as at first. A form that answers must
+    have is left out, since the rest of a document is none.
 
     Args:
         request: What was asked at first.
         delivered: What there is of the answer.
         way: How to ask.
     """
+    if not delivered.text:
+        return request
     messages = [*request.document["messages"], {"role": "assistant", "content": delivered.text}]
     if way is Continuation.INSTRUCTION:
-        messages.append({"role": "user", "content": INSTRUCTION})
-    changes: dict[str, object] = {"messages": messages}
+        messages.append({"role": "user", "content": _INSTRUCTION + delivered.last_words})
+    changes: dict[str, object] = {"messages": messages, "response_format": None}
     if request.max_tokens is not None:
         left = request.max_tokens - delivered.tokens
         if left <= 0:
@@ -80,31 +111,77 @@ async def joined(
         delivered: What the client has.
         way: How it was asked.
     """
-    prefilled = way is Continuation.PREFILL
-    seam = Seam(delivered.text, least=_LEAST_REPEATED) if prefilled else Seam(delivered.text)
+    rest = _Rest(delivered, way)
     async with aclosing(chunks):
         async for chunk in chunks:
-            text = seam.push(chunk.text) if chunk.text else ""
-            if chunk.finish_reason:
-                text += seam.flush()
-            delta = _said(chunk, text)
-            usage = chunk.usage and _whole(chunk.usage, delivered)
-            if delta or chunk.finish_reason or usage:
-                yield Chunk(chunk.index, delta, chunk.finish_reason, chunk.logprobs, usage)
+            new = rest.new_of(chunk)
+            if new.delta or new.finish_reason or new.usage:
+                yield new
 
 
-def _said(chunk: Chunk, text: str) -> dict[str, object]:
-    """Return what is new: who speaks and what he thought of before was told at first."""
-    delta: dict[str, object] = {"content": text} if text else {}
-    calls = chunk.delta.get("tool_calls")
-    return {**delta, "tool_calls": calls} if calls else delta
+class _Rest:
+    """What of an answer's rest is new, piece by piece."""
+
+    def __init__(self, delivered: Delivered, way: Continuation) -> None:
+        self._delivered = delivered
+        self._asked = delivered.last_words if way is Continuation.INSTRUCTION else ""
+        whole = way is Continuation.PREFILL
+        exact = way is Continuation.EXACT
+        self._seam = None if exact else Seam(delivered.text, asked=self._asked, whole=whole)
+        self._held: list[Chunk] = []
+        self._repeated = 0
+
+    def new_of(self, chunk: Chunk) -> Chunk:
+        """Return what is new of a piece, and of those that were held back before it."""
+        delta = {name: value for name, value in chunk.delta.items() if name not in _TOLD_BEFORE}
+        text, logprobs = self._joined(chunk, self._seam) if self._seam else _said(chunk)
+        if text or logprobs:
+            delta["content"] = text
+        usage = chunk.usage and self._usage(chunk.usage)
+        return Chunk(chunk.index, delta, chunk.finish_reason, logprobs, usage)
+
+    def _joined(self, chunk: Chunk, seam: Seam) -> tuple[str, Document | None]:
+        """Return the new text, once it is known where that begins, and how likely it was."""
+        self._held.append(chunk)
+        text = seam.push(chunk.text)
+        if chunk.finish_reason or chunk.delta.get("tool_calls"):
+            text += seam.flush()
+        if not seam.decided:
+            return "", None
+        self._seam = None
+        self._repeated = sum(len(one.text) for one in self._held) - len(text)
+        return text, _logprobs(self._held, self._repeated)
+
+    def _usage(self, usage: Usage) -> Usage:
+        """Count the question as it was asked, and the answer as the client has it."""
+        delivered = self._delivered
+        added = delivered.tokens
+        if self._asked:
+            added += len(_INSTRUCTION + self._asked) // _CHARACTERS_PER_TOKEN
+        written = usage.completion_tokens - delivered.share(self._repeated)
+        return Usage(
+            max(usage.prompt_tokens - added, 0),
+            max(written, 0) + delivered.tokens,
+            usage.prompt_tokens_details,
+            usage.completion_tokens_details,
+        )
 
 
-def _whole(usage: Usage, delivered: Delivered) -> Usage:
-    """Count the tokens of the first part with the answer; this time they were in the prompt."""
-    return Usage(
-        max(usage.prompt_tokens - delivered.tokens, 0),
-        usage.completion_tokens + delivered.tokens,
-        usage.prompt_tokens_details,
-        usage.completion_tokens_details,
-    )
+def _tokens(text: str) -> int:
+    """Return about how many tokens a piece is: most providers send each by itself."""
+    return 1 if len(text) <= _LONGEST_TOKEN else len(text) // _CHARACTERS_PER_TOKEN
+
+
+def _said(chunk: Chunk) -> tuple[str, Any]:
+    return chunk.text, chunk.logprobs
+
+
+def _logprobs(chunks: Sequence[Chunk], repeated: int) -> Document | None:
+    """Return how likely tokens were, but for the characters that are repeated."""
+    known = [chunk.logprobs for chunk in chunks if chunk.logprobs]
+    new, place = [], 0
+    for token in [token for one in known for token in one.get("content") or ()]:
+        place += len(token["token"])
+        if place > repeated:
+            new.append(token)
+    return {**known[-1], "content": new} if known else None

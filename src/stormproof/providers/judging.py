@@ -14,7 +14,8 @@ from stormproof.errors import ConnectionLost, ProviderError, StormproofError, pr
 from stormproof.providers.chat import Chunk, Completion, Document, Usage
 
 _JSON: Final = msgspec.json.Decoder(Document)
-_ENDED_EARLY: Final = frozenset({"length", "content_filter"})
+ENDED_EARLY: Final = frozenset({"length", "content_filter"})
+"""Reasons to finish after which an answer need not be whole in itself."""
 
 
 class _Function(msgspec.Struct):
@@ -25,6 +26,14 @@ class _Function(msgspec.Struct):
 class _ToolCall(msgspec.Struct):
     index: int = 0
     function: _Function | None = None
+
+
+class _Token(msgspec.Struct):
+    token: str
+
+
+class _Logprobs(msgspec.Struct):
+    content: list[_Token] | None = None
 
 
 class Judge:
@@ -86,7 +95,7 @@ class Judge:
         except AttributeError as error:
             raise self.bad_event() from error
         fine = isinstance(delta, dict) and isinstance(index, int) and isinstance(reason, str | None)
-        if not fine or not _is_said(delta):
+        if not fine or not _is_said(delta) or not _are_logprobs(logprobs):
             raise self.bad_event()
         return Chunk(index, delta, reason or None, logprobs)
 
@@ -97,7 +106,7 @@ class Judge:
         if not isinstance(choice.get("finish_reason"), str):
             raise self.bad("answered with a choice that does not say why it ends")
         said = any(value for name, value in message.items() if name != "role")
-        if not said and choice["finish_reason"] not in _ENDED_EARLY:
+        if not said and choice["finish_reason"] not in ENDED_EARLY:
             raise self.bad("answered with an empty message")
 
     def refusal(
@@ -142,6 +151,16 @@ def _is_said(message: Document) -> bool:
     except msgspec.ValidationError:
         return False
     return isinstance(message.get("content"), str | None)
+
+
+def _are_logprobs(logprobs: Any) -> bool:
+    """Whether each token says what it is."""
+    try:
+        if logprobs is not None:
+            msgspec.convert(logprobs, _Logprobs)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def usage_of(document: Document) -> Usage | None:

@@ -7,8 +7,9 @@ from stormproof.errors import ContextTooLong, InvalidRequest, ServiceUnavailable
 from stormproof.providers.candidate import Candidate, Journey
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
 from stormproof.providers.continuation import Continuation, Delivered, joined, rest_of
+from stormproof.providers.json_rest import whole_json
 from stormproof.providers.model import ChatModel
-from stormproof.providers.tool_calls import whole_calls
+from stormproof.providers.tool_calls import check_calls, whole_calls
 from stormproof.recovery import CircuitBreaker, IdleTimeout, Pipeline, Strategy
 
 
@@ -48,7 +49,7 @@ class Rung(Candidate[ChatRequest, Completion]):
     ) -> None:
         super().__init__(
             name or model.name,
-            model.complete,
+            self._completion,
             weight=weight,
             deadline=deadline,
             limits=limits,
@@ -91,6 +92,11 @@ class Rung(Candidate[ChatRequest, Completion]):
             return self.stream(request, journey, **delivered)
         return self.complete(request, journey)
 
+    async def _completion(self, request: ChatRequest) -> Completion:
+        completion = await self._model.complete(request)
+        check_calls(completion)
+        return completion
+
     async def stream(
         self, request: ChatRequest, journey: Journey, *, delivered: Sequence[Chunk] = ()
     ) -> AsyncGenerator[Chunk, None]:
@@ -101,21 +107,39 @@ class Rung(Candidate[ChatRequest, Completion]):
             journey: Where it is written down.
             delivered: What the client has of the answer already; only the rest is yielded.
         """
-        journey.asked.append(self.name)
-        async with aclosing(self._streamed.stream(self._speaking, request, delivered)) as chunks:
-            journey.broke.add(self.name)
-            async for chunk in chunks:
-                self._arrive(journey)
-                yield chunk
+        ended: set[int] = set()
+        journey.broke.add(self.name)
+        try:
+            async with aclosing(self._saying(request, journey, delivered)) as chunks:
+                async for chunk in chunks:
+                    self._arrive(journey)
+                    if chunk.finish_reason:
+                        ended.add(chunk.index)
+                    yield chunk
+        except Exception:
+            if len(ended) < request.choices:
+                raise  # else the answer is whole, whatever became of what follows it
         journey.broke.discard(self.name)
 
+    def _saying(
+        self, request: ChatRequest, journey: Journey, delivered: Sequence[Chunk]
+    ) -> AsyncGenerator[Chunk, None]:
+        """Return a stream of what may be seen: its calls are whole, and so is its JSON's rest.
+
+        Both are held back out here, where no patience ends while they come.
+        """
+        so_far = Delivered.of(delivered) if delivered else None
+        said = whole_calls(self._streamed.stream(self._speaking, request, journey, so_far))
+        begun = so_far.text if so_far else ""
+        return whole_json(said, begun) if begun and request.wants_json else said
+
     async def _speaking(
-        self, request: ChatRequest, delivered: Sequence[Chunk]
+        self, request: ChatRequest, journey: Journey, so_far: Delivered | None
     ) -> AsyncGenerator[Chunk, None]:
         """Hold a stream back until it says something: up to there, another may answer instead."""
         held: list[Chunk] = []
         begun = False
-        async with aclosing(whole_calls(self._saying(request, delivered))) as chunks:
+        async with aclosing(self._asking(request, journey, so_far)) as chunks:
             async for chunk in chunks:
                 begun = begun or chunk.has_content or chunk.finish_reason is not None
                 held.append(chunk)
@@ -124,14 +148,15 @@ class Rung(Candidate[ChatRequest, Completion]):
                         yield one
                     held.clear()
 
-    def _saying(
-        self, request: ChatRequest, delivered: Sequence[Chunk]
+    def _asking(
+        self, request: ChatRequest, journey: Journey, so_far: Delivered | None
     ) -> AsyncGenerator[Chunk, None]:
-        if not delivered:
-            return self._model.stream(request)
-        so_far, way = Delivered.of(delivered), self._continues
-        rest = rest_of(request, so_far, way)
-        return joined(self._model.stream(rest), so_far, way) if rest else _full()
+        rest = rest_of(request, so_far, self._continues) if so_far else request
+        if rest is None:
+            return _full()
+        journey.asked.append(self.name)
+        said = self._model.stream(rest)
+        return joined(said, so_far, self._continues) if so_far else said
 
 
 def _overflow(request: ChatRequest, context: int) -> ContextTooLong | None:

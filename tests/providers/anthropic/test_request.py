@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from stormproof.errors import InvalidRequest
+from stormproof.providers.anthropic.conversation import INSTRUCTION
 from stormproof.providers.anthropic.request import beta, body
 from stormproof.providers.chat import ChatRequest, Document
-from stormproof.providers.continuation import INSTRUCTION
 
 PIXEL = "iVBORw0KGgo="
 ASKED = {"role": "user", "content": "Hi"}

@@ -88,7 +88,7 @@ async def test_it_goes_on_with_a_stream_that_another_left(
             raise ConnectionResetError
 
     cut = Rung(Cut(engine, Limits(), unwatched), name="cut", continues=Continuation.NEVER)
-    both = Ladder("m", [cut, Rung(model, continues=Continuation.PREFILL)])
+    both = Ladder("m", [cut, Rung(model, continues=Continuation.EXACT)])
     async with aclosing(both.stream(asked(QUESTION, stream=True), Journey())) as chunks:
         text = "".join([chunk.text async for chunk in chunks])
     assert text.startswith(begun)

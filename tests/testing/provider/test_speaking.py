@@ -118,18 +118,20 @@ async def test_a_conversation_is_the_same_in_both(
     assert one.choices[0].message.content == said.text == "It is 30 and 3."
 
 
-@pytest.mark.parametrize("wish", [[], [{"role": "user", "content": "Go on."}]])
+@pytest.mark.parametrize(
+    ("wish", "prompt"), [([], 22), ([{"role": "user", "content": "Go on, yes."}], 24)]
+)
 async def test_a_reply_that_was_begun_is_continued(
-    chat: AsyncOpenAI, messages: anthropic.AsyncAnthropic, wish: Sequence[Any]
+    chat: AsyncOpenAI, messages: anthropic.AsyncAnthropic, wish: Sequence[Any], prompt: int
 ) -> None:
-    """Its beginning is part of the prompt now."""
+    """Its beginning is part of the prompt now, and so is a wish."""
     told: Any = [QUESTION, {"role": "assistant", "content": "I will"}, *wish]
     one = await chat.chat.completions.create(model="m", messages=told)
     other = await messages.messages.create(model="m", max_tokens=99, messages=told)
     assert one.choices[0].message.content == " look. "
     assert one.usage is not None
-    assert (one.usage.prompt_tokens, one.usage.completion_tokens) == (22, 7)
-    assert (other.usage.input_tokens, other.usage.output_tokens) == (22, 7)
+    assert (one.usage.prompt_tokens, one.usage.completion_tokens) == (prompt, 7)
+    assert (other.usage.input_tokens, other.usage.output_tokens) == (prompt, 7)
 
 
 async def test_a_whole_reply_is_not_continued_by_a_question(chat: AsyncOpenAI) -> None:

@@ -12,7 +12,12 @@ from msgspec import Struct
 from stormproof.errors import InvalidRequest
 from stormproof.providers.anthropic.content import blocks, marked
 from stormproof.providers.chat import ChatRequest, Document, Message
-from stormproof.providers.continuation import INSTRUCTION
+
+INSTRUCTION: Final = (
+    "The line was cut in the middle of your answer. Write the rest of it, beginning with the very"
+    " next character. Repeat nothing of what is there, and do not mention the interruption."
+)
+"""For a model that does not go on by itself with what a client has begun for it."""
 
 _INSTRUCTING: Final = frozenset({"system", "developer"})
 _NOT_IN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")

@@ -226,7 +226,7 @@ class LadderBuilder:
             idle=rung.idle,
             breaker=self._guards.breaker(rung.name),
             capabilities=ENGINE_CAPABILITIES,
-            continues=Continuation.PREFILL,
+            continues=Continuation.EXACT,
         )
 
     def _hosts(self, name: str, ladder: EmbeddingSettings) -> EmbeddingLadder:

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple, TypeAlias
 from zlib import crc32
 
 _TOKEN: Final = re.compile(r"\s*\S+ ?|\s+")
+_LETTERS: Final = 4
+"""In a token of what somebody else says, as a rule of thumb."""
 
 
 class Said(NamedTuple):
@@ -76,7 +78,7 @@ class Rest(NamedTuple):
 
     Attributes:
         reply: That.
-        begun: How many tokens of it the conversation holds already.
+        begun: How many tokens the conversation has grown by: the beginning, and a wish.
     """
 
     reply: Reply
@@ -94,5 +96,7 @@ def rest_of(conversation: Sequence[Said], says: Speaker) -> Rest:
             continue
         text, reply = conversation[-behind].text, says(conversation[:-behind])
         if reply.text.startswith(text) and (behind == 1 or reply.text != text):
-            return Rest(reply._replace(text=reply.text[len(text) :]), len(tokens_of(text)))
+            wish = conversation[-1].text if behind > 1 else ""
+            begun = len(tokens_of(text)) + len(wish) // _LETTERS
+            return Rest(reply._replace(text=reply.text[len(text) :]), begun)
     return Rest(says(conversation))
