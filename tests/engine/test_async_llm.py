@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,16 +14,21 @@ import pytest
 from stormproof.engine.answers.output import Output
 from stormproof.engine.async_llm import AsyncLLM
 from stormproof.engine.core import EngineCore
+from stormproof.engine.embedding.async_embedder import AsyncEmbedder
+from stormproof.engine.embedding.embedder import Embedder
 from stormproof.engine.engine_thread import EngineThread
 from stormproof.engine.sampling.params import SamplingParams
 from stormproof.engine.scheduling.sequence import FinishReason
+from stormproof.engine.settings import EngineConfig
 from stormproof.errors import (
     CapacityExceeded,
+    ConfigurationError,
     ContextTooLong,
     InternalError,
     ServiceUnavailable,
     TensorError,
 )
+from support.bert_folder import write_bert
 from support.scripted_engine import Script, make_core
 
 Serve = Callable[..., AsyncLLM]
@@ -355,3 +361,39 @@ async def test_after_the_block_of_an_engine_it_is_closed() -> None:
     with pytest.raises(ServiceUnavailable) as caught:
         await llm.generate("a", request_id="mine")
     assert caught.value.request_id == "mine"
+
+
+class TestEmbedding:
+    """Texts become vectors by a model of its own, beside the answers."""
+
+    @pytest.fixture
+    def embedder(self, tmp_path: Path) -> Embedder:
+        write_bert(tmp_path)
+        return Embedder.load(tmp_path)
+
+    async def test_many_ask_at_once(self, embedder: Embedder) -> None:
+        expected = [one.vector for one in embedder.embed(["rain", "storm"])]
+        with AsyncLLM(make_core(), AsyncEmbedder(embedder)) as llm:
+            found = await asyncio.gather(llm.embed(["rain"]), llm.embed(["storm"]))
+        for [one], vector in zip(found, expected, strict=True):
+            assert one.vector == pytest.approx(vector, abs=1e-5)
+
+    async def test_the_settings_name_the_model(
+        self, embedder: Embedder, tmp_path: Path, model_path: Path
+    ) -> None:
+        """The engine's process knows nothing of it."""
+        config = EngineConfig(model=str(model_path), embedding_model=str(tmp_path), num_blocks=16)
+        with AsyncLLM.load(config) as llm:
+            [found] = await llm.embed(["rain"])
+        assert found.vector.tolist() == embedder.embed(["rain"])[0].vector.tolist()
+
+    async def test_one_that_is_drained_takes_no_more(self, embedder: Embedder) -> None:
+        with AsyncLLM(make_core(), AsyncEmbedder(embedder)) as llm:
+            await llm.drain(1)
+            with pytest.raises(ServiceUnavailable):
+                await llm.embed(["rain"])
+
+    async def test_without_such_a_model_it_says_what_to_do(self) -> None:
+        with AsyncLLM(make_core()) as llm, pytest.raises(ConfigurationError) as caught:
+            await llm.embed(["rain"])
+        assert caught.value.setting == "embedding_model"

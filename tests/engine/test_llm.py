@@ -3,6 +3,7 @@
 import itertools
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -10,10 +11,19 @@ import pytest
 import torch
 
 from stormproof.engine.batch_progress import BatchProgress
+from stormproof.engine.embedding.embedder import Embedder
 from stormproof.engine.llm import LLM
 from stormproof.engine.sampling.params import SamplingParams
 from stormproof.engine.scheduling.sequence import FinishReason
-from stormproof.errors import ContextTooLong, InvalidRequest, TensorError, ValidationErrors
+from stormproof.engine.settings import EngineConfig
+from stormproof.errors import (
+    ConfigurationError,
+    ContextTooLong,
+    InvalidRequest,
+    TensorError,
+    ValidationErrors,
+)
+from support.bert_folder import write_bert
 from support.byte_tokenizer import VOCAB
 from support.scripted_engine import make_core
 
@@ -206,3 +216,37 @@ def test_a_bar_is_shown_where_one_is_wanted(capsys: pytest.CaptureFixture[str]) 
     assert shown.out == ""
     assert "2/2" in shown.err
     assert "tokens/s in" in shown.err
+
+
+class TestEmbedding:
+    """Texts become vectors by a model of its own."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        write_bert(tmp_path)
+        return tmp_path
+
+    def test_vectors_are_those_of_the_embedding_model(self, folder: Path, model_path: Path) -> None:
+        """Which is loaded with the other one."""
+        config = EngineConfig(model=str(model_path), embedding_model=str(folder), num_blocks=16)
+        llm = LLM.load(config)
+        expected = Embedder.load(folder).embed(["rain", "storm"])
+        found = llm.embed(["rain", "storm"])
+        assert [one.vector.tolist() for one in found] == [one.vector.tolist() for one in expected]
+        assert llm.generate(["Rain"], GREEDY)[0].text
+
+    def test_long_texts_are_cut_where_that_is_asked_for(self, folder: Path) -> None:
+        llm = LLM(make_core(echo), Embedder.load(folder))
+        with pytest.raises(ContextTooLong):
+            llm.embed(["rain " * 99])
+        assert len(llm.embed(["rain " * 99], truncate=True)) == 1
+
+    def test_it_is_told_how_far_it_is(self, folder: Path) -> None:
+        seen: list[BatchProgress] = []
+        LLM(make_core(echo), Embedder.load(folder)).embed(["rain"] * 3, progress=seen.append)
+        assert [(one.answered, one.total) for one in seen] == [(3, 3)]
+
+    def test_without_such_a_model_it_says_what_to_do(self) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            LLM(make_core(echo)).embed(["rain"])
+        assert caught.value.setting == "embedding_model"

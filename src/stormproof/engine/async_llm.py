@@ -2,13 +2,15 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Final, Self
 
 from stormproof.engine.answers.output import Output
 from stormproof.engine.checkpoints.loading import Progress
 from stormproof.engine.core import EngineCore
+from stormproof.engine.embedding.async_embedder import AsyncEmbedder
+from stormproof.engine.embedding.embedder import Embedder, Embedding, Text, no_embedding_model
 from stormproof.engine.engine_thread import EngineThread
 from stormproof.engine.host import EngineHost
 from stormproof.engine.llm import Conversation, Prompt
@@ -38,18 +40,24 @@ class AsyncLLM:
     Args:
         engine: What computes. An `EngineCore` is run in a thread of this process, and nobody else
             may use it from now on.
+        embedder: What embeds, if anything does; it is closed with the engine.
     """
 
-    def __init__(self, engine: EngineCore | EngineHost) -> None:
+    def __init__(
+        self, engine: EngineCore | EngineHost, embedder: AsyncEmbedder | None = None
+    ) -> None:
         self._host = EngineThread(engine) if isinstance(engine, EngineCore) else engine
         self.model = self._host.model
         self.tokenizer = self._host.tokenizer
         self.max_sequence_tokens = self._host.limits.sequence_tokens
+        self._embedder = embedder
         self._closing = False
 
     @classmethod
     def load(cls, config: EngineConfig, *, progress: Progress | None = None) -> Self:
         """Load a model in a process of its own; blocks for as long as that takes.
+
+        One that embeds, where the settings name it, is loaded in this process.
 
         Should the process die or hang, another one takes over: no stream breaks, and none holds
         another token than it would have held.
@@ -63,9 +71,11 @@ class AsyncLLM:
             ModelLoadError: The model cannot be used.
             OutOfMemory: It and its cache do not fit.
         """
-        if sys.platform == "win32":  # no descriptors can be handed to a process there
-            return cls(start_core(config, progress=progress))
-        return cls(Supervisor(config, progress=progress))
+        embedding = Embedder.load(config.embedding_model) if config.embedding_model else None
+        windows = sys.platform == "win32"  # no descriptors can be handed to a process there
+        start = start_core if windows else Supervisor
+        engine = start(config, progress=progress)
+        return cls(engine, AsyncEmbedder(embedding) if embedding else None)
 
     @property
     def alive(self) -> bool:
@@ -158,6 +168,28 @@ class AsyncLLM:
         tokens = await asyncio.to_thread(self.tokenizer.chat, messages)
         return await self.generate(tokens, params, request_id=request_id)
 
+    async def embed(self, texts: Iterable[Text], *, truncate: bool = False) -> list[Embedding]:
+        """Turn texts into vectors, by the embedding model of the settings.
+
+        Many may ask at once; they take turns (`AsyncEmbedder`).
+
+        Args:
+            texts: Texts or token ids.
+            truncate: Whether of a text that is too long only the beginning is read.
+
+        Returns:
+            One for each text, in order.
+
+        Raises:
+            ConfigurationError: The settings name no embedding model.
+            StormproofError: As `AsyncEmbedder.embed` does.
+        """
+        if self._embedder is None:
+            raise no_embedding_model()
+        if self._closing:
+            raise _shutting_down()
+        return await self._embedder.embed(texts, truncate=truncate)
+
     @contextmanager
     def _request(
         self, prompt: Sequence[int], params: SamplingParams, request_id: str | None
@@ -189,6 +221,10 @@ class AsyncLLM:
                 even if the engine hangs.
         """
         self._closing = True
+        embedding = [self._embedder.drain(grace)] if self._embedder else []
+        await asyncio.gather(self._drain_streams(grace), *embedding)
+
+    async def _drain_streams(self, grace: float) -> None:
         try:
             await asyncio.wait_for(asyncio.wrap_future(self._host.when_idle()), grace)
         except TimeoutError:
@@ -205,6 +241,8 @@ class AsyncLLM:
         self._closing = True
         self._host.fail_all(_shutting_down)
         self._host.stop()
+        if self._embedder:
+            self._embedder.close()
 
 
 def _shutting_down() -> ServiceUnavailable:

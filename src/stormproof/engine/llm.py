@@ -8,6 +8,7 @@ from stormproof.engine.answers.output import Output
 from stormproof.engine.batch_progress import BatchProgress, Report, reporting
 from stormproof.engine.checkpoints.loading import Progress
 from stormproof.engine.core import EngineCore
+from stormproof.engine.embedding.embedder import Embedder, Embedding, Text, no_embedding_model
 from stormproof.engine.sampling.params import SamplingParams
 from stormproof.engine.scheduling.sequence import FinishReason
 from stormproof.engine.settings import EngineConfig
@@ -28,15 +29,17 @@ class LLM:
 
     Args:
         core: The engine; nobody else may use it from now on.
+        embedder: What embeds, if anything does.
     """
 
-    def __init__(self, core: EngineCore) -> None:
+    def __init__(self, core: EngineCore, embedder: Embedder | None = None) -> None:
         self.tokenizer = core.tokenizer
         self._core = core
+        self._embedder = embedder
 
     @classmethod
     def load(cls, config: EngineConfig, *, progress: Progress | None = None) -> Self:
-        """Load a model.
+        """Load a model, and the one that embeds where the settings name it.
 
         Args:
             config: What to load, and how.
@@ -47,7 +50,8 @@ class LLM:
             ModelLoadError: The model cannot be used.
             OutOfMemory: It and its cache do not fit.
         """
-        return cls(start_core(config, progress=progress))
+        embedder = Embedder.load(config.embedding_model) if config.embedding_model else None
+        return cls(start_core(config, progress=progress), embedder)
 
     def generate(
         self,
@@ -136,6 +140,29 @@ class LLM:
         if answer.error:
             raise answer.error
         return answer
+
+    def embed(
+        self, texts: Iterable[Text], *, truncate: bool = False, progress: bool | Report = False
+    ) -> list[Embedding]:
+        """Turn texts into vectors, by the embedding model of the settings.
+
+        Args:
+            texts: Texts or token ids.
+            truncate: Whether of a text that is too long only the beginning is read.
+            progress: As for `generate`.
+
+        Returns:
+            One for each text, in order.
+
+        Raises:
+            ConfigurationError: The settings name no embedding model.
+            ContextTooLong: A text is too long.
+            InvalidRequest: A text is empty, not Unicode, or names a token that does not exist.
+            OutOfMemory: It does not fit.
+        """
+        if self._embedder is None:
+            raise no_embedding_model()
+        return self._embedder.embed(texts, truncate=truncate, progress=progress)
 
     def _tokens(self, prompt: Prompt) -> Sequence[int]:
         return self.tokenizer.prompt(prompt) if isinstance(prompt, str) else prompt

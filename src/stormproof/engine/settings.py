@@ -57,6 +57,8 @@ class EngineConfig:
             once, where that is faster; it changes no answer. ``auto`` or ``off``.
         draft_model: A smaller model with the same vocabulary, that guesses instead: a file or a
             folder. Its cache is not part of ``cache_bytes``.
+        embedding_model: A folder with a model that turns texts into vectors, for ``embed``: this
+            one writes, and was not made for that.
         step_deadline: Seconds within which a step of an engine in its own process must end; one
             that takes longer counts as hung, and the process is replaced.
 
@@ -80,6 +82,7 @@ class EngineConfig:
     prefix_cache: bool = True
     speculation: Speculate = "auto"
     draft_model: str | None = None
+    embedding_model: str | None = None
     step_deadline: float = 60.0
 
     def __post_init__(self) -> None:
@@ -93,6 +96,8 @@ class EngineConfig:
                 problems[name] = f"must be one of {', '.join(choices)}"
         if not self.model:
             problems["model"] = "must name a file or a folder"
+        if self.embedding_model == "":
+            problems["embedding_model"] = "must name a folder"
         if self.draft_model is not None and self.speculation == "off":
             problems["draft_model"] = "is of no use with speculation off"
         if self.max_step_tokens < self.max_sequences:

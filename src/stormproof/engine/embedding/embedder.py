@@ -11,7 +11,13 @@ import tokenizers
 
 from stormproof.engine.batch_progress import BatchProgress, Report, reporting
 from stormproof.engine.checkpoints.loading import loading
-from stormproof.errors import ContextTooLong, InvalidRequest, OutOfMemory, PromptError
+from stormproof.errors import (
+    ConfigurationError,
+    ContextTooLong,
+    InvalidRequest,
+    OutOfMemory,
+    PromptError,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,3 +171,11 @@ def _steps(prompts: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
         step.append(prompt)
     if step:
         yield step
+
+
+def no_embedding_model() -> ConfigurationError:
+    """Return the error of an engine that is to embed, and was given nothing to do it with."""
+    reason = (
+        "names no model: a model that writes does not embed, so give the folder of one that does"
+    )
+    return ConfigurationError(setting="embedding_model", reason=reason)
