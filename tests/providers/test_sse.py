@@ -47,6 +47,7 @@ ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
 @given(st.lists(st.tuples(LINES, ENDS), max_size=30), st.lists(st.integers(0, 300), max_size=30))
 @example([(b"data: a", b"\r\n"), (b"", b"\r\n")], [8])
+@example([(b"data: a", b"\r\n"), (b"", b"\n")], [8, 9])
 def test_it_does_not_matter_how_bytes_are_cut(
     lines: Sequence[tuple[bytes, bytes]], cuts: Sequence[int]
 ) -> None:
@@ -64,3 +65,11 @@ def test_an_event_without_end_is_refused(piece: bytes) -> None:
 
 def test_an_event_says_what_it_is() -> None:
     assert decoded(b"data: {}\n\n") == [ServerEvent(kind="message", data=b"{}")]
+
+
+def test_an_event_is_there_as_soon_as_its_last_byte_is() -> None:
+    """A carriage return ends a line by itself; a line feed behind it is no other end."""
+    decoder = EventDecoder()
+    assert list(decoder.feed(b"data: a\r")) == list(decoder.feed(b"\n")) == []
+    assert list(decoder.feed(b"\r")) == [ServerEvent("message", b"a")]
+    assert list(decoder.feed(b"\ndata: b\n\n")) == [ServerEvent("message", b"b")]

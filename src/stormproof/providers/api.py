@@ -101,7 +101,7 @@ class Api:
             NetworkError: It broke off.
         """
         decoder = EventDecoder()
-        async for received in response.chunks():
+        while received := await response.receive():
             for event in decoder.feed(received):
                 yield event
 

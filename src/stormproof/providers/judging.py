@@ -165,7 +165,8 @@ def _are_logprobs(logprobs: Any) -> bool:
 
 def usage_of(document: Document) -> Usage | None:
     """Return the tokens that a provider counted, as far as it makes sense."""
+    counted = document.get("usage")
     try:
-        return msgspec.convert(document.get("usage"), Usage | None)
+        return msgspec.convert(counted, Usage) if counted else None
     except msgspec.ValidationError:
         return None

@@ -32,10 +32,9 @@ class EventDecoder:
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []
-        self._begun = False
-        self._kind = b""
-        self._data: list[bytes] = []
         self._size = 0
+        self._begun = False
+        self._after_return = False
 
     def feed(self, received: bytes) -> Iterator[ServerEvent]:
         """Yield the events that are complete now.
@@ -43,49 +42,53 @@ class EventDecoder:
         Raises:
             ProtocolError: One is longer than anybody would send.
         """
-        lines = self._lines(received)
-        for line in lines:
-            if line:
-                self._take(line)
-            elif self._data:
-                yield ServerEvent(self._kind.decode("utf-8", "replace") or "message", self._event())
-                self._kind, self._data = b"", []
-            else:
-                self._kind = b""
-        if lines:
-            self._size = sum(map(len, (*self._rest, *self._data)))
+        text = self._in_lines(received)
+        if not text:
+            return
+        before = self._rest[-1] if self._rest else b""
+        self._rest.append(text)
+        self._size += len(text)
+        # To join all there is each time costs too much.
+        if b"\n\n" in text or (text.startswith(b"\n") and before.endswith(b"\n")):
+            yield from self._events()
         if self._size > _MOST:
             raise ProtocolError(reason=f"an event of the stream has more than {_MOST} bytes")
 
-    def _event(self) -> bytes:
-        return b"\n".join(self._data)
+    def _in_lines(self, received: bytes) -> bytes:
+        """Return what came with every line ended alike."""
+        if self._after_return:
+            received = received.removeprefix(b"\n")
+        if b"\r" in received:
+            self._after_return = received.endswith(b"\r")
+            return received.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        self._after_return = False
+        return received
 
-    def _lines(self, received: bytes) -> list[bytes]:
-        """Return the lines that are complete; of a carriage return at the end nobody knows yet."""
-        self._rest.append(received)
-        if not self._holds_line(received):
-            self._size += len(received)
-            return []
+    def _events(self) -> Iterator[ServerEvent]:
         text = b"".join(self._rest)
         if not self._begun:
             self._begun = True
             text = text.removeprefix(_MARK)
-        held = b"\r" if text.endswith(b"\r") else b""
-        if b"\r" in text:
-            text = text[: len(text) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, rest = text.split(b"\n")
-        self._rest = [rest + held]
-        return lines
+        *blocks, rest = text.split(b"\n\n")
+        self._rest, self._size = [rest], len(rest)
+        for block in blocks:
+            event = _event(block)
+            if event:
+                yield event
 
-    def _holds_line(self, received: bytes) -> bool:
-        """Say whether a line may end here: to join all there is each time costs too much."""
-        before = self._rest[-2] if len(self._rest) > 1 else b""
-        return b"\n" in received or b"\r" in received or before.endswith(b"\r")
 
-    def _take(self, line: bytes) -> None:
+def _event(block: bytes) -> ServerEvent | None:
+    """Return the event that some lines are; nothing without data."""
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return ServerEvent("message", block[6:])  # nearly all are like that
+    kind, data = b"", []
+    for line in block.split(b"\n"):
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
-            self._data.append(value)
+            data.append(value)
         elif field == b"event":
-            self._kind = value
+            kind = value
+    if not data:
+        return None
+    return ServerEvent(kind.decode("utf-8", "replace") or "message", b"\n".join(data))
