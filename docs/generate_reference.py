@@ -17,10 +17,10 @@ from stormproof.cli.main import app
 from stormproof.gateway.settings import ENV_PREFIX, TABLE, Settings
 from stormproof.providers.settings.hosts import EMBEDDING_RUNGS, EmbeddingSettings
 from stormproof.providers.settings.presets import presets
+from stormproof.providers.settings.price import PriceSettings
 from stormproof.providers.settings.schema import (
     RUNGS,
     LadderSettings,
-    PriceSettings,
     ProviderSettings,
     RedisSettings,
 )

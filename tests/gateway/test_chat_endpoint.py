@@ -347,3 +347,13 @@ async def test_the_official_client_understands(gateway: Gateway) -> None:
             await create(model="chat", messages=HELLO)
         assert caught.value.code == "LLM_API_ERROR"
         await official.close()
+
+
+async def test_what_an_answer_costs_is_told_where_it_is_known(gateway: Gateway) -> None:
+    rung = await gateway.rung(whole("Hello"), price=lambda usage: usage.total_tokens / 2)
+    async with gateway.serving(rung) as client:
+        response = await post(client)
+        assert response.json()["stormproof"]["cost"] == 3.5
+        assert response.headers["x-stormproof-cost"] == "3.5"
+        metrics = (await client.get("/metrics")).text
+        assert 'stormproof_model_cost_total{model="chat",rung="rung-1"} 3.5' in metrics

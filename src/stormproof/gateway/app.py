@@ -23,6 +23,7 @@ from stormproof.gateway.embedding_routes import EmbeddingRoutes
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.metrics import ServerMetrics
+from stormproof.gateway.model_metrics import ModelMetrics
 from stormproof.gateway.model_routes import ModelRoutes, model_card
 from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
 from stormproof.gateway.routes import Routes
@@ -96,6 +97,7 @@ def create_app(
     times = server_metrics.token_times
     local = EngineModel(engine, settings, times.watch) if engine else None
     ladders = make_ladders(local)
+    metrics.registry.register(ModelMetrics(ladders, embedding_ladders))
     own = [model_card(model_name, max_tokens=engine.max_sequence_tokens)] if engine else []
     vectors = [model_card(name, max_tokens=model.max_tokens) for name, model in embedders.items()]
     cards = ModelRoutes(lambda: [*own, *map(model_card, (*ladders, *embedding_ladders)), *vectors])

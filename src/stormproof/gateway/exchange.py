@@ -77,11 +77,12 @@ class Exchange:
 
 def told(journey: Journey) -> dict[str, object]:
     """Return how an answer came about."""
-    return {
+    facts: dict[str, object] = {
         "rung": journey.rung,
         "attempts": len(journey.asked),
         "degraded": journey.degraded,
     }
+    return facts if journey.cost is None else {**facts, "cost": journey.cost}
 
 
 async def send_whole(send: Send, body: bytes, journey: Journey) -> None:

@@ -1,17 +1,16 @@
 """How long clients wait for tokens, and how their answers end."""
 
 import time
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from itertools import accumulate
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from stormproof.engine import FinishReason, Output
+from stormproof.providers.buckets import Buckets
 
 _FIRST: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0, 30.0, 60.0)
 _BETWEEN: Final = (
@@ -29,8 +28,8 @@ class TokenTimes(Collector):
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self._first = _Histogram(_FIRST)
-        self._between = _Histogram(_BETWEEN)
+        self._first = Buckets(_FIRST)
+        self._between = Buckets(_BETWEEN)
         self._ended: Counter[FinishReason] = Counter()
 
     async def watch(
@@ -70,31 +69,19 @@ class TokenTimes(Collector):
         for reason in FinishReason:
             ended.add_metric((reason,), self._ended[reason])
         yield ended
-        yield self._first.family(
+        yield _histogram(
             "stormproof_engine_time_to_first_token_seconds",
             "From a request's way into the engine to the first piece of its answer.",
+            self._first,
         )
-        yield self._between.family(
+        yield _histogram(
             "stormproof_engine_inter_token_latency_seconds",
             "Between two tokens of an answer; the sum is over all tokens but the first ones.",
+            self._between,
         )
 
 
-class _Histogram:
-    """Counts in buckets: what a token is worth on the way to its client, and no more."""
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._total = 0.0
-
-    def observe(self, seconds: float, times: int) -> None:
-        self._counts[bisect_left(self._bounds, seconds)] += times
-        self._total += seconds * times
-
-    def family(self, name: str, text: str) -> Metric:
-        ends = [*map(str, self._bounds), "+Inf"]
-        buckets = list(zip(ends, map(float, accumulate(self._counts)), strict=True))
-        family = HistogramMetricFamily(name, text)
-        family.add_metric((), buckets, self._total)
-        return family
+def _histogram(name: str, text: str, times: Buckets) -> Metric:
+    family = HistogramMetricFamily(name, text)
+    family.add_metric((), *times.cumulative())
+    return family

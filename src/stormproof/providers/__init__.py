@@ -8,6 +8,7 @@ from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.embeddings.ladder import EmbeddingLadder
 from stormproof.providers.embeddings.request import EmbeddingModel, EmbeddingRequest, Embeddings
+from stormproof.providers.figures import Figures
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.local.embedder import LocalEmbeddings
@@ -40,6 +41,7 @@ __all__ = [
     "Embeddings",
     "Endpoint",
     "EngineModel",
+    "Figures",
     "Finding",
     "FixedAnswer",
     "HttpClient",

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from stormproof.errors import StormproofError
+from stormproof.providers.chat import Usage
+from stormproof.providers.figures import Call, Figures, Price
 from stormproof.recovery import (
     CircuitBreaker,
     ConsecutiveFailures,
@@ -18,10 +20,19 @@ from stormproof.recovery import (
 )
 
 Asked = TypeVar("Asked")
-Answer = TypeVar("Answer")
+Answer = TypeVar("Answer", bound="Counted")
 
 _FAILURES: Final = 3
 """In a row, after which it is left alone: every one costs somebody the time to find out."""
+
+
+class Counted(Protocol):
+    """An answer whose tokens are counted."""
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens."""
+        ...
 
 
 @dataclass(slots=True)
@@ -32,6 +43,7 @@ class Journey:
         asked: Who was called, in this order.
         rung: Who answered; None so far.
         degraded: Whether that is not what a model said to this request.
+        cost: What the answer costs, as far as the tokens are told; None if nobody knows.
         broke: Whose streams broke off.
         others: Who may go on with a stream that broke off.
     """
@@ -39,6 +51,7 @@ class Journey:
     asked: list[str] = field(default_factory=list)
     rung: str | None = None
     degraded: bool = False
+    cost: float | None = None
     broke: set[str] = field(default_factory=set)
     others: frozenset[str] = frozenset()
 
@@ -70,6 +83,11 @@ class Candidate(Generic[Asked, Answer]):
         limits: What it allows us: quotas, bulkheads.
         breaker: What leaves it alone while it fails; by default one of its own.
         degraded: Whether it answers with something that no model said to the request.
+        price: Tells what an answer costs, by its tokens; by default nobody knows.
+        figures: Where its calls are counted; by default its own.
+
+    Attributes:
+        figures: What has become of its calls.
     """
 
     def __init__(
@@ -82,11 +100,15 @@ class Candidate(Generic[Asked, Answer]):
         limits: Sequence[Strategy] = (),
         breaker: CircuitBreaker | None = None,
         degraded: bool = False,
+        price: Price | None = None,
+        figures: Figures | None = None,
     ) -> None:
         self.name: Final = name
         self._ask = ask
         self._weight = weight
         self._degraded = degraded
+        self._price = price
+        self.figures: Final = figures or Figures()
         self._breaker = breaker or usual_breaker(name)
         self._whole = Pipeline(*limits, Deadline(deadline), name=name)
 
@@ -114,13 +136,15 @@ class Candidate(Generic[Asked, Answer]):
             request: What is asked.
             journey: Where it is written down.
         """
-        answer = await self._whole.acall(self._call, request, journey)
-        self._arrive(journey)
+        with self.figures.call(self._price) as call:
+            answer = await self._whole.acall(self._call, request, journey)
+            call.used(answer.usage)
+        self._arrive(journey, call)
         return answer
 
     def _call(self, request: Asked, journey: Journey) -> Awaitable[Answer]:
         journey.asked.append(self.name)
         return self._ask(request)
 
-    def _arrive(self, journey: Journey) -> None:
-        journey.rung, journey.degraded = self.name, self._degraded
+    def _arrive(self, journey: Journey, call: Call) -> None:
+        journey.rung, journey.degraded, journey.cost = self.name, self._degraded, call.cost

@@ -189,6 +189,11 @@ class Usage(Struct, frozen=True, omit_defaults=True):
         """Both together."""
         return self.prompt_tokens + self.completion_tokens
 
+    def prompt_detail(self, name: str) -> int:
+        """Return how many of the prompt's tokens are of a kind, as far as that is told."""
+        count = (self.prompt_tokens_details or {}).get(name)
+        return max(count, 0) if isinstance(count, int) else 0
+
     def document(self) -> Document:
         """Return it as OpenAI's API has it."""
         details = {

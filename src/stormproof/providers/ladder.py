@@ -1,6 +1,6 @@
 """Everybody who may answer for a model's name, in the order in which they are asked."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -9,6 +9,7 @@ from stormproof.providers.answers import AnswerCache
 from stormproof.providers.candidate import Journey
 from stormproof.providers.chat import ChatRequest, Chunk, Completion
 from stormproof.providers.collector import Collector
+from stormproof.providers.figures import Figures
 from stormproof.providers.rung import Rung
 from stormproof.recovery import Deadline, Failover, FailoverOrder, Pipeline, Resume, TargetHealth
 
@@ -41,6 +42,7 @@ class Ladder:
         cache: AnswerCache | None = None,
     ) -> None:
         self.name: Final = name
+        self._rungs = rungs
         self._first = rungs[0]
         self._resume = resume
         self._cache = cache
@@ -53,6 +55,10 @@ class Ladder:
     def health(self) -> tuple[TargetHealth, ...]:
         """Return what is known of each rung."""
         return self._failover.health()
+
+    def figures(self) -> Mapping[str, Figures]:
+        """Return what has become of the calls of each rung, by its name."""
+        return {rung.name: rung.figures for rung in self._rungs}
 
     async def complete(self, request: ChatRequest, journey: Journey) -> Completion:
         """Answer a request that wants its answer at once.

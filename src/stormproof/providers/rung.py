@@ -7,6 +7,7 @@ from stormproof.errors import ContextTooLong, InvalidRequest, ServiceUnavailable
 from stormproof.providers.candidate import Candidate, Journey
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
 from stormproof.providers.continuation import Continuation, Delivered, joined, rest_of
+from stormproof.providers.figures import Figures, Price
 from stormproof.providers.json_rest import whole_json
 from stormproof.providers.model import ChatModel
 from stormproof.providers.tool_calls import check_calls, whole_calls
@@ -29,6 +30,8 @@ class Rung(Candidate[ChatRequest, Completion]):
         degraded: Whether it answers with something that no model said to the request.
         continues: How it goes on with an answer that broke off.
         serves: Whether it has an answer to a request, where that can be told before.
+        price: Tells what an answer costs, by its tokens; by default nobody knows.
+        figures: Where its calls are counted; by default its own.
     """
 
     def __init__(
@@ -46,6 +49,8 @@ class Rung(Candidate[ChatRequest, Completion]):
         degraded: bool = False,
         continues: Continuation = Continuation.INSTRUCTION,
         serves: Callable[[ChatRequest], bool] | None = None,
+        price: Price | None = None,
+        figures: Figures | None = None,
     ) -> None:
         super().__init__(
             name or model.name,
@@ -55,6 +60,8 @@ class Rung(Candidate[ChatRequest, Completion]):
             limits=limits,
             breaker=breaker,
             degraded=degraded,
+            price=price,
+            figures=figures,
         )
         self._model = model
         self._capabilities = capabilities
@@ -109,16 +116,18 @@ class Rung(Candidate[ChatRequest, Completion]):
         """
         ended: set[int] = set()
         journey.broke.add(self.name)
-        try:
-            async with aclosing(self._saying(request, journey, delivered)) as chunks:
-                async for chunk in chunks:
-                    self._arrive(journey)
-                    if chunk.finish_reason:
-                        ended.add(chunk.index)
-                    yield chunk
-        except Exception:
-            if len(ended) < request.choices:
-                raise  # else the answer is whole, whatever became of what follows it
+        with self.figures.call(self._price) as call:
+            try:
+                async with aclosing(self._saying(request, journey, delivered)) as chunks:
+                    async for chunk in chunks:
+                        call.speaks(chunk.usage)
+                        self._arrive(journey, call)
+                        if chunk.finish_reason:
+                            ended.add(chunk.index)
+                        yield chunk
+            except Exception:
+                if len(ended) < request.choices:
+                    raise  # else the answer is whole, whatever became of what follows it
         journey.broke.discard(self.name)
 
     def _saying(

@@ -1,10 +1,11 @@
 """Everybody who may embed for a model's name: several hosts of one and the same model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from stormproof.providers.candidate import Candidate, Journey
 from stormproof.providers.embeddings.request import EmbeddingRequest, Embeddings
+from stormproof.providers.figures import Figures
 from stormproof.providers.ladder import others_may
 from stormproof.recovery import Deadline, Failover, FailoverOrder, Pipeline, TargetHealth
 
@@ -31,6 +32,7 @@ class EmbeddingLadder:
         order: FailoverOrder = FailoverOrder.LISTED,
     ) -> None:
         self.name: Final = name
+        self._rungs = rungs
         self._first = rungs[0]
         targets = [rung.target(first=rung is self._first) for rung in rungs]
         self._failover = Failover(*targets, order=order, on=others_may, name=name)
@@ -39,6 +41,10 @@ class EmbeddingLadder:
     def health(self) -> tuple[TargetHealth, ...]:
         """Return what is known of each rung."""
         return self._failover.health()
+
+    def figures(self) -> Mapping[str, Figures]:
+        """Return what has become of the calls of each rung, by its name."""
+        return {rung.name: rung.figures for rung in self._rungs}
 
     async def embed(self, request: EmbeddingRequest, journey: Journey) -> Embeddings:
         """Embed texts.

@@ -16,6 +16,7 @@ from stormproof.providers.chat import Capability
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.embeddings.ladder import EmbeddingLadder
 from stormproof.providers.embeddings.request import EmbeddingModel, EmbeddingRequest, Embeddings
+from stormproof.providers.figures import Figures
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.local.model import ENGINE_CAPABILITIES
@@ -28,6 +29,7 @@ from stormproof.providers.settings.hosts import EmbedderRung, EmbeddingRung, Emb
 from stormproof.providers.settings.keeping import Kept
 from stormproof.providers.settings.keys import provider_key
 from stormproof.providers.settings.presets import provider_settings
+from stormproof.providers.settings.provider_rung import ProviderRung
 from stormproof.providers.settings.schema import (
     AnswerRung,
     CachedRung,
@@ -39,7 +41,6 @@ from stormproof.providers.settings.schema import (
     RungSettings,
 )
 from stormproof.providers.settings.sharing import shared_store
-from stormproof.providers.settings.tables import ProviderRung
 
 _OF_TEXT: Final = frozenset(Capability) - {Capability.JSON_SCHEMA, Capability.LOGPROBS}
 """What a fixed text is an answer to."""
@@ -198,11 +199,12 @@ class LadderBuilder:
             case ModelRung():
                 return self._asking(name, rung)
             case EngineRung():
-                return self._computing(rung)
-            case AnswerRung():
-                return _last_resort(FixedAnswer(rung.answer), capabilities=_OF_TEXT)
+                return self._computing(name, rung)
+        figures = self._figures(name, rung)
+        if isinstance(rung, AnswerRung):
+            return _last_resort(FixedAnswer(rung.answer), capabilities=_OF_TEXT, figures=figures)
         again = CachedAnswers(cache or AnswerCache())
-        return _last_resort(again, serves=again.serves)
+        return _last_resort(again, serves=again.serves, figures=figures)
 
     def _asking(self, name: str, rung: ModelRung) -> Rung:
         return Rung(
@@ -213,10 +215,10 @@ class LadderBuilder:
             capabilities=rung.capabilities & _OF_API[self._provider(rung).api],
             context=rung.context,
             continues=self._continues(rung),
-            **self._guarding(name, rung),
+            **self._watching(name, rung),
         )
 
-    def _computing(self, rung: EngineRung) -> Rung:
+    def _computing(self, name: str, rung: EngineRung) -> Rung:
         if self._engine is None:
             raise ConfigurationError(reason="a model has a rung for the engine, and none runs")
         return Rung(
@@ -224,9 +226,9 @@ class LadderBuilder:
             weight=rung.weight,
             deadline=rung.deadline,
             idle=rung.idle,
-            breaker=self._guards.breaker(rung.name),
             capabilities=ENGINE_CAPABILITIES,
             continues=Continuation.EXACT,
+            **self._watching(name, rung),
         )
 
     def _hosts(self, name: str, ladder: EmbeddingSettings) -> EmbeddingLadder:
@@ -237,11 +239,15 @@ class LadderBuilder:
         self, name: str, rung: EmbeddingRung | EmbedderRung
     ) -> Candidate[EmbeddingRequest, Embeddings]:
         if isinstance(rung, EmbeddingRung):
-            model, guards = self.embedding_model(rung), self._guarding(name, rung)
+            model = self.embedding_model(rung)
         else:
-            model, guards = self._embedder(rung), {"breaker": self._guards.breaker(rung.name)}
+            model = self._embedder(rung)
         return Candidate(
-            rung.name, model.embed, weight=rung.weight, deadline=rung.deadline, **guards
+            rung.name,
+            model.embed,
+            weight=rung.weight,
+            deadline=rung.deadline,
+            **self._watching(name, rung),
         )
 
     def _embedder(self, rung: EmbedderRung) -> EmbeddingModel:
@@ -250,13 +256,23 @@ class LadderBuilder:
             raise ConfigurationError(reason=reason)
         return self._embedders[rung.embedder]
 
-    def _guarding(self, name: str, rung: ProviderRung) -> dict[str, Any]:
-        """Return what stands between us and a provider."""
+    def _watching(
+        self, name: str, rung: ProviderRung | EngineRung | EmbedderRung
+    ) -> dict[str, Any]:
+        """Return what stands between us and somebody who answers, and counts what comes of it."""
+        figures = self._figures(name, rung)
+        if not isinstance(rung, ProviderRung):
+            return {"breaker": self._guards.breaker(rung.name), "figures": figures}
         provider = self._provider(rung)
         return {
             "limits": self._guards.limits((f"{name}/{rung.name}", rung), (rung.provider, provider)),
             "breaker": self._guards.breaker(rung.name, provider.url, self._key(rung)),
+            "price": rung.price.cost if rung.price else None,
+            "figures": figures,
         }
+
+    def _figures(self, name: str, rung: RungSettings | ProviderRung | EmbedderRung) -> Figures:
+        return self._kept.one(Figures, "figures", name, rung.name)
 
     def _provider(self, rung: ProviderRung) -> ProviderSettings:
         provider = provider_settings(rung.provider, self._models.providers)

@@ -6,11 +6,11 @@ from typing import Annotated, Final, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
+from stormproof.providers.settings.provider_rung import ProviderRung
 from stormproof.providers.settings.tables import (
     MOST_RUNGS,
     Count,
     ModelName,
-    ProviderRung,
     Seconds,
     Table,
     Weight,

@@ -12,16 +12,16 @@ from stormproof.errors import ConfigurationError, translate
 from stormproof.providers.settings.hosts import EMBEDDING_RUNGS, EmbeddingSettings
 from stormproof.providers.settings.locating import line_of
 from stormproof.providers.settings.presets import presets, provider_settings
+from stormproof.providers.settings.price import PriceSettings
+from stormproof.providers.settings.provider_rung import ProviderRung
 from stormproof.providers.settings.schema import (
     RUNGS,
     AnswerRung,
     LadderSettings,
     ModelsFile,
-    PriceSettings,
     ProviderSettings,
     RedisSettings,
 )
-from stormproof.providers.settings.tables import ProviderRung
 
 if TYPE_CHECKING:
     from stormproof.providers.settings.tables import Table
@@ -135,9 +135,10 @@ def _place(loc: tuple[str | int, ...]) -> tuple[Place, Iterable[str]]:
             table = RedisSettings
         case ("providers", _, *_):
             table = ProviderSettings
+        case ("models" | "embeddings", _, "rungs", int(), str(), "price", _):
+            table, steps = PriceSettings, (*steps[:4], *steps[5:])
         case ("models", _, "rungs", int(), str(kind), *rest):
-            table = PriceSettings if rest[:1] == ["price"] and rest[1:] else RUNGS[kind]
-            steps = (*steps[:4], *rest)
+            table, steps = RUNGS[kind], (*steps[:4], *rest)
         case ("models", _, *_):
             table = LadderSettings
         case ("embeddings", _, "rungs", int(), str(kind), *rest):

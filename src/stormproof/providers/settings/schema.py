@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, T
 
 from stormproof.providers.chat import Capability
 from stormproof.providers.settings.hosts import EmbedderRung, EmbeddingSettings
+from stormproof.providers.settings.provider_rung import ProviderRung
 from stormproof.providers.settings.tables import (
     MOST_RUNGS,
     Flag,
@@ -16,9 +17,7 @@ from stormproof.providers.settings.tables import (
     Limits,
     ModelName,
     OpenHeaderName,
-    Price,
     ProviderName,
-    ProviderRung,
     RedisUrl,
     Seconds,
     Table,
@@ -86,13 +85,6 @@ class ProviderSettings(Limits):
         return preset.model_copy(update=said)
 
 
-class PriceSettings(Table):
-    """What a million tokens cost, in whatever money."""
-
-    input: Price = Field(description="For a million tokens of prompts.")
-    output: Price = Field(description="For a million tokens of answers.")
-
-
 class ModelRung(ProviderRung):
     """A model that converses."""
 
@@ -103,7 +95,6 @@ class ModelRung(ProviderRung):
     capabilities: frozenset[Capability] = Field(
         default=frozenset(Capability), description="What it can do; by default everything."
     )
-    price: PriceSettings | None = Field(default=None, description="What its tokens cost.")
     prefill: Flag | None = Field(
         default=None,
         description="Whether it goes on with a last message of the assistant;"

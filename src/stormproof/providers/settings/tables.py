@@ -88,26 +88,6 @@ class Limits(Table):
     concurrency: Count | None = Field(default=None, description="Most requests at once; the same.")
 
 
-class ProviderRung(Limits):
-    """A model of a provider, whatever it does."""
-
-    provider: ProviderName = Field(description="A table of `[providers]`, or a preset.")
-    model: ModelName = Field(description="What the provider calls the model.")
-    deadline: Seconds = Field(
-        default=60.0, description="Seconds for a whole answer, or for the beginning of a stream."
-    )
-    weight: Weight = Field(
-        default=1.0,
-        description="How often it is asked first beside the others, where they are drawn; with 0"
-        " only when those cannot answer, in any order but `listed`.",
-    )
-
-    @property
-    def name(self) -> str:
-        """What headers, events and errors call it."""
-        return f"{self.provider}/{self.model}"
-
-
 def kind_of(table: Any, kinds: Iterable[str]) -> str | None:
     """Return by which of the keys that tell kinds of tables apart this one is known."""
     return (
