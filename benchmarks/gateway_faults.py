@@ -13,11 +13,10 @@ from typing import Final
 
 from engine_peers.readme import markdown_table, write_section
 from gateway_peers import NAMES, installed
-from gateway_peers.faults import FAULTS
 from gateway_peers.gateway import Gateway, Model
 from gateway_peers.ordeal import Ordeal, offered, undergo
 from gateway_peers.upstream import Upstream
-from stormproof.testing.provider import Answer
+from stormproof.testing.provider import FAULTS, Answer
 
 HEALTHY: Final = "healthy"
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway_peers.client import connect
-from gateway_peers.faults import Fault
 from gateway_peers.gateway import Gateway, Model
 from gateway_peers.upstream import Upstream
 from gateway_peers.verdict import DEGRADED, verdict
+from stormproof.testing.provider import Fault
 
 PATIENCE: Final = 30.0
 """Seconds that a client waits."""

@@ -5,6 +5,7 @@ It needs what ``stormproof[serve]`` installs, so `stormproof.testing` itself doe
 
 from stormproof.testing.provider.asked import Api, Asked
 from stormproof.testing.provider.embeddings_wire import vector_of
+from stormproof.testing.provider.faults import FAULTS, Fault
 from stormproof.testing.provider.replies import Reply, Said, Speaker, ToolCall, text_of
 from stormproof.testing.provider.scripted_provider import ScriptedProvider
 from stormproof.testing.provider.steps import (
@@ -23,11 +24,13 @@ from stormproof.testing.provider.steps import (
 from stormproof.testing.provider.target import ScriptedTarget
 
 __all__ = [
+    "FAULTS",
     "Answer",
     "Api",
     "Asked",
     "Break",
     "Broken",
+    "Fault",
     "Hang",
     "Page",
     "Refusal",

@@ -1,9 +1,9 @@
-"""What goes wrong behind a gateway."""
+"""What goes wrong behind a gateway: the table by which gateways are compared."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
-from stormproof.testing.provider import (
+from stormproof.testing.provider.steps import (
     Answer,
     Break,
     Broken,
@@ -15,9 +15,9 @@ from stormproof.testing.provider import (
     Step,
 )
 
-Script = tuple[Step, ...]
+_Steps: TypeAlias = tuple[Step, ...]
 
-_HEALTHY: Final[Script] = (Answer(),)
+_HEALTHY: Final[_Steps] = (Answer(),)
 _LIMITED: Final = Refusal(429, retry_after=3)
 _EMPTY: Final = b'{"id":"x","object":"chat.completion","created":1,"model":"scripted","choices":[]}'
 _MALFORMED: Final = b'{"id":"x","object":"chat.completion","choices":[{"index":0,"mess'
@@ -30,7 +30,7 @@ class Fault:
 
     Attributes:
         title: What goes wrong.
-        targets: What each target does, in the order in which they are to be asked.
+        targets: What each target does, call by call, in the order in which they are to be asked.
         stream: Whether a stream is asked for.
         requests: How many are sent, one after the other.
         leaves: Seconds after which the client is gone; None if it waits.
@@ -38,7 +38,7 @@ class Fault:
     """
 
     title: str
-    targets: tuple[Script, ...]
+    targets: tuple[_Steps, ...]
     stream: bool = False
     requests: int = 1
     leaves: float | None = None
