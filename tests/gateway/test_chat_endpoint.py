@@ -357,3 +357,18 @@ async def test_what_an_answer_costs_is_told_where_it_is_known(gateway: Gateway) 
         assert response.headers["x-stormproof-cost"] == "3.5"
         metrics = (await client.get("/metrics")).text
         assert 'stormproof_model_cost_total{model="chat",rung="rung-1"} 3.5' in metrics
+
+
+async def test_what_a_stream_costs_is_told_with_its_tokens(gateway: Gateway) -> None:
+    """At its end, with who brought it there."""
+    half = {"price": lambda usage: usage.total_tokens / 2}
+    rungs = (
+        await gateway.rung(stream("Hello", end=False), **half),
+        await gateway.rung(stream(" world"), continues=Continuation.PREFILL, **half),
+    )
+    async with gateway.serving(*rungs) as client:
+        response = await post(client, stream=True, stream_options={"include_usage": True})
+    _, documents = heard(response)
+    told = documents[-1]["stormproof"]
+    cost = documents[-1]["usage"]["total_tokens"] / 2
+    assert told == {"rung": "rung-2", "attempts": 2, "degraded": False, "cost": cost}

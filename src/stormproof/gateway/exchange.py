@@ -69,7 +69,7 @@ class Exchange:
             usage = chunk.usage or usage
             if (chunk.delta or chunk.finish_reason) and (events := self._reply.piece(chunk)):
                 await self._say(events)
-        await self._say(self._reply.ending(usage or Usage()))
+        await self._say(self._reply.ending(usage or Usage(), told(self._journey)))
 
     async def _say(self, events: bytes) -> None:
         await self._send(_body(events, more=True))

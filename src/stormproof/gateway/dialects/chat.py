@@ -48,11 +48,12 @@ class ChatReply:
         """Return an event."""
         return self._event(chunk)
 
-    def ending(self, usage: Usage) -> bytes:
+    def ending(self, usage: Usage, told: Document) -> bytes:
         """Return the tokens, where they are wanted, and the mark of the end."""
         if not self.request.wants_usage:
             return sse.DONE
-        return _data({**self._head, "choices": [], "usage": usage.document()}) + sse.DONE
+        last = {"choices": [], "usage": usage.document(), "stormproof": told}
+        return _data({**self._head, **last}) + sse.DONE
 
     def failure(self, error: StormproofError) -> bytes:
         """Return what tells of it."""

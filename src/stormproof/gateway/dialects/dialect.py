@@ -39,8 +39,13 @@ class Reply(Protocol):
         """Return the events for a further piece."""
         ...
 
-    def ending(self, usage: Usage) -> bytes:
-        """Return the events with which a whole stream ends."""
+    def ending(self, usage: Usage, told: Document) -> bytes:
+        """Return the events with which a whole stream ends.
+
+        Args:
+            usage: The tokens.
+            told: How the answer came about, by now.
+        """
         ...
 
     def failure(self, error: StormproofError) -> bytes:

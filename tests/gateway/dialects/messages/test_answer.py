@@ -49,7 +49,7 @@ def streamed(*documents: Document) -> Document:
     usage = next(chunk.usage for chunk in chunks if chunk.usage)
     first, *others = [chunk for chunk in chunks if not chunk.usage]
     answer = reply()
-    events = [answer.opening(first, TOLD), *map(answer.piece, others), answer.ending(usage)]
+    events = [answer.opening(first, TOLD), *map(answer.piece, others), answer.ending(usage, TOLD)]
     return put_together(b"".join(events))
 
 
@@ -132,7 +132,7 @@ def test_calls_that_come_at_once_are_told_one_after_another() -> None:
     ]
     events = answer.opening(Chunk(delta={"role": "assistant"}), TOLD)
     events += b"".join([answer.piece(Chunk(delta={"tool_calls": [part]})) for part in parts])
-    events += answer.piece(Chunk(finish_reason="tool_calls")) + answer.ending(Usage(1, 2))
+    events += answer.piece(Chunk(finish_reason="tool_calls")) + answer.ending(Usage(1, 2), TOLD)
     first, second = put_together(events)["content"]
     assert (first["id"], first["name"], first["input"]) == ("a", "f", {"x": 1})
     assert (second["name"], second["input"]) == ("g", {})
@@ -154,4 +154,4 @@ def test_a_stream_without_an_end_is_an_error() -> None:
     answer = reply()
     answer.opening(Chunk(delta={"content": "Yes."}), TOLD)
     with pytest.raises(InternalError):
-        answer.ending(Usage())
+        answer.ending(Usage(), TOLD)

@@ -61,7 +61,7 @@ class MessagesReply:
         text = said.get("content")
         return events + self._blocks.text(text) if text else events
 
-    def ending(self, usage: Usage) -> bytes:
+    def ending(self, usage: Usage, told: Document) -> bytes:
         """Return the calls, each as one block, and the end of the message."""
         rest = self._rest.completion()
         if rest is None:
@@ -74,7 +74,7 @@ class MessagesReply:
             (
                 *events,
                 self._blocks.close(),
-                event("message_delta", delta=ended, usage=tokens(usage)),
+                event("message_delta", delta=ended, usage=tokens(usage), stormproof=told),
                 event("message_stop"),
             )
         )
