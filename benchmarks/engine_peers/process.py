@@ -85,6 +85,14 @@ class EngineProcess:
         times = [process.cpu_times() for process in self._family()]
         return sum(time.user + time.system for time in times)
 
+    def descriptors(self) -> int:
+        """Return how many files and sockets it has open."""
+        return sum(process.num_fds() for process in self._family())
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._child.send_signal(number)
+
     def stop(self) -> None:
         """End it and all that it started."""
         family = list(self._family())

@@ -1,5 +1,6 @@
 """What Prometheus reads at ``/metrics`` about requests and the engine."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -41,11 +42,21 @@ class ServerMetrics:
         self.in_flight = Gauge(
             "stormproof_http_requests_in_flight", "Requests being served.", registry=registry
         )
+        tasks = Gauge("stormproof_tasks", "Tasks of the server's event loop.", registry=registry)
+        tasks.set_function(_tasks)
 
     def answered(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answer; ``route`` is a template, never a path that a client made up."""
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+
+def _tasks() -> int:
+    """Count them where they are; a scrape from elsewhere finds none."""
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:
+        return 0
 
 
 class _EngineCollector(Collector):

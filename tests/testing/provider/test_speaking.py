@@ -134,11 +134,20 @@ async def test_a_reply_that_was_begun_is_continued(
     assert (other.usage.input_tokens, other.usage.output_tokens) == (prompt, 7)
 
 
-async def test_a_whole_reply_is_not_continued_by_a_question(chat: AsyncOpenAI) -> None:
-    """It belongs to the conversation."""
+async def test_calls_are_made_when_all_before_them_was_said(chat: AsyncOpenAI) -> None:
+    """They are never begun."""
     told: Any = [QUESTION, {"role": "assistant", "content": "I will look. "}, QUESTION]
     answer = await chat.chat.completions.create(model="m", messages=told)
-    assert answer.choices[0].message.content == "I will look. "
+    [choice] = answer.choices
+    assert (choice.message.content, choice.finish_reason) == (None, "tool_calls")
+
+
+async def test_a_whole_reply_is_not_continued_by_a_question(chat: AsyncOpenAI) -> None:
+    """It belongs to the conversation."""
+    said = {"role": "assistant", "content": "It is 30 and 3."}
+    told: Any = [QUESTION, *RESULTS, said, QUESTION]
+    answer = await chat.chat.completions.create(model="m", messages=told)
+    assert answer.choices[0].message.content == "It is 30 and 3."
 
 
 async def test_texts_are_embedded(chat: AsyncOpenAI) -> None:

@@ -88,15 +88,17 @@ class Rest(NamedTuple):
 def rest_of(conversation: Sequence[Said], says: Speaker) -> Rest:
     """Return what is left of a reply that the conversation may have begun.
 
-    It has if it ends with a beginning said by the assistant, or with such a one and somebody's
-    wish that it go on.
+    It has if it ends with a beginning said by the assistant, or with such a one and a user's wish
+    that it go on. Calls of tools are never begun.
     """
-    for behind in (1, 2):
-        if len(conversation) <= behind or conversation[-behind].role != "assistant":
+    for behind, last in enumerate(("assistant", "user"), start=1):
+        if len(conversation) <= behind or conversation[-1].role != last:
             continue
-        text, reply = conversation[-behind].text, says(conversation[:-behind])
-        if reply.text.startswith(text) and (behind == 1 or reply.text != text):
-            wish = conversation[-1].text if behind > 1 else ""
-            begun = len(tokens_of(text)) + len(wish) // _LETTERS
-            return Rest(reply._replace(text=reply.text[len(text) :]), begun)
+        role, text = conversation[-behind]
+        reply = says(conversation[:-behind])
+        left = reply._replace(text=reply.text.removeprefix(text))
+        begun = role == "assistant" and reply.text.startswith(text)
+        if begun and (left.text or left.calls or last == "assistant"):
+            wish = conversation[-1].text if last == "user" else ""
+            return Rest(left, len(tokens_of(text)) + len(wish) // _LETTERS)
     return Rest(says(conversation))

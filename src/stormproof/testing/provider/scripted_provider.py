@@ -54,6 +54,11 @@ class ScriptedProvider:
         for transport in tuple(self._transports):
             transport.abort()
 
+    @property
+    def connections(self) -> int:
+        """How many connections there are, whether anything is asked over them or not."""
+        return len(self._transports)
+
     def target(
         self, name: str, *steps: Step | Script, says: Speaker | None = None
     ) -> ScriptedTarget:

@@ -1,0 +1,1 @@
+"""A gateway under load for a long time, with failures behind it and clients who leave."""

@@ -1,0 +1,140 @@
+"""What clients ask, each something that nobody else does, and what they must be answered."""
+
+import json
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from gateway_peers.client import request
+from stormproof.testing.provider import Api, Asked, Reply, Said, ToolCall, vector_of
+
+MODEL: Final = "soak"
+EMBEDDER: Final = "soak-embedder"
+_NUMBER: Final = re.compile(r"request (\d+)")
+_FILLER: Final = "Explain in one paragraph why storms do not stop the mail. " * 6
+_WORDS: Final = 24
+
+
+class Kind(StrEnum):
+    """How something is asked."""
+
+    WHOLE = "whole"
+    STREAMED = "streamed"
+    PACED = "streamed, word by word"
+    TOOLS = "tools, streamed"
+    MESSAGES = "Anthropic's messages"
+    MESSAGES_STREAMED = "Anthropic's messages, streamed"
+    EMBEDDED = "embeddings"
+
+
+SHARES: Final = {
+    Kind.WHOLE: 30,
+    Kind.STREAMED: 25,
+    Kind.PACED: 10,
+    Kind.TOOLS: 15,
+    Kind.MESSAGES: 5,
+    Kind.MESSAGES_STREAMED: 5,
+    Kind.EMBEDDED: 10,
+}
+_PATHS: Final = {
+    Kind.MESSAGES: "/v1/messages",
+    Kind.MESSAGES_STREAMED: "/v1/messages",
+    Kind.EMBEDDED: "/v1/embeddings",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request.
+
+    Attributes:
+        number: What tells it from all others.
+        kind: How it is asked.
+    """
+
+    number: int
+    kind: Kind
+
+    @property
+    def text(self) -> str:
+        """What its client says."""
+        return f"request {self.number}: {self.kind}. {_FILLER}"
+
+    @property
+    def id(self) -> str:
+        """What its client calls it."""
+        return f"soak-{self.number}"
+
+    @property
+    def reply(self) -> Reply:
+        """What must be said to it."""
+        return speaker([Said("user", self.text)])
+
+    @property
+    def vector(self) -> tuple[float, ...]:
+        """The vector that it must get."""
+        return vector_of(self.text)
+
+    @property
+    def wire(self) -> bytes:
+        """All of it, as it is sent."""
+        path = _PATHS.get(self.kind, "/v1/chat/completions")
+        return request(self._body(), {"x-request-id": self.id}, path)
+
+    def _body(self) -> dict[str, Any]:
+        if self.kind is Kind.EMBEDDED:
+            return {"model": EMBEDDER, "input": [self.text], "encoding_format": "float"}
+        body = {"model": MODEL, "messages": [{"role": "user", "content": self.text}]}
+        match self.kind:
+            case Kind.WHOLE:
+                return body
+            case Kind.MESSAGES:
+                return {**body, "max_tokens": 999}
+            case Kind.MESSAGES_STREAMED:
+                return {**body, "max_tokens": 999, "stream": True}
+        counted = {"stream": True, "stream_options": {"include_usage": True}}
+        return {**body, **counted, **(_TOOLS if self.kind is Kind.TOOLS else {})}
+
+
+def drawn(number: int, kinds: Sequence[Kind], chance: random.Random) -> Question:
+    """Return a request of some kind."""
+    [kind] = chance.choices(kinds, [SHARES[kind] for kind in kinds])
+    return Question(number, kind)
+
+
+def speaker(conversation: Sequence[Said]) -> Reply:
+    """Say to everybody something else, and always the same."""
+    asked = next(text for role, text in conversation if role == "user")
+    number = number_in(asked)
+    if Kind.TOOLS in asked:
+        places = ({"place": place, "for": number} for place in ("Rome", "Oslo"))
+        calls = tuple(ToolCall("weather", json.dumps(place)) for place in places)
+        return Reply(f"For {number} I look at both. ", calls)
+    return Reply(" ".join(f"{number}.{place}" for place in range(_WORDS)))
+
+
+def number_of(asked: Asked) -> int:
+    """Return which request a provider is asked for."""
+    if asked.api is Api.EMBEDDINGS:
+        return number_in(asked.texts[0])
+    return number_in(next(text for role, text in asked.conversation if role == "user"))
+
+
+def number_in(text: str) -> int:
+    """Return which request a text belongs to."""
+    found = _NUMBER.match(text)
+    assert found is not None
+    return int(found[1])
+
+
+_TOOLS: Final[Mapping[str, Any]] = {
+    "tools": [
+        {
+            "type": "function",
+            "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}},
+        }
+    ]
+}
