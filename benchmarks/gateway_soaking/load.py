@@ -15,7 +15,7 @@ from gateway_soaking.questions import Kind, Question, drawn
 PATIENCE: Final = 60.0
 """Seconds that a client waits for an answer; none takes so long."""
 
-LEAVING: Final = 0.06
+LEAVING: Final = 0.1
 """How many clients leave early."""
 
 _IDLE: Final = 2.0
@@ -81,7 +81,7 @@ class Load:
 
     async def _ask(self, *, leaves: bool) -> None:
         question = drawn(next(self._numbers), self._kinds, self._chance)
-        patience = self._chance.uniform(0, 0.3) if leaves else PATIENCE
+        patience = self._chance.uniform(0, 0.15) if leaves else PATIENCE
         self._ledger.opened(question.number)
         self._ledger.closed(question.number, await self._heard(question, patience, leaves=leaves))
 

@@ -92,15 +92,16 @@ def write_settings(file: Path, listening: Mapping[str, ScriptedTarget]) -> None:
         f'api = "{_APIS[name]}"\n'
         for name, target in listening.items()
     ]
-    speaking = ", ".join([*map(_rung, _APIS), f'{{ answer = "{NOBODY}" }}'])
-    embedding = ", ".join(_rung(name) for name, api in _APIS.items() if api == "openai")
+    speaking = [_rung(name, f"idle = {PATIENCE}") for name in _APIS]
+    embedding = [_rung(name) for name, api in _APIS.items() if api == "openai"]
     models = (
-        f'[models.{MODEL}]\ndeadline = {DEADLINE}\norder = "weighted"\nrungs = [{speaking}]\n'
-        f"[models.{EMBEDDER}]\ndeadline = {DEADLINE}\nrungs = [{embedding}]\n"
+        f'[models.{MODEL}]\ndeadline = {DEADLINE}\norder = "weighted"\n'
+        f'rungs = [{", ".join(speaking)}, {{ answer = "{NOBODY}" }}]\n'
+        f"[embeddings.{EMBEDDER}]\ndeadline = {DEADLINE}\nrungs = [{', '.join(embedding)}]\n"
     )
     file.write_text("\n".join(providers) + models)
 
 
-def _rung(name: str) -> str:
-    limits = f"deadline = {PATIENCE}, idle = {PATIENCE}, concurrency = 500"
-    return f'{{ provider = "{name}", model = "m", {limits} }}'
+def _rung(name: str, *more: str) -> str:
+    fields = [f'provider = "{name}"', 'model = "m"', f"deadline = {PATIENCE}", "concurrency = 500"]
+    return f"{{ {', '.join([*fields, *more])} }}"

@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stormproof.errors import PayloadTooLarge
+from stormproof.errors import PayloadTooLarge, UnsupportedMediaType
 from stormproof.gateway.headers import header
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
@@ -34,6 +34,9 @@ _PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
 _OPEN: Final = (*sorted(_PROBES), "/docs", "/openapi.json", DOCS_ASSETS)
 """Where everyone may go, also while the server drains. Everywhere else is closed, so that a new
 route is born closed."""
+
+_PLAIN: Final = "identity"
+"""What RFC 9110 calls a body that is not compressed."""
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -96,6 +99,10 @@ class Edge:
         length = header(scope, b"content-length") or ""
         if length.isdigit() and int(length) > self._max_body_bytes:
             raise PayloadTooLarge(limit=self._max_body_bytes)
+        coding = header(scope, b"content-encoding") or _PLAIN
+        if coding.lower() != _PLAIN:
+            sent = f"content-encoding: {coding[:100]}"
+            raise UnsupportedMediaType(media_type=sent, expected="the body uncompressed")
 
     def _record(self, scope: Scope, exchange: "_Exchange") -> None:
         seconds = time.perf_counter() - exchange.started

@@ -1,22 +1,111 @@
-"""What is not even HTTP still gets the one wire form."""
+"""HTTP/1.1 as clients really speak it; what is not even that still gets the one wire form."""
 
 import json
 import secrets
+from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from starlette.types import Message
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from stormproof.errors import InvalidRequest, http_headers, to_wire
 
+MOST_HEAD: Final = 1 << 16
+"""Bytes of a request line and headers that come piece by piece."""
+
+_UPGRADING: Final = frozenset({b"upgrade", b"http2-settings"})
+
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's fast HTTP/1.1, with our answer to bytes that do not parse."""
+    """uvicorn's fast HTTP/1.1, and what it leaves to others.
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the parser's words
-        """Answer and hang up: where the next request would begin is unknown."""
-        error = InvalidRequest(
-            reason="this is not HTTP/1.1, or uses a method that is not known",
-            request_id=f"req_{secrets.token_hex(12)}",
-        )
+    A head has an end. An offer to speak something else, which some clients make with each request,
+    is ignored (RFC 9110, section 7.8). Whoever leaves is noticed, also if more requests are in line
+    behind the one that is served. HTTP/1.0 gets no chunks.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._head_bytes = 0
+        self._in_head = False
+        self._served: RequestResponseCycle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        self._unset_keepalive_if_required()
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD:
+                self._refuse(f"the headers have more than {MOST_HEAD} bytes")
+                return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as ended:
+            self._stay(data[ended.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse("this is not HTTP/1.1, or uses a method that is not known")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever is working for the client, and drop what was in line."""
+        super().connection_lost(exc)
+        self.pipeline.clear()
+        if self._served and not self._served.response_complete:
+            self._served.disconnected = True
+            self._served.message_event.set()
+
+    # Called by the parser.
+
+    def on_message_begin(self) -> None:
+        """Begin with a head."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_headers_complete(self) -> None:
+        """Serve the request, or put it in line."""
+        self._in_head = False
+        if self.parser.should_upgrade():
+            return  # the parser stops here, and its body would be lost
+        super().on_headers_complete()
+        if self._served is None or self._served.response_complete:
+            self._served = self.cycle
+        if self.scope["http_version"] == "1.0":
+            _do_not_chunk(self.cycle)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    # Called by the exchange that is over.
+
+    def on_response_complete(self) -> None:
+        """Go on with the next in line."""
+        self._served = self.pipeline[-1][0] if self.pipeline else None
+        super().on_response_complete()
+
+    def _stay(self, body: bytes) -> None:
+        """Read a request again that came with an offer to speak something else, without that."""
+        method: bytes = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse("nobody is connected to others here")
+            return
+        headers = [pair for pair in self.headers if pair[0] not in _UPGRADING]
+        lines = b"".join(b"%b: %b\r\n" % pair for pair in headers)
+        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self.url, lines)
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(head + body)
+
+    def _refuse(self, reason: str) -> None:
+        """Answer and hang up: where the next request would begin is unknown.
+
+        Whoever asked before gets his answer first, and this one none.
+        """
+        self.flow.pause_reading()
+        if self._served and not self._served.response_complete:
+            self.pipeline.clear()
+            self._served.keep_alive = False
+            return
+        error = InvalidRequest(reason=reason, request_id=f"req_{secrets.token_hex(12)}")
         body = json.dumps(to_wire(error)).encode()
         headers = {
             **http_headers(error),
@@ -27,3 +116,15 @@ class HttpProtocol(HttpToolsProtocol):
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self.transport.write(f"HTTP/1.1 400 Bad Request\r\n{head}\r\n".encode() + body)
         self.transport.close()
+
+
+def _do_not_chunk(cycle: RequestResponseCycle) -> None:
+    """Have an answer end with the connection (RFC 9112, section 6.3)."""
+    framed = cycle.send
+    cycle.chunked_encoding = False
+
+    async def send(message: Message) -> None:
+        cycle.expected_content_length = len(message.get("body", b""))
+        await framed(message)  # type: ignore[arg-type]
+
+    cycle.send = send  # type: ignore[method-assign, assignment]

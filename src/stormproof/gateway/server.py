@@ -63,6 +63,7 @@ def run(
     config = uvicorn.Config(
         app,
         http=HttpProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",
