@@ -1,5 +1,6 @@
 """The engine's series are those that the guide lists."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -34,3 +35,19 @@ def test_the_engines_numbers_are_read_at_the_moment_of_a_scrape() -> None:
     assert registry.get_sample_value("stormproof_engine_running_requests") == 2
     assert registry.get_sample_value("stormproof_engine_waiting_tokens") == 7
     assert registry.get_sample_value("stormproof_engine_step_seconds_total") == 1.5
+
+
+async def test_tasks_are_counted_where_they_are() -> None:
+    """A server that leaks them shows it."""
+    registry = CollectorRegistry()
+    ServerMetrics(registry, None)
+    before = registry.get_sample_value("stormproof_tasks")
+    task = asyncio.create_task(asyncio.Event().wait())
+    assert registry.get_sample_value("stormproof_tasks") == (before or 0) + 1
+    task.cancel()
+
+
+def test_there_are_none_elsewhere() -> None:
+    registry = CollectorRegistry()
+    ServerMetrics(registry, None)
+    assert registry.get_sample_value("stormproof_tasks") == 0
