@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from engine_peers import NAMES, installed
+from engine_peers.bars import draw
 from engine_peers.engine import Engine
 from engine_peers.machine import describe
-from engine_peers.plot import draw
+from engine_peers.plot import panels
 from engine_peers.readme import write_section
 from engine_peers.row import Row
 from engine_peers.table import ratios, table
@@ -84,7 +85,7 @@ def main() -> None:
     print(text)
     if names == list(NAMES):
         write_section("engine", text)
-        draw(rows, PLOT)
+        draw(panels(rows), PLOT)
 
 
 if __name__ == "__main__":

@@ -5,25 +5,30 @@
 Every gateway is started once, with one worker on a processor of its own, and held still while
 others are measured; the provider behind it and the clients share the other processors. Each round,
 all gateways get the same loads in turn. A figure is the median of the rounds; so is a ratio, which
-is taken within each round. The tables and the plot are written beside this file; a run of some
-gateways alone is only printed. LiteLLM and Portkey are installed by `gateway_peers.install`; what
-is not found is named at the end.
+is taken within each round. A load with a request that had no whole answer gives no figures, and
+who ends meanwhile is measured no further; the tables say so. They and the plot are written beside
+this file; a run of some gateways alone is only printed. LiteLLM and Portkey are installed by
+`gateway_peers.install`; what is not found is named at the end. It takes six minutes.
 """
 
 import argparse
 import os
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+import psutil
+
+from engine_peers.bars import draw
 from engine_peers.machine import describe
 from engine_peers.readme import write_section
 from gateway_peers import NAMES, installed
 from gateway_peers.direct import Direct
 from gateway_peers.gateway import Gateway, Model
 from gateway_peers.load import load
-from gateway_peers.plot import draw
+from gateway_peers.plot import panels
 from gateway_peers.row import WORKLOADS, Row
 from gateway_peers.table import added, ratios, table
 from gateway_peers.upstream import Upstream
@@ -35,6 +40,9 @@ ANSWERS: Final = {"at-once": Answer(), "paced": Answer(pace=0.01)}
 SECONDS: Final = 2.0
 """How long each load lasts."""
 
+LOST: Final = (RuntimeError, OSError, subprocess.SubprocessError, psutil.Error)
+"""What is raised when a gateway, or who asks it, has ended."""
+
 
 def run(gateways: Sequence[Gateway | Direct], rounds: int) -> tuple[list[Row], list[str]]:
     """Measure all gateways in turn, several times; also name those that did not start."""
@@ -45,14 +53,17 @@ def run(gateways: Sequence[Gateway | Direct], rounds: int) -> tuple[list[Row], l
         upstream = started.enter_context(Upstream(others or [first]))
         models = offered(upstream)
         for gateway in gateways:
+            print(f"{gateway.name} starts", flush=True)
             try:
                 rows[gateway] = started.enter_context(running(gateway, models, [first]))
-            except RuntimeError as error:
+            except LOST as error:
                 failed.append(str(error))
         for turn in range(rounds):
-            for gateway, row in rows.items():
-                measure(gateway, row, models, others or [first])
             print(f"round {turn + 1} of {rounds}", flush=True)
+            for gateway, row in rows.items():
+                if not row.lost:
+                    measure_or_lose(gateway, row, models, others or [first])
+    failed += [f"{row.name} got lost: {row.lost}" for row in rows.values() if row.lost]
     return list(rows.values()), failed
 
 
@@ -76,24 +87,33 @@ def running(
         yield Row(gateway.name)
 
 
+def measure_or_lose(
+    gateway: Gateway | Direct, row: Row, models: Mapping[str, Model], cores: Sequence[int]
+) -> None:
+    """Measure one gateway; one that cannot be is left behind, and the others are measured."""
+    try:
+        measure(gateway, row, models, cores)
+    except LOST as error:
+        row.lost = str(error)
+        print(f"  {row.name} got lost: {row.lost}", flush=True)
+        gateway.stop()
+
+
 def measure(
     gateway: Gateway | Direct, row: Row, models: Mapping[str, Model], cores: Sequence[int]
 ) -> None:
-    """Ask one gateway in every way, while the others stand still.
-
-    Raises:
-        RuntimeError: Some of its answers were not whole.
-    """
+    """Ask one gateway in every way, while the others stand still."""
     gateway.resume()
     for workload in WORKLOADS:
         model = models[workload.model]
         wire, port = gateway.request(model, stream=workload.stream), gateway.port(model)
         before = gateway.processor_seconds()
         done = load(port, wire, clients=workload.clients, seconds=SECONDS, cores=cores)
-        if done.failed:
-            raise RuntimeError(f"{gateway.name}: {done.failed} of {done.asked} requests failed")
         done.processor = gateway.processor_seconds() - before
+        if done.failed or not done.latencies:
+            row.faults[workload] = f"{done.failed} of {done.asked} failed"
         row.rounds[workload].append(done)
+        print(f"  {row.name}, {workload}: {len(done.latencies)} answers", flush=True)
     row.memory = max(row.memory, gateway.memory())
     gateway.pause()
 
@@ -124,7 +144,7 @@ def main() -> None:
     text = "\n\n".join(parts)
     print(text)
     if names == list(NAMES):
-        draw(rows, PLOT)
+        draw(panels(rows), PLOT)
         write_section("gateway", f"{PICTURE}\n\n{text}")
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -97,7 +98,8 @@ class EngineProcess:
         """End it and all that it started."""
         family = list(self._family())
         for process in reversed(family):
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
         self._child.terminate()
         _, alive = psutil.wait_procs(family, timeout=_GRACE)
         for process in alive:

@@ -21,6 +21,9 @@ RETRIES: Final = 2
 """How often it tries again, if it does."""
 
 _POLL: Final = 0.1
+_STARTING: Final = 120
+"""Seconds that it gets to start."""
+
 _PROMPT: Final = "Explain in one paragraph why storms do not stop the mail. " * 8
 
 
@@ -77,9 +80,12 @@ class Gateway:
         with _on(cores):
             command = self._command(self._port, models)
             self._process = EngineProcess(self.name, command, self._environment)
-        first = self.request(models[0], stream=False)
+        first, ends = self.request(models[0], stream=False), time.monotonic() + _STARTING
         while not asyncio.run(_answers(self._port, first)):
             self._process.check()
+            if time.monotonic() > ends:
+                self.stop()
+                raise RuntimeError(f"{self.name} does not answer {_STARTING} s after its start")
             time.sleep(_POLL)
 
     def port(self, model: Model) -> int:

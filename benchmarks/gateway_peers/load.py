@@ -62,16 +62,23 @@ class Load:
 
 
 def load(port: int, wire: bytes, *, clients: int, seconds: float, cores: Sequence[int]) -> Load:
-    """Have another process, on these cores, ask for a while."""
+    """Have another process, on these cores, ask for a while.
+
+    Raises:
+        RuntimeError: It could not.
+    """
     arguments = map(str, (port, clients, seconds))
     command = ["taskset", "--cpu-list", ",".join(map(str, cores)), sys.executable]
     done = subprocess.run(
         [*command, "-m", "gateway_peers.load", *arguments],
         input=wire,
-        stdout=subprocess.PIPE,
-        check=True,
+        capture_output=True,
+        check=False,
         cwd=BENCHMARKS,
+        timeout=seconds + 2 * _PATIENCE,
     )
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode().splitlines()[-1])
     return Load(**json.loads(done.stdout))
 
 

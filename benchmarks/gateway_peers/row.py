@@ -22,16 +22,19 @@ class Workload:
     stream: bool
     clients: int
 
+    def __str__(self) -> str:
+        what = f"{self.model} streams" if self.stream else "requests"
+        return f"{self.clients} clients, {what}"
+
 
 PLAIN_1: Final = Workload("at-once", stream=False, clients=1)
 PLAIN_16: Final = Workload("at-once", stream=False, clients=16)
 PLAIN_64: Final = Workload("at-once", stream=False, clients=64)
 BURST_64: Final = Workload("at-once", stream=True, clients=64)
-PACED_1: Final = Workload("paced", stream=True, clients=1)
 PACED_16: Final = Workload("paced", stream=True, clients=16)
 PACED_64: Final = Workload("paced", stream=True, clients=64)
 
-WORKLOADS: Final = (PLAIN_1, PLAIN_16, PLAIN_64, BURST_64, PACED_1, PACED_16, PACED_64)
+WORKLOADS: Final = (PLAIN_1, PLAIN_16, PLAIN_64, BURST_64, PACED_16, PACED_64)
 
 
 @dataclass(slots=True)
@@ -42,6 +45,8 @@ class Row:
         name: Who it is.
         memory: The most bytes it was seen to hold.
         rounds: What it did each time, by workload.
+        faults: What went wrong, by workload; of those there are no figures.
+        lost: Why it was measured no further.
     """
 
     name: str
@@ -49,6 +54,8 @@ class Row:
     rounds: dict[Workload, list[Load]] = field(
         default_factory=lambda: {workload: [] for workload in WORKLOADS}
     )
+    faults: dict[Workload, str] = field(default_factory=dict)
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +75,16 @@ class Figure:
     unit: float | None = 1e-3
 
     def values(self, row: Row) -> list[float]:
-        """Return the number of each round."""
+        """Return the number of each round; none if anything went wrong in one."""
+        if self.workload in row.faults:
+            return []
         return [self.of(load) / (self.unit or 1) for load in row.rounds[self.workload]]
 
     def cell(self, row: Row) -> str:
         """Return the middle of the rounds, and half the distance between the outermost."""
         values = self.values(row)
+        if not values:
+            return f"✗ {row.faults.get(self.workload, 'not measured')}"
         middle = statistics.median(values)
         if not middle:
             return ""
@@ -81,13 +92,16 @@ class Figure:
 
     def ratio(self, row: Row, other: Row) -> str:
         """Return how many times the other's number this one's is, in the middle of the rounds."""
-        pairs = zip(self.values(row), self.values(other), strict=True)
-        return f"{statistics.median(ours / theirs for ours, theirs in pairs):.3g}"
+        ratios = [ours / theirs for ours, theirs in self._rounds_of_both(row, other)]
+        return f"{statistics.median(ratios):.3g}" if ratios else ""
 
     def added(self, row: Row, floor: Row) -> str:
         """Return by how much it is more than the other's, in the middle of the rounds."""
-        pairs = zip(self.values(row), self.values(floor), strict=True)
-        return self.shown(statistics.median(whole - part for whole, part in pairs))
+        differences = [whole - part for whole, part in self._rounds_of_both(row, floor)]
+        return self.shown(statistics.median(differences)) if differences else ""
+
+    def _rounds_of_both(self, row: Row, other: Row) -> list[tuple[float, float]]:
+        return list(zip(self.values(row), self.values(other), strict=False))  # one may be lost
 
     def shown(self, value: float) -> str:
         """Return a number with as many digits as mean something."""
@@ -130,9 +144,9 @@ RATE: Final = Figure("64 clients: requests/s", PLAIN_64, _rate, unit=None)
 EVENTS: Final = Figure("64 clients: events/s", BURST_64, _event_rate, unit=None)
 PROCESSOR: Final = Figure("64 clients: processor µs/request", PLAIN_64, _processor, unit=1e-6)
 LATENCY: Final = Figure("1 client: p50, ms", PLAIN_1, _latency)
+MIDDLE: Final = Figure("16 clients: p50, ms", PLAIN_16, _latency)
 SLOW: Final = Figure("16 clients: p99, ms", PLAIN_16, _slow_latency)
 SLOWER: Final = Figure("64 clients: p99, ms", PLAIN_64, _slow_latency)
-FIRST_1: Final = Figure("1 client: first token, ms", PACED_1, _first)
 FIRST_16: Final = Figure("16 clients: first token, ms", PACED_16, _first)
 FIRST_64: Final = Figure("64 clients: first token, ms", PACED_64, _first)
 GAP: Final = Figure("64 clients: p99 between tokens, ms", PACED_64, _slow_gap)
@@ -142,11 +156,11 @@ FIGURES: Final = (
     PROCESSOR,
     EVENTS,
     LATENCY,
+    MIDDLE,
     SLOW,
     SLOWER,
-    FIRST_1,
     FIRST_16,
     FIRST_64,
     GAP,
 )
-ADDED: Final = (LATENCY, FIRST_1, FIRST_16, FIRST_64)
+ADDED: Final = (LATENCY, MIDDLE, SLOW, FIRST_16, FIRST_64)
