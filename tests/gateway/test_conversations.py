@@ -9,12 +9,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Final
 
-import openai
 import pytest
-from langchain_core.messages import AIMessageChunk
-from langchain_openai import ChatOpenAI
 
 from stormproof.testing.provider import (
     Asked,
@@ -32,6 +29,7 @@ from stormproof.testing.provider import (
     ToolCall,
     every,
 )
+from support.clients import CLIENTS, Client, Heard, Messages
 from support.serving import running
 
 FAULTS: Final = (
@@ -47,26 +45,6 @@ FAULTS: Final = (
 )
 ROUNDS: Final = 2
 """How often each happens."""
-
-WEATHER: Final = {
-    "type": "object",
-    "properties": {"place": {"type": "string"}},
-    "required": ["place"],
-    "additionalProperties": False,
-}
-TOOL: Final = {
-    "type": "function",
-    "function": {"name": "weather", "description": "Tell the weather.", "parameters": WEATHER},
-}
-CHOICE: Final = {
-    "title": "choice",
-    "type": "object",
-    "properties": {"place": {"type": "string"}, "because": {"type": "string"}},
-    "required": ["place", "because"],
-    "additionalProperties": False,
-}
-Messages: TypeAlias = list[Any]
-"""In OpenAI's form."""
 
 
 def guide(conversation: Sequence[Said]) -> Reply:
@@ -84,124 +62,6 @@ def guide(conversation: Sequence[Said]) -> Reply:
         return Reply(f"Rome has {results[-2]} degrees, and Oslo has {results[-1]} of them. " * 3)
     calls = [ToolCall("weather", json.dumps({"place": place})) for place in ("Rome", "Oslo")]
     return Reply(f"I look at both of them now, at turn {turn} of all. ", tuple(calls))
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What a client had of an answer."""
-
-    text: str
-    calls: Sequence[tuple[str, str, Mapping[str, Any]]] = ()
-    usage: tuple[int, int] = (0, 0)
-
-    @property
-    def message(self) -> dict[str, Any]:
-        """The same as a message of the conversation."""
-        calls = [
-            {
-                "id": call_id,
-                "type": "function",
-                "function": {"name": name, "arguments": json.dumps(arguments)},
-            }
-            for call_id, name, arguments in self.calls
-        ]
-        said = {"role": "assistant", "content": self.text}
-        return {**said, "tool_calls": calls} if calls else said
-
-
-class Client(Protocol):
-    """Whoever asks."""
-
-    def __init__(self, url: str, model: str) -> None: ...
-
-    async def ask(self, messages: Messages, *, stream: bool) -> Heard:
-        """Ask for an answer that may call tools."""
-
-    async def choose(self, messages: Messages, *, stream: bool) -> Heard:
-        """Ask for an answer in JSON, of a schema."""
-
-    async def aclose(self) -> None:
-        """Leave."""
-
-
-class OpenAIClient:
-    """The official client of OpenAI."""
-
-    def __init__(self, url: str, model: str) -> None:
-        self._client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
-        self._model = model
-
-    async def ask(self, messages: Messages, *, stream: bool) -> Heard:
-        return await self._heard(stream, messages=messages, tools=[TOOL])
-
-    async def choose(self, messages: Messages, *, stream: bool) -> Heard:
-        schema = {"name": "choice", "schema": CHOICE, "strict": True}
-        form = {"type": "json_schema", "json_schema": schema}
-        return await self._heard(stream, messages=messages, response_format=form)
-
-    async def aclose(self) -> None:
-        await self._client.close()
-
-    async def _heard(self, stream: bool, **asked: Any) -> Heard:
-        asked["model"] = self._model
-        if not stream:
-            return self._read(await self._client.chat.completions.create(**asked))
-        options: Any = {"include_usage": True}
-        async with self._client.chat.completions.stream(**asked, stream_options=options) as events:
-            return self._read(await events.get_final_completion())
-
-    def _read(self, answer: Any) -> Heard:
-        [choice] = answer.choices
-        calls = choice.message.tool_calls or []
-        assert choice.finish_reason == ("tool_calls" if calls else "stop")
-        made = [
-            (call.id, call.function.name, json.loads(call.function.arguments)) for call in calls
-        ]
-        usage = answer.usage.prompt_tokens, answer.usage.completion_tokens
-        return Heard(choice.message.content or "", made, usage)
-
-
-class LangChain:
-    """LangChain's `ChatOpenAI`."""
-
-    def __init__(self, url: str, model: str) -> None:
-        self._http = openai.DefaultAsyncHttpxClient()  # by default, all would share one for ever
-        options: Any = {"base_url": f"{url}/v1", "api_key": "none", "max_retries": 0}
-        self._model = ChatOpenAI(
-            model=model, stream_usage=True, http_async_client=self._http, **options
-        )
-
-    async def ask(self, messages: Messages, *, stream: bool) -> Heard:
-        return await self._heard(self._model.bind_tools([TOOL]), messages, stream=stream)
-
-    async def choose(self, messages: Messages, *, stream: bool) -> Heard:
-        bound = self._model.with_structured_output(CHOICE, method="json_schema", include_raw=True)
-        if not stream:
-            answer: Any = await bound.ainvoke(messages)
-        else:
-            answer = {}
-            async for part in bound.astream(messages):
-                answer = {**answer, **part}
-        assert answer["parsing_error"] is None
-        return Heard(json.dumps(answer["parsed"]))
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
-
-    async def _heard(self, model: Any, messages: Messages, *, stream: bool) -> Heard:
-        if not stream:
-            return self._read(await model.ainvoke(messages))
-        first, *others = [part async for part in model.astream(messages)]
-        assert isinstance(first, AIMessageChunk)
-        return self._read(first.__add__(others))
-
-    def _read(self, answer: Any) -> Heard:
-        calls = [(call["id"], call["name"], call["args"]) for call in answer.tool_calls]
-        usage = answer.usage_metadata["input_tokens"], answer.usage_metadata["output_tokens"]
-        return Heard(str(answer.text), calls, usage)
-
-
-CLIENTS: Final[Sequence[type[Client]]] = (OpenAIClient, LangChain)
 
 
 @dataclass
