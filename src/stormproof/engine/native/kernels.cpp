@@ -29,6 +29,10 @@ SP_INLINE int64_t tile_bytes(const SpMatrix& matrix) {
 template <int FORMAT>
 constexpr int GROUP_BYTES = FORMAT == SP_PACKED_Q4 ? 5 * 64 : 8 * 64;
 
+// A group's share of the tile's bytes: its scales come on top.
+template <int FORMAT>
+constexpr int GROUP_SHARE = GROUP_BYTES<FORMAT> + (FORMAT == SP_PACKED_Q8 ? TILE * 2 : 0);
+
 // Four lines of a group: its first or its second half. A line has four numbers of each row; where
 // they have 4 bits, a byte's low half belongs to the first half, its high half to the second.
 template <int FORMAT>
@@ -61,11 +65,11 @@ SP_INLINE void sum_group(const uint8_t* group, int64_t tile_bytes, const int8_t*
     }
 }
 
-// Weights come from main memory once a step. The next tiles are asked for, group by group, while the
-// first rows are multiplied with these.
+// Weights come from main memory once a step. The next tiles are asked for, a share with each group,
+// while the first rows are multiplied with these.
 template <int BYTES>
-SP_INLINE void fetch(const uint8_t* group) {
-    for (int byte = 0; byte < BYTES; byte += 64) __builtin_prefetch(group + byte);
+SP_INLINE void fetch(const uint8_t* share) {
+    for (int byte = 0; byte < BYTES; byte += 64) __builtin_prefetch(share + byte);
 }
 
 // The sums of some tiles for some rows: weights of 4 bits stand for scale * weight + offset, those of
@@ -79,7 +83,8 @@ SP_INLINE void multiply_groups(const uint8_t* tiles, int64_t tile_bytes, const R
         const uint8_t* at = tiles + group * GROUP_BYTES<FORMAT>;
         if (row == 0)
             for (int tile = 0; tile < TILES; tile++)
-                fetch<GROUP_BYTES<FORMAT>>(at + (TILES + tile) * tile_bytes);
+                fetch<GROUP_SHARE<FORMAT>>(tiles + (TILES + tile) * tile_bytes +
+                                           group * GROUP_SHARE<FORMAT>);
         Ints products[TILES][ROWS];
         sum_group<FORMAT, ROWS, TILES>(at, tile_bytes, x, in.width, products);
         for (int tile = 0; tile < TILES; tile++) {
@@ -200,8 +205,9 @@ template <int FORMAT>
 void multiply_tiles(const SpMatrix& matrix, const Rows& in, int32_t rows, const Out& out,
                     int32_t first, int32_t last) {
     int64_t tile = first;
-    for (; tile + TILES_AT_ONCE <= last; tile += TILES_AT_ONCE)
-        multiply_rows<FORMAT, TILES_AT_ONCE>(matrix, in, rows, tile, out);
+    if (rows > 1)  // one alone waits for memory, which is fastest for those who read straight on
+        for (; tile + TILES_AT_ONCE <= last; tile += TILES_AT_ONCE)
+            multiply_rows<FORMAT, TILES_AT_ONCE>(matrix, in, rows, tile, out);
     for (; tile < last; tile++) multiply_rows<FORMAT, 1>(matrix, in, rows, tile, out);
 }
 
