@@ -11,6 +11,7 @@ from stormproof.recovery import (
     CircuitBreaker,
     ConsecutiveFailures,
     Deadline,
+    FailureRate,
     GrowingBreak,
     Pipeline,
     Store,
@@ -22,8 +23,9 @@ from stormproof.recovery import (
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer", bound="Counted")
 
-_FAILURES: Final = 3
-"""In a row, after which it is left alone: every one costs somebody the time to find out."""
+_DOWN: Final = (FailureRate(0.75, window=5.0, minimum_calls=3), ConsecutiveFailures(6))
+"""After these it is left alone: every failure costs somebody the time to find out. Three in a row
+are soon there by chance among many calls; they say something where there are no others."""
 
 
 class Counted(Protocol):
@@ -65,7 +67,7 @@ def usual_breaker(name: str, store: Store | None = None) -> CircuitBreaker:
     """
     return CircuitBreaker(
         name,
-        opens_on=ConsecutiveFailures(_FAILURES),
+        opens_on=_DOWN,
         open_for=GrowingBreak(longest=60.0),
         failures=is_breakdown,
         store=store,
