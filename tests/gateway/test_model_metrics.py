@@ -7,13 +7,21 @@ from prometheus_client import CollectorRegistry
 
 from stormproof.errors import ProviderError
 from stormproof.gateway.model_metrics import ModelMetrics
-from stormproof.providers import ChatRequest, Completion, FixedAnswer, Journey, Ladder, Rung
+from stormproof.providers import (
+    ChatRequest,
+    Completion,
+    FixedAnswer,
+    Journey,
+    Ladder,
+    Question,
+    Rung,
+)
 
 
 class Down(FixedAnswer):
     name = "down"  # type: ignore[misc]
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(self, request: Question) -> Completion:
         raise ProviderError(provider="down")
 
 

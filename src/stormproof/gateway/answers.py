@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 from stormproof.engine import Output
 from stormproof.gateway import sse
-from stormproof.providers.local.speaking import TokenBytes, logprobs_of
+from stormproof.providers.local.speaking import TextLogprobs, TokenBytes, logprobs_of
 
 Json = dict[str, Any]
 
@@ -129,7 +129,7 @@ class TextFormat(_Envelope):
 
     def __init__(self, model: str, token_bytes: TokenBytes, *, with_usage: bool) -> None:
         super().__init__(model, token_bytes, with_usage=with_usage)
-        self._offsets: dict[int, int] = {}
+        self._logprobs = TextLogprobs(token_bytes)
 
     def whole(self, outputs: Sequence[Output], usage: Json) -> Json:
         """Return the body of an answer that is not streamed."""
@@ -149,30 +149,9 @@ class TextFormat(_Envelope):
     def _choice(self, index: int, output: Output) -> Json:
         return {
             **_text_choice(index, output.text),
-            "logprobs": self._logprobs(index, output),
+            "logprobs": self._logprobs.of(index, output),
             "finish_reason": output.finish_reason,
         }
-
-    def _logprobs(self, index: int, output: Output) -> Json | None:
-        if not output.logprobs:
-            return None
-        tokens = [self._text(position.token_id) for position in output.logprobs]
-        offsets = []
-        for token in tokens:
-            offsets.append(self._offsets.get(index, 0))
-            self._offsets[index] = offsets[-1] + len(token)
-        return {
-            "tokens": tokens,
-            "token_logprobs": [position.logprob for position in output.logprobs],
-            "top_logprobs": [
-                {self._text(token_id): logprob for token_id, logprob in position.top}
-                for position in output.logprobs
-            ],
-            "text_offset": offsets,
-        }
-
-    def _text(self, token_id: int) -> str:
-        return self._token_bytes(token_id).decode("utf-8", "replace")
 
 
 def _text_choice(index: int, text: str) -> Json:

@@ -15,6 +15,7 @@ from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.gateway import wire_errors
 from stormproof.gateway.chat_endpoint import ChatEndpoint
 from stormproof.gateway.dialects.chat import CHAT
+from stormproof.gateway.dialects.completions import COMPLETIONS
 from stormproof.gateway.dialects.described import described
 from stormproof.gateway.dialects.messages.reply import MESSAGES
 from stormproof.gateway.edge import Edge
@@ -113,7 +114,10 @@ def create_app(
         embedding_ladders, lifecycle, others=dict.fromkeys(embedders, app)
     )
     endpoints: list[ChatEndpoint | EmbeddingEndpoint] = [
-        ChatEndpoint(CHAT, ladders, lifecycle, others=dict.fromkeys(alone, app)),
+        *(
+            ChatEndpoint(dialect, ladders, lifecycle, others=dict.fromkeys(alone, app))
+            for dialect in (CHAT, COMPLETIONS)
+        ),
         embedding,
     ]
     for dialect in TRANSLATED:

@@ -13,15 +13,17 @@ from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.local.embedder import LocalEmbeddings
 from stormproof.providers.local.model import EngineModel
-from stormproof.providers.model import ChatModel
+from stormproof.providers.model import ChatModel, TextModel
 from stormproof.providers.openai.embeddings import OpenAIEmbeddings
 from stormproof.providers.openai.model import OpenAIModel
+from stormproof.providers.openai.texts import OpenAITexts
 from stormproof.providers.rung import Rung
 from stormproof.providers.settings.building import LadderBuilder
 from stormproof.providers.settings.checking import Finding, check_targets
 from stormproof.providers.settings.keeping import Kept
 from stormproof.providers.settings.reading import read_models
 from stormproof.providers.settings.schema import ModelsFile
+from stormproof.providers.texts import Question, TextRequest
 
 __all__ = [
     "ANTHROPIC_CAPABILITIES",
@@ -53,7 +55,11 @@ __all__ = [
     "ModelsFile",
     "OpenAIEmbeddings",
     "OpenAIModel",
+    "OpenAITexts",
+    "Question",
     "Rung",
+    "TextModel",
+    "TextRequest",
     "Usage",
     "check_targets",
     "read_models",

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from stormproof.errors import ServiceUnavailable
-from stormproof.providers.chat import ChatRequest, Chunk, Completion, Usage, in_chunks
+from stormproof.providers.chat import Chunk, Completion, Usage, in_chunks
+from stormproof.providers.texts import Question
 
 _NO_PART: Final = frozenset({"model", "stream", "stream_options", "user", "metadata", "store"})
 """Fields that change nothing of an answer; who is asked is up to the ladder."""
@@ -52,7 +53,7 @@ class AnswerCache:
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self._bytes = 0
 
-    def store(self, request: ChatRequest, answer: Completion) -> None:
+    def store(self, request: Question, answer: Completion) -> None:
         """Keep an answer, as far as there is room."""
         key, entry = _key(request), _Entry(self._clock(), _encode(answer))
         self._drop(key)
@@ -61,7 +62,7 @@ class AnswerCache:
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
 
-    def find(self, request: ChatRequest) -> Completion | None:
+    def find(self, request: Question) -> Completion | None:
         """Return what was answered to the same request."""
         key = _key(request)
         entry = self._entries.get(key)
@@ -80,7 +81,7 @@ class AnswerCache:
 
 
 class CachedAnswers:
-    """Answers as somebody answered before; a `ChatModel`.
+    """Answers as somebody answered before; a `ChatModel` and a `TextModel`.
 
     Args:
         cache: What was answered.
@@ -91,25 +92,25 @@ class CachedAnswers:
     def __init__(self, cache: AnswerCache) -> None:
         self._cache = cache
 
-    def serves(self, request: ChatRequest) -> bool:
+    def serves(self, request: Question) -> bool:
         """Whether this very request was answered lately."""
         return self._cache.find(request) is not None
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(self, request: Question) -> Completion:
         """Answer at once; see `ChatModel`."""
         answer = self._cache.find(request)
         if answer is None:
             raise ServiceUnavailable(reason="the answer was not given before")
         return answer
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+    async def stream(self, request: Question) -> AsyncGenerator[Chunk, None]:
         """Answer in pieces; see `ChatModel`."""
         for chunk in in_chunks(await self.complete(request)):
             yield chunk
 
 
 class FixedAnswer:
-    """Answers everything alike; a `ChatModel`.
+    """Answers everything alike; a `ChatModel` and a `TextModel`.
 
     Args:
         text: What it says.
@@ -120,7 +121,7 @@ class FixedAnswer:
     def __init__(self, text: str) -> None:
         self._text = text
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(self, request: Question) -> Completion:
         """Answer at once; see `ChatModel`."""
         message = {"role": "assistant", "content": self._text}
         choices = [
@@ -129,12 +130,12 @@ class FixedAnswer:
         ]
         return Completion({"choices": choices}, Usage())
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+    async def stream(self, request: Question) -> AsyncGenerator[Chunk, None]:
         """Answer in pieces; see `ChatModel`."""
         for chunk in in_chunks(await self.complete(request)):
             yield chunk
 
 
-def _key(request: ChatRequest) -> bytes:
+def _key(request: Question) -> bytes:
     asked = {name: value for name, value in request.document.items() if name not in _NO_PART}
     return blake2b(_encode(asked), digest_size=32).digest()

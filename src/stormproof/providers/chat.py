@@ -24,6 +24,7 @@ call; who is not asked although it would have fitted has lost an answer."""
 _USUAL_ANSWER: Final = 512
 """Tokens that a request is taken to need for its answer, if it does not say."""
 
+Model: TypeAlias = Annotated[str, Meta(min_length=1, max_length=512)]
 _Count = Annotated[int, Meta(ge=1, lt=2**31)]
 
 
@@ -57,7 +58,7 @@ class StreamOptions(Struct, frozen=True):
 class _Known(Struct, frozen=True):
     """The fields that we look at; others are the models' business."""
 
-    model: Annotated[str, Meta(min_length=1, max_length=512)]
+    model: Model
     messages: Annotated[list[Message], Meta(min_length=1, max_length=_MOST_MESSAGES)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -131,6 +132,11 @@ class ChatRequest:
     def choices(self) -> int:
         """How many answers are wanted."""
         return self._known.n or 1
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can be told what to ask for the rest of an answer."""
+        return self.choices == 1
 
     @property
     def max_tokens(self) -> int | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from stormproof.providers.chat import ChatRequest, Chunk, Document, Usage
+from stormproof.providers.chat import Chunk, Document, Usage
 from stormproof.providers.seam import Seam
+from stormproof.providers.texts import Question, TextRequest
 
 _INSTRUCTION: Final = (
     "The line was cut in the middle of your answer. Begin with exactly the last words that came"
@@ -32,7 +33,8 @@ class Continuation(StrEnum):
     """How a model is made to go on with an answer that another began."""
 
     EXACT = "exact"
-    """It goes on with a last message of the assistant token by token, and repeats nothing."""
+    """It goes on with a text, or a last message of the assistant, token by token, and repeats
+    nothing."""
 
     PREFILL = "prefill"
     """It takes a last message of the assistant as the beginning of its own."""
@@ -57,10 +59,15 @@ class Delivered:
     tokens: int
 
     @classmethod
-    def of(cls, chunks: Sequence[Chunk]) -> "Delivered":
-        """Sum up what was delivered; white space alone begins nothing."""
+    def of(cls, chunks: Sequence[Chunk], way: Continuation) -> "Delivered":
+        """Sum up what was delivered; white space alone begins nothing, unless it can be joined.
+
+        Args:
+            chunks: That.
+            way: How somebody is made to go on.
+        """
         texts = [chunk.text for chunk in chunks if chunk.text]
-        begun = any(map(str.strip, texts))
+        begun = way is Continuation.EXACT or any(map(str.strip, texts))
         return cls("".join(texts), sum(map(_tokens, texts))) if begun else cls("", 0)
 
     @property
@@ -75,7 +82,7 @@ class Delivered:
         return round(self.tokens * characters / len(self.text)) if self.text else 0
 
 
-def rest_of(request: ChatRequest, delivered: Delivered, way: Continuation) -> ChatRequest | None:
+def rest_of(request: Question, delivered: Delivered, way: Continuation) -> Question | None:
     """Return what to ask for the rest of an answer; None if it has no room for any.
 
     An answer of which no word was delivered is asked for as at first. A form that answers must
@@ -88,17 +95,19 @@ def rest_of(request: ChatRequest, delivered: Delivered, way: Continuation) -> Ch
     """
     if not delivered.text:
         return request
-    messages = [*request.document["messages"], {"role": "assistant", "content": delivered.text}]
-    if way is Continuation.INSTRUCTION:
-        messages.append({"role": "user", "content": _INSTRUCTION + delivered.last_words})
-    changes: dict[str, object] = {"messages": messages, "response_format": None}
+    changes: dict[str, object] = {}
     if request.max_tokens is not None:
         left = request.max_tokens - delivered.tokens
         if left <= 0:
             return None
         names = {"max_tokens", "max_completion_tokens"} & request.document.keys()
         changes |= dict.fromkeys(names, left)
-    return request.changed(**changes)
+    if isinstance(request, TextRequest):
+        return request.changed(prompt=f"{request.document['prompt']}{delivered.text}", **changes)
+    messages = [*request.document["messages"], {"role": "assistant", "content": delivered.text}]
+    if way is Continuation.INSTRUCTION:
+        messages.append({"role": "user", "content": _INSTRUCTION + delivered.last_words})
+    return request.changed(messages=messages, response_format=None, **changes)
 
 
 async def joined(

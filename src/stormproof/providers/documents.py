@@ -1,12 +1,22 @@
 """JSON objects as clients send them, read strictly where we look."""
 
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from stormproof.errors import InvalidRequest
 
 T = TypeVar("T")
+
+Text: TypeAlias = str | list[int]
+"""A text, or its tokens."""
+
+_Token: TypeAlias = Annotated[int, Meta(ge=0, lt=2**31)]
+_Tokens: TypeAlias = Annotated[list[_Token], Meta(min_length=1)]
+Input: TypeAlias = str | Annotated[list[str | _Token | _Tokens], Meta(min_length=1)]
+"""One or several texts, in every form in which clients send them; see `listed`."""
 
 
 def decoded(body: bytes) -> dict[str, Any]:
@@ -35,6 +45,31 @@ def understood(document: dict[str, Any], kind: type[T]) -> T:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise _refusal(error) from None  # the original may quote the prompt
+
+
+def listed(given: str | Sequence[str | int | list[int]], field: str, most: int) -> list[Text]:
+    """Return one or several texts, whichever way they were given, as a list of them.
+
+    Args:
+        given: A text, its tokens, or many of either kind.
+        field: Where they stand.
+        most: How many there may be.
+
+    Raises:
+        InvalidRequest: They are too many, or of several kinds.
+    """
+    if isinstance(given, str):
+        return [given]
+    tokens = [one for one in given if isinstance(one, int)]
+    if len(tokens) == len(given):
+        return [tokens]
+    if len(given) > most:
+        reason = f"{field}: there are {len(given)} texts; at most {most} are accepted"
+        raise InvalidRequest(reason=reason, param=field)
+    texts: list[Text] = [one for one in given if not isinstance(one, int)]
+    if tokens or len({type(text) for text in texts}) > 1:
+        raise InvalidRequest(reason=f"{field}: must be all texts, or all tokens", param=field)
+    return texts
 
 
 def _refusal(error: msgspec.ValidationError) -> InvalidRequest:

@@ -7,10 +7,11 @@ from typing import Final
 from stormproof.errors import ClientError, ContextTooLong, ModelNotFound, PartialOutput
 from stormproof.providers.answers import AnswerCache
 from stormproof.providers.candidate import Journey
-from stormproof.providers.chat import ChatRequest, Chunk, Completion
+from stormproof.providers.chat import Chunk, Completion
 from stormproof.providers.collector import Collector
 from stormproof.providers.figures import Figures
 from stormproof.providers.rung import Rung
+from stormproof.providers.texts import Question
 from stormproof.recovery import Deadline, Failover, FailoverOrder, Pipeline, Resume, TargetHealth
 
 
@@ -46,7 +47,7 @@ class Ladder:
         self._first = rungs[0]
         self._resume = resume
         self._cache = cache
-        self._continuing = frozenset(rung.name for rung in rungs if rung.continues)
+        self._continuing = [rung for rung in rungs if rung.continues]
         targets = [rung.target(first=rung is self._first) for rung in rungs]
         self._failover = Failover(*targets, order=order, on=others_may, name=name)
         self._pipeline = Pipeline(Deadline(deadline), self._failover, name=name, keeps=0)
@@ -60,7 +61,7 @@ class Ladder:
         """Return what has become of the calls of each rung, by its name."""
         return {rung.name: rung.figures for rung in self._rungs}
 
-    async def complete(self, request: ChatRequest, journey: Journey) -> Completion:
+    async def complete(self, request: Question, journey: Journey) -> Completion:
         """Answer a request that wants its answer at once.
 
         Args:
@@ -76,7 +77,7 @@ class Ladder:
         return answer
 
     def stream(
-        self, request: ChatRequest, journey: Journey, *, resume: bool | None = None
+        self, request: Question, journey: Journey, *, resume: bool | None = None
     ) -> AsyncGenerator[Chunk, None]:
         """Answer a request that wants a stream; close it (``contextlib.aclosing``).
 
@@ -88,17 +89,17 @@ class Ladder:
         Raises:
             StormproofError: While iterating: nobody could answer, or the answer broke off.
         """
-        journey.others = self._continuing
+        able = [rung for rung in self._continuing if not rung.refuses(request, journey)]
+        journey.others = frozenset(rung.name for rung in able)
         wanted = self._resume if resume is None else resume
-        resumable = wanted and self._continuing and request.choices == 1
-        pipeline = self._resuming if resumable else self._pipeline
+        pipeline = self._resuming if wanted and able and request.resumable else self._pipeline
         chunks = pipeline.stream(self._first.stream, request, journey)
         return self._kept(chunks, request, journey, self._cache) if self._cache else chunks
 
     async def _kept(
         self,
         chunks: AsyncGenerator[Chunk, None],
-        request: ChatRequest,
+        request: Question,
         journey: Journey,
         cache: AnswerCache,
     ) -> AsyncGenerator[Chunk, None]:

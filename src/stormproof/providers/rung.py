@@ -5,20 +5,22 @@ from contextlib import aclosing
 
 from stormproof.errors import ContextTooLong, InvalidRequest, ServiceUnavailable, StormproofError
 from stormproof.providers.candidate import Candidate, Journey
-from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
+from stormproof.providers.chat import Capability, Chunk, Completion
 from stormproof.providers.continuation import Continuation, Delivered, joined, rest_of
 from stormproof.providers.figures import Figures, Price
 from stormproof.providers.json_rest import whole_json
-from stormproof.providers.model import ChatModel
+from stormproof.providers.model import ChatModel, TextModel
+from stormproof.providers.texts import Question, TextRequest
 from stormproof.providers.tool_calls import check_calls, whole_calls
 from stormproof.recovery import CircuitBreaker, IdleTimeout, Pipeline, Strategy
 
 
-class Rung(Candidate[ChatRequest, Completion]):
+class Rung(Candidate[Question, Completion]):
     """Somebody who may answer, and what is known of him.
 
     Args:
         model: Who answers.
+        texts: The same, where it continues texts as well.
         name: What headers, events and errors call it; by default as the model is called.
         weight: How often it is asked first, beside others, where the ladder draws.
         deadline: Seconds for a whole answer, or for the beginning of a stream.
@@ -38,6 +40,7 @@ class Rung(Candidate[ChatRequest, Completion]):
         self,
         model: ChatModel,
         *,
+        texts: TextModel | None = None,
         name: str | None = None,
         weight: float = 1.0,
         deadline: float = 60.0,
@@ -48,7 +51,7 @@ class Rung(Candidate[ChatRequest, Completion]):
         context: int | None = None,
         degraded: bool = False,
         continues: Continuation = Continuation.INSTRUCTION,
-        serves: Callable[[ChatRequest], bool] | None = None,
+        serves: Callable[[Question], bool] | None = None,
         price: Price | None = None,
         figures: Figures | None = None,
     ) -> None:
@@ -64,6 +67,7 @@ class Rung(Candidate[ChatRequest, Completion]):
             figures=figures,
         )
         self._model = model
+        self._texts = texts
         self._capabilities = capabilities
         self._context = context
         self._continues = continues
@@ -77,7 +81,7 @@ class Rung(Candidate[ChatRequest, Completion]):
         return self._continues is not Continuation.NEVER
 
     def refuses(
-        self, request: ChatRequest, journey: Journey, *, delivered: Sequence[Chunk] = ()
+        self, request: Question, journey: Journey, *, delivered: Sequence[Chunk] = ()
     ) -> StormproofError | None:
         """Say what keeps it from answering, without asking it."""
         left = self.name in journey.broke and journey.others - journey.broke
@@ -85,6 +89,8 @@ class Rung(Candidate[ChatRequest, Completion]):
             return ServiceUnavailable(reason="nobody is left to go on with the answer")
         if self._serves and not self._serves(request):
             return ServiceUnavailable(reason=f"{self.name} has no answer")
+        if isinstance(request, TextRequest) and self._texts is None:
+            return _only_chats()
         missing = request.needs - self._capabilities
         if missing:
             lacks = ", ".join(sorted(missing))
@@ -92,20 +98,22 @@ class Rung(Candidate[ChatRequest, Completion]):
         return None if self._context is None else _overflow(request, self._context)
 
     def answer(
-        self, request: ChatRequest, journey: Journey, **delivered: Sequence[Chunk]
+        self, request: Question, journey: Journey, **delivered: Sequence[Chunk]
     ) -> Awaitable[Completion] | AsyncGenerator[Chunk, None]:
         """Answer in the form that the request wants."""
         if request.streams:
             return self.stream(request, journey, **delivered)
         return self.complete(request, journey)
 
-    async def _completion(self, request: ChatRequest) -> Completion:
+    async def _completion(self, request: Question) -> Completion:
+        if isinstance(request, TextRequest):
+            return await self._texting.complete(request)
         completion = await self._model.complete(request)
         check_calls(completion)
         return completion
 
     async def stream(
-        self, request: ChatRequest, journey: Journey, *, delivered: Sequence[Chunk] = ()
+        self, request: Question, journey: Journey, *, delivered: Sequence[Chunk] = ()
     ) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece, from the first that a reader would see.
 
@@ -131,19 +139,19 @@ class Rung(Candidate[ChatRequest, Completion]):
         journey.broke.discard(self.name)
 
     def _saying(
-        self, request: ChatRequest, journey: Journey, delivered: Sequence[Chunk]
+        self, request: Question, journey: Journey, delivered: Sequence[Chunk]
     ) -> AsyncGenerator[Chunk, None]:
         """Return a stream of what may be seen: its calls are whole, and so is its JSON's rest.
 
         Both are held back out here, where no patience ends while they come.
         """
-        so_far = Delivered.of(delivered) if delivered else None
+        so_far = Delivered.of(delivered, self._way(request)) if delivered else None
         said = whole_calls(self._streamed.stream(self._speaking, request, journey, so_far))
         begun = so_far.text if so_far else ""
         return whole_json(said, begun) if begun and request.wants_json else said
 
     async def _speaking(
-        self, request: ChatRequest, journey: Journey, so_far: Delivered | None
+        self, request: Question, journey: Journey, so_far: Delivered | None
     ) -> AsyncGenerator[Chunk, None]:
         """Hold a stream back until it says something: up to there, another may answer instead."""
         held: list[Chunk] = []
@@ -158,17 +166,38 @@ class Rung(Candidate[ChatRequest, Completion]):
                     held.clear()
 
     def _asking(
-        self, request: ChatRequest, journey: Journey, so_far: Delivered | None
+        self, request: Question, journey: Journey, so_far: Delivered | None
     ) -> AsyncGenerator[Chunk, None]:
-        rest = rest_of(request, so_far, self._continues) if so_far else request
+        way = self._way(request)
+        rest = rest_of(request, so_far, way) if so_far else request
         if rest is None:
             return _full()
         journey.asked.append(self.name)
-        said = self._model.stream(rest)
-        return joined(said, so_far, self._continues) if so_far else said
+        said = self._said(rest)
+        return joined(said, so_far, way) if so_far else said
+
+    def _said(self, request: Question) -> AsyncGenerator[Chunk, None]:
+        if isinstance(request, TextRequest):
+            return self._texting.stream(request)
+        return self._model.stream(request)
+
+    @property
+    def _texting(self) -> TextModel:
+        if self._texts is None:
+            raise _only_chats()
+        return self._texts
+
+    def _way(self, request: Question) -> Continuation:
+        """Return how it goes on with an answer: with a text, as with any text."""
+        return Continuation.EXACT if isinstance(request, TextRequest) else self._continues
 
 
-def _overflow(request: ChatRequest, context: int) -> ContextTooLong | None:
+def _only_chats() -> InvalidRequest:
+    reason = "no model that may answer continues texts: ask at /v1/chat/completions"
+    return InvalidRequest(reason=reason, param="model")
+
+
+def _overflow(request: Question, context: int) -> ContextTooLong | None:
     tokens, wanted = request.prompt_tokens, request.max_tokens or 1
     if tokens + wanted <= context:
         return None

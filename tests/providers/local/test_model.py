@@ -9,8 +9,18 @@ from typing import Any
 import pytest
 
 from stormproof.engine import AsyncLLM, EngineConfig, Output
-from stormproof.errors import ContextTooLong, InvalidRequest
-from stormproof.providers import ChatRequest, Chunk, Continuation, Journey, Ladder, Rung
+from stormproof.errors import ConnectionLost, ContextTooLong, InvalidRequest
+from stormproof.providers import (
+    ChatRequest,
+    Chunk,
+    Continuation,
+    FixedAnswer,
+    Journey,
+    Ladder,
+    Question,
+    Rung,
+    TextRequest,
+)
 from stormproof.providers.local.model import EngineModel
 
 
@@ -162,3 +172,54 @@ async def test_who_leaves_is_not_computed_for(engine: AsyncLLM, model: EngineMod
     while engine.stats().running:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     assert task.cancelled()
+
+
+class TestTexts:
+    """It continues texts as well."""
+
+    async def test_whole_and_piece_by_piece(self, model: EngineModel) -> None:
+        request = text("The capital of France is", logprobs=1)
+        completion = await model.texts.complete(request)
+        async with aclosing(model.texts.stream(request)) as stream:
+            chunks = [chunk async for chunk in stream]
+        assert completion.text == "".join(chunk.text for chunk in chunks)
+        assert completion.usage == chunks[-1].usage
+        assert completion.usage.completion_tokens == 6
+        logprobs = completion.choices[0]["logprobs"]
+        assert "".join(logprobs["tokens"]) == completion.text
+        assert logprobs["text_offset"][0] == 0
+
+    async def test_each_of_several(self, model: EngineModel) -> None:
+        alone = [await model.texts.complete(text(prompt)) for prompt in ("One, two,", "A, b,")]
+        both = await model.texts.complete(text(["One, two,", "A, b,"]))
+        assert [choice["message"]["content"] for choice in both.choices] == [
+            answer.text for answer in alone
+        ]
+
+    async def test_it_goes_on_where_another_left_off(self, model: EngineModel) -> None:
+        """With exactly what it would have said itself."""
+        whole = (await model.texts.complete(text("Once upon a time", max_tokens=12))).text
+        begun = (await model.texts.complete(text("Once upon a time", max_tokens=4))).text
+
+        class Leaving(FixedAnswer):
+            async def stream(self, _: Question) -> AsyncGenerator[Chunk, None]:
+                for letter in begun[: len(begun) // 2], begun[len(begun) // 2 :]:
+                    yield Chunk(delta={"content": letter})
+                raise ConnectionLost(reason="gone")
+
+        leaving = Leaving("")
+        rungs = [Rung(leaving, texts=leaving), Rung(model, texts=model.texts)]
+        request = text("Once upon a time", stream=True, max_tokens=10)
+        async with aclosing(Ladder("m", rungs).stream(request, Journey())) as chunks:
+            heard = "".join([chunk.text async for chunk in chunks])
+        assert heard == whole
+
+    async def test_what_it_cannot_understand_is_refused_by_name(self, model: EngineModel) -> None:
+        for fields in ({"temperature": "hot"}, {"echo": True}):
+            with pytest.raises(InvalidRequest) as caught:
+                await model.texts.complete(text("Once", **fields))
+            assert (caught.value.param or "").startswith(*fields)
+
+
+def text(prompt: object, **fields: Any) -> TextRequest:
+    return TextRequest({"model": "m", "prompt": prompt, "max_tokens": 6, **fields})

@@ -17,6 +17,7 @@ from stormproof.providers.ladder import Ladder
 from stormproof.providers.settings.building import LadderBuilder
 from stormproof.providers.settings.keeping import Kept
 from stormproof.providers.settings.schema import ModelsFile
+from stormproof.providers.texts import TextRequest
 from support.raw_server import RawServer
 
 Read = Callable[[str], ModelsFile]
@@ -281,3 +282,30 @@ class TestEmbeddings:
         builder = await hosting.builder('{ provider = "house", model = "e-1" }', kept=kept)
         before = builder.embedding_ladders()
         assert builder.embedding_ladders()["e"] is before["e"]
+
+
+TEXT = answer({"choices": [{"text": " upon", "finish_reason": "stop"}], "usage": USAGE})
+
+
+@pytest.mark.parametrize(
+    ("provider", "rung", "asks"),
+    [
+        ("", "", False),
+        ("completions = true", "", True),
+        ("", ", completions = true", True),
+        ("completions = true", ", completions = false", False),
+        ('preset = "vllm"', "", True),
+        ('preset = "anthropic"\nkey_env = "OUR_KEY"', ", completions = true", False),
+    ],
+)
+async def test_texts_are_for_those_who_continue_them(
+    house: House, provider: str, rung: str, *, asks: bool
+) -> None:
+    """Others are not asked."""
+    rungs = f'[{HOUSE}{rung} }}, {{ answer = "Sorry." }}]'
+    ladder = await house.ladder(rungs, TEXT, provider=provider)
+    said = await ladder.complete(TextRequest({"model": "m", "prompt": "Once"}), Journey())
+    assert said.text == (" upon" if asks else "Sorry.")
+    assert [one["prompt"] for one in house.heard] == ["Once"] * asks
+    if asks:
+        assert house.server.requests[0].startswith(b"POST /v1/completions ")

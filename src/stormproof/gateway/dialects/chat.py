@@ -1,22 +1,14 @@
 """OpenAI's chat completions: the common tongue itself."""
 
-import secrets
-import time
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from stormproof.errors import StormproofError
-from stormproof.gateway import sse
 from stormproof.gateway.dialects.dialect import Dialect
-from stormproof.providers import ChatRequest, Chunk, Completion, Usage
+from stormproof.gateway.dialects.openai import OpenAIReply, encode
+from stormproof.providers import ChatRequest, Chunk, Completion
 from stormproof.providers.chat import Document
 
-_encode: Final = msgspec.json.Encoder().encode
 
-
-class ChatReply:
+class ChatReply(OpenAIReply[ChatRequest]):
     """``chat.completion``, and ``chat.completion.chunk``; a `Reply`.
 
     Args:
@@ -27,51 +19,22 @@ class ChatReply:
     """
 
     def __init__(self, body: bytes) -> None:
-        self.request: Final = ChatRequest.parse(body)
-        self._head = {
-            "id": f"chatcmpl-{secrets.token_hex(12)}",
-            "object": "chat.completion.chunk" if self.request.streams else "chat.completion",
-            "created": int(time.time()),
-            "model": self.request.model,
-        }
+        request = ChatRequest.parse(body)
+        kind = "chat.completion.chunk" if request.streams else "chat.completion"
+        super().__init__(request, prefix="chatcmpl", kind=kind)
 
     def whole(self, answer: Completion, told: Document) -> bytes:
         """Return one document."""
         usage = answer.usage.document()
-        return _encode({**answer.document, **self._head, "usage": usage, "stormproof": told})
+        return encode({**answer.document, **self._head, "usage": usage, "stormproof": told})
 
-    def opening(self, first: Chunk, told: Document) -> bytes:
-        """Return the first event."""
-        return self._event(first, stormproof=told)
-
-    def piece(self, chunk: Chunk) -> bytes:
-        """Return an event."""
-        return self._event(chunk)
-
-    def ending(self, usage: Usage, told: Document) -> bytes:
-        """Return the tokens, where they are wanted, and the mark of the end."""
-        if not self.request.wants_usage:
-            return sse.DONE
-        last = {"choices": [], "usage": usage.document(), "stormproof": told}
-        return _data({**self._head, **last}) + sse.DONE
-
-    def failure(self, error: StormproofError) -> bytes:
-        """Return what tells of it."""
-        return sse.failure(error)
-
-    def _event(self, chunk: Chunk, **more: object) -> bytes:
-        choice = {
+    def _choice(self, chunk: Chunk) -> Document:
+        return {
             "index": chunk.index,
             "delta": chunk.delta,
             "logprobs": chunk.logprobs,
             "finish_reason": chunk.finish_reason,
         }
-        usage = {"usage": None} if self.request.wants_usage else {}
-        return _data({**self._head, "choices": [choice], **usage, **more})
-
-
-def _data(document: Mapping[str, Any]) -> bytes:
-    return b"data: %b\n\n" % _encode(document)
 
 
 CHAT: Final = Dialect("/v1/chat/completions", ChatReply)

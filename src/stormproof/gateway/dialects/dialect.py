@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stormproof.errors import StormproofError
-from stormproof.providers import ChatRequest, Chunk, Completion, Usage
+from stormproof.providers import Chunk, Completion, Question, Usage
 from stormproof.providers.chat import Document
 
 
@@ -13,7 +13,7 @@ class Reply(Protocol):
     """The answer to one request, as the API words it by which the request came."""
 
     @property
-    def request(self) -> ChatRequest:
+    def request(self) -> Question:
         """What is asked, in the common tongue."""
         ...
 

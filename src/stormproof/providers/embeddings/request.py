@@ -9,27 +9,20 @@ from typing import Annotated, Final, Literal, Protocol, Self, TypeAlias
 
 from msgspec import Meta, Struct
 
-from stormproof.errors import InvalidRequest
-from stormproof.providers.chat import CHARACTERS_PER_TOKEN, Document, Usage
-from stormproof.providers.documents import decoded, understood
-
-Text: TypeAlias = str | list[int]
-"""A text, or its tokens."""
+from stormproof.providers.chat import CHARACTERS_PER_TOKEN, Document, Model, Usage
+from stormproof.providers.documents import Input, decoded, listed, understood
 
 Vector: TypeAlias = Sequence[float]
 """A list, or an array of floats of 32 bits."""
 
 _MOST_TEXTS: Final = 2048
 
-_Token = Annotated[int, Meta(ge=0, lt=2**31)]
-_Tokens = Annotated[list[_Token], Meta(min_length=1)]
-
 
 class _Known(Struct, frozen=True):
     """The fields that we look at; others are the models' business."""
 
-    model: Annotated[str, Meta(min_length=1, max_length=512)]
-    input: str | Annotated[list[str | _Token | _Tokens], Meta(min_length=1)]
+    model: Model
+    input: Input
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=1, lt=2**31)] | None = None
 
@@ -53,7 +46,7 @@ class EmbeddingRequest:
     def __init__(self, document: Document) -> None:
         self._known = understood(document, _Known)
         self.document: Final = document
-        self.texts: Final = _listed(self._known.input)
+        self.texts: Final = listed(self._known.input, "input", _MOST_TEXTS)
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
@@ -110,22 +103,3 @@ class EmbeddingModel(Protocol):
             StormproofError: There are no vectors.
         """
         ...
-
-
-def _listed(given: str | Sequence[str | int | list[int]]) -> list[Text]:
-    """Return one or several texts, whichever way they were given, as a list of them.
-
-    Raises:
-        InvalidRequest: They are too many, or of several kinds.
-    """
-    if isinstance(given, str):
-        return [given]
-    if all(isinstance(one, int) for one in given):
-        return [[one for one in given if isinstance(one, int)]]
-    if len(given) > _MOST_TEXTS:
-        reason = f"input: there are {len(given)} texts; at most {_MOST_TEXTS} are accepted"
-        raise InvalidRequest(reason=reason, param="input")
-    texts: list[Text] = [one for one in given if not isinstance(one, int)]
-    if len(texts) < len(given) or len({type(text) for text in texts}) > 1:
-        raise InvalidRequest(reason="input: must be all texts, or all tokens", param="input")
-    return texts

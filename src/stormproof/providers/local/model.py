@@ -1,26 +1,23 @@
 """The engine of this machine, asked as any other provider is."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Final
-
-from pydantic import ValidationError
+from typing import Final
 
 from stormproof.engine import AsyncLLM, Output, ToolCallReader
-from stormproof.errors import InternalError, InvalidRequest
 from stormproof.providers.chat import (
     Capability,
     ChatRequest,
     Chunk,
     Completion,
     Document,
-    Usage,
 )
-from stormproof.providers.collector import Collector
 from stormproof.providers.local import schema
-from stormproof.providers.local.generation import Choice, Watch, generate
+from stormproof.providers.local.answering import fields_of, usage, validated, whole
+from stormproof.providers.local.generation import Watch, generate
 from stormproof.providers.local.prompts import Limits, Prompts
 from stormproof.providers.local.speaking import Speaker
+from stormproof.providers.local.texts import EngineTexts
 from stormproof.providers.plain import plain
 
 ENGINE_CAPABILITIES: Final = frozenset(
@@ -39,6 +36,9 @@ class EngineModel:
         engine: What answers.
         limits: What requests may ask for.
         watch: Counts tokens as they come.
+
+    Attributes:
+        texts: The same model, continuing texts.
     """
 
     name: Final = "engine"
@@ -47,17 +47,11 @@ class EngineModel:
         self._engine = engine
         self._prompts = Prompts(engine, limits)
         self._watch = watch
+        self.texts: Final = EngineTexts(engine, self._prompts, watch)
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Answer at once; see `ChatModel`."""
-        collector = Collector()
-        async with aclosing(self.stream(request)) as chunks:
-            async for chunk in chunks:
-                collector.add(chunk)
-        completion = collector.completion()
-        if completion is None:
-            raise InternalError(reason="the engine ended an answer without saying why")
-        return completion
+        return await whole(self.stream(request))
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece; see `ChatModel`."""
@@ -73,7 +67,7 @@ class EngineModel:
                 last[index] = piece
                 for chunk in speakers[index].chunks(piece):
                     yield chunk
-        yield Chunk(usage=_usage(choices, [*last.values()]))
+        yield Chunk(usage=usage(choices, [*last.values()]))
 
     def _speaker(self, index: int, body: schema.ChatRequest) -> Speaker:
         tokenizer = self._engine.tokenizer
@@ -97,24 +91,9 @@ def _understood(document: Document) -> schema.ChatRequest:
     Raises:
         InvalidRequest: A field of those has no value that it may have.
     """
-    known = _known(document, schema.ChatRequest.model_fields)
+    known = fields_of(document, schema.ChatRequest.model_fields)
     known["messages"] = [
-        _known(message, schema.Message.model_fields) for message in known["messages"]
+        fields_of(message, schema.Message.model_fields) for message in known["messages"]
     ]
     known.pop("stream_options", None)
-    try:
-        return schema.ChatRequest.model_validate(known)
-    except ValidationError as error:
-        [first, *_] = error.errors(include_input=False, include_url=False)
-        field = ".".join(str(part) for part in first["loc"])
-        raise InvalidRequest(reason=f"{field}: {first['msg']}", param=field or None) from None
-
-
-def _known(document: Document, fields: Any) -> Document:
-    return {name: value for name, value in document.items() if name in fields}
-
-
-def _usage(choices: Sequence[Choice], outputs: Sequence[Output]) -> Usage:
-    """Count tokens; a prompt that several choices share is counted once."""
-    prompts = {id(choice.prompt): len(choice.prompt) for choice in choices}
-    return Usage(sum(prompts.values()), sum(output.completion_tokens for output in outputs))
+    return validated(schema.ChatRequest, known)

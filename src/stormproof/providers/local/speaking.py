@@ -102,3 +102,42 @@ def logprobs_of(
             for position in positions
         ]
     }
+
+
+class TextLogprobs:
+    """Tells how likely the tokens of continued texts were, and where in them they stand.
+
+    Args:
+        token_bytes: What a token stands for.
+    """
+
+    def __init__(self, token_bytes: TokenBytes) -> None:
+        self._token_bytes = token_bytes
+        self._offsets: dict[int, int] = {}
+
+    def of(self, index: int, output: Output) -> Document | None:
+        """Return what is known of the tokens of a piece.
+
+        Args:
+            index: Of which text.
+            output: Its next piece.
+        """
+        if not output.logprobs:
+            return None
+        tokens = [self._text(position.token_id) for position in output.logprobs]
+        offsets = []
+        for token in tokens:
+            offsets.append(self._offsets.get(index, 0))
+            self._offsets[index] = offsets[-1] + len(token)
+        return {
+            "tokens": tokens,
+            "token_logprobs": [position.logprob for position in output.logprobs],
+            "top_logprobs": [
+                {self._text(token_id): logprob for token_id, logprob in position.top}
+                for position in output.logprobs
+            ],
+            "text_offset": offsets,
+        }
+
+    def _text(self, token_id: int) -> str:
+        return self._token_bytes(token_id).decode("utf-8", "replace")

@@ -6,8 +6,9 @@ from pydantic import SecretStr
 
 from stormproof.providers.api import Api, Endpoint
 from stormproof.providers.chat import Usage
+from stormproof.providers.documents import Text
 from stormproof.providers.embeddings.judging import judged
-from stormproof.providers.embeddings.request import EmbeddingRequest, Embeddings, Text
+from stormproof.providers.embeddings.request import EmbeddingRequest, Embeddings
 from stormproof.providers.http.client import HttpClient
 
 

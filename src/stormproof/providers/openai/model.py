@@ -1,19 +1,17 @@
 """A model behind OpenAI's chat completions, wherever that is spoken."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Final
 
 from pydantic import SecretStr
 
-from stormproof.providers.api import Api, Endpoint, is_stream
-from stormproof.providers.chat import ChatRequest, Chunk, Completion, Document, in_chunks
+from stormproof.providers.api import Endpoint
+from stormproof.providers.chat import ChatRequest, Chunk, Completion, Document
 from stormproof.providers.http.client import HttpClient
-from stormproof.providers.http.response import Response
-from stormproof.providers.judging import to_the_end
+from stormproof.providers.judging import Judge, to_the_end
+from stormproof.providers.openai.answering import Answering
 from stormproof.providers.plain import plain
 
-_DONE: Final = b"[DONE]"
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")
 
 
@@ -31,39 +29,20 @@ class OpenAIModel:
         self, endpoint: Endpoint, model: str, *, client: HttpClient, key: SecretStr | None = None
     ) -> None:
         self.name: Final = f"{endpoint.provider}/{model}"
-        self._api = Api(endpoint, client, key)
+        self._answering = Answering(
+            endpoint, client, key, whole=Judge.completion, pieces=Judge.chunks
+        )
         self._endpoint = endpoint
         self._model = model
-        self._counted = {"include_usage": True} if endpoint.counts_streams else None
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Answer at once; see `ChatModel`."""
-        fields = {"stream": None, "stream_options": None}
-        with await self._api.send({**self._document(request), **fields}) as response:
-            return await self._completion(response)
+        return await self._answering.complete(self._document(request))
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece; see `ChatModel`."""
-        return to_the_end(self._chunks(request), answers=request.choices)
-
-    async def _chunks(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        """Yield what a stream holds, up to its end or its mark for that."""
-        fields = {"stream": True, "stream_options": self._counted}
-        with await self._api.send({**self._document(request), **fields}) as response:
-            if not is_stream(response):
-                for chunk in in_chunks(await self._completion(response)):
-                    yield chunk
-                return
-            async with aclosing(self._api.events(response)) as events:
-                async for event in events:
-                    if event.data == _DONE:
-                        response.leave()
-                        return
-                    for chunk in self._api.judge.chunks(self._api.judge.document(event.data)):
-                        yield chunk
-
-    async def _completion(self, response: Response) -> Completion:
-        return self._api.judge.completion(await self._api.document(response))
+        chunks = self._answering.chunks(self._document(request))
+        return to_the_end(chunks, answers=request.choices)
 
     def _document(self, request: ChatRequest) -> Document:
         """Return a request as the endpoint wants it."""

@@ -19,10 +19,11 @@ from stormproof.providers.embeddings.request import EmbeddingModel, EmbeddingReq
 from stormproof.providers.figures import Figures
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
-from stormproof.providers.local.model import ENGINE_CAPABILITIES
-from stormproof.providers.model import ChatModel
+from stormproof.providers.local.model import ENGINE_CAPABILITIES, EngineModel
+from stormproof.providers.model import ChatModel, TextModel
 from stormproof.providers.openai.embeddings import OpenAIEmbeddings
 from stormproof.providers.openai.model import OpenAIModel
+from stormproof.providers.openai.texts import OpenAITexts
 from stormproof.providers.rung import Rung
 from stormproof.providers.settings.guarding import Guards
 from stormproof.providers.settings.hosts import EmbedderRung, EmbeddingRung, EmbeddingSettings
@@ -154,6 +155,15 @@ class LadderBuilder:
             )
         return OpenAIModel(endpoint, rung.model, client=self._client, key=key)
 
+    def _text_model(self, rung: ModelRung) -> TextModel | None:
+        """Return whom a rung asks to continue texts; None if that is nobody."""
+        provider = self._provider(rung)
+        completes = provider.completions if rung.completions is None else rung.completions
+        if provider.api != "openai" or not completes:
+            return None
+        endpoint = _endpoint(rung, provider, "/completions")
+        return OpenAITexts(endpoint, rung.model, client=self._client, key=self._key(rung))
+
     def embedding_model(self, rung: EmbeddingRung) -> EmbeddingModel:
         """Return whom a rung asks for vectors.
 
@@ -209,6 +219,7 @@ class LadderBuilder:
     def _asking(self, name: str, rung: ModelRung) -> Rung:
         return Rung(
             self.model(rung),
+            texts=self._text_model(rung),
             weight=rung.weight,
             deadline=rung.deadline,
             idle=rung.idle,
@@ -223,6 +234,7 @@ class LadderBuilder:
             raise ConfigurationError(reason="a model has a rung for the engine, and none runs")
         return Rung(
             self._engine,
+            texts=self._engine.texts if isinstance(self._engine, EngineModel) else None,
             weight=rung.weight,
             deadline=rung.deadline,
             idle=rung.idle,
@@ -288,9 +300,11 @@ class LadderBuilder:
         return Continuation.PREFILL if prefills else Continuation.INSTRUCTION
 
 
-def _last_resort(model: ChatModel, **options: Any) -> Rung:
+def _last_resort(model: CachedAnswers | FixedAnswer, **options: Any) -> Rung:
     """Return a rung that is asked when no model can answer, whatever the order of those."""
-    return Rung(model, weight=0.0, degraded=True, continues=Continuation.NEVER, **options)
+    return Rung(
+        model, texts=model, weight=0.0, degraded=True, continues=Continuation.NEVER, **options
+    )
 
 
 def _endpoint(

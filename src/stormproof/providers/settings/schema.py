@@ -69,6 +69,9 @@ class ProviderSettings(Limits):
         default=None,
         description="The field that limits an answer; by default the one that the client used.",
     )
+    completions: Flag = Field(
+        default=False, description="Whether models also continue texts, at `/completions`."
+    )
     prefill: Flag = Field(
         default=False, description="Whether models go on with a last message of the assistant."
     )
@@ -94,6 +97,11 @@ class ModelRung(ProviderRung):
     )
     capabilities: frozenset[Capability] = Field(
         default=frozenset(Capability), description="What it can do; by default everything."
+    )
+    completions: Flag | None = Field(
+        default=None,
+        description="Whether it also continues texts, at `/v1/completions`; by default as its"
+        " provider's models do.",
     )
     prefill: Flag | None = Field(
         default=None,
