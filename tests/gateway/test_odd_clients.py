@@ -170,6 +170,14 @@ async def test_what_is_not_http_does_not_cost_who_asked_before_his_answer(gatewa
     assert json.loads(body)["choices"][0]["message"]["content"] == text_of(32)
 
 
+async def test_a_body_that_is_not_http_is_refused(gateway: Gateway) -> None:
+    """At once: its end cannot be waited for."""
+    head = asking(body=b"", content_length="").replace(b"content-length: ", b"x: ")
+    wire = head[:-2] + b"transfer-encoding: chunked\r\n\r\n5\r\nhello\r\nXYZ\r\n"
+    status, _, body = parted(await gateway.sent(wire))
+    assert (status, json.loads(body)["error"]["code"]) == (400, "INVALID_REQUEST")
+
+
 async def test_a_head_without_an_end_is_refused(gateway: Gateway) -> None:
     """It is not kept."""
     reader, writer = await gateway.connect()

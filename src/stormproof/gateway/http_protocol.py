@@ -2,7 +2,8 @@
 
 import json
 import secrets
-from typing import Any, Final
+from asyncio import Transport
+from typing import Any, ClassVar, Final
 
 import httptools
 from starlette.types import Message
@@ -19,16 +20,27 @@ _UPGRADING: Final = frozenset({b"upgrade", b"http2-settings"})
 class HttpProtocol(HttpToolsProtocol):
     """uvicorn's fast HTTP/1.1, and what it leaves to others.
 
-    A head has an end. An offer to speak something else, which some clients make with each request,
-    is ignored (RFC 9110, section 7.8). Whoever leaves is noticed, also if more requests are in line
-    behind the one that is served. HTTP/1.0 gets no chunks.
+    A head has an end, and a request that does not go on is not waited for. An offer to speak
+    something else, which some clients make with each request, is ignored (RFC 9110, section 7.8).
+    Whoever leaves is noticed, also if more requests are in line behind the one that is served.
+    HTTP/1.0 gets no chunks.
     """
+
+    patience: ClassVar[float] = 60.0
+    """Seconds that may pass before a request begins, and between two pieces of it: who was cut off
+    from the network cannot say that he has left."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._head_bytes = 0
         self._in_head = False
+        self._in_request = False
         self._served: RequestResponseCycle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._wait()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
@@ -44,6 +56,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._stay(data[ended.args[0] :])
         except httptools.HttpParserError:
             self._refuse("this is not HTTP/1.1, or uses a method that is not known")
+        if self._in_request:
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever is working for the client, and drop what was in line."""
@@ -58,7 +72,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin with a head."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_request = self._in_head = True
+        self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
         """Serve the request, or put it in line."""
@@ -73,6 +88,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request."""
+        self._in_request = False
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
@@ -82,6 +98,16 @@ class HttpProtocol(HttpToolsProtocol):
         """Go on with the next in line."""
         self._served = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
+
+    def _wait(self) -> None:
+        """Hang up if nothing more comes, unless it is the client who waits."""
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.patience, self._hang_up)
+
+    def _hang_up(self) -> None:
+        served = self._served
+        if served is None or served.response_complete or served.more_body:
+            self.transport.close()
 
     def _stay(self, body: bytes) -> None:
         """Read a request again that came with an offer to speak something else, without that."""
@@ -100,10 +126,15 @@ class HttpProtocol(HttpToolsProtocol):
 
         Whoever asked before gets his answer first, and this one none.
         """
+        self._in_request = False
         self.flow.pause_reading()
-        if self._served and not self._served.response_complete:
+        served = self._served
+        if served and not served.response_complete and not served.more_body:
             self.pipeline.clear()
-            self._served.keep_alive = False
+            served.keep_alive = False
+            return
+        if served and served.more_body and served.response_started:
+            self.transport.close()
             return
         error = InvalidRequest(reason=reason, request_id=f"req_{secrets.token_hex(12)}")
         body = json.dumps(to_wire(error)).encode()
