@@ -1,8 +1,11 @@
 """``stormproof doctor`` says what works, what does not, why, and what to do."""
 
 import json
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -30,6 +33,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the command over a text."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("STORMPROOF_HOME", str(tmp_path / "home"))
     app = typer.Typer()
     app.command()(doctor)
 
@@ -51,9 +55,9 @@ def test_what_does_not_work_is_told_with_what_to_do(run: Run) -> None:
     result = run(DOWN)
     assert result.exit_code == 1
     words = " ".join(result.stdout.split())
-    assert "fails openai/gpt chat" in words
+    assert "fails openai/gpt chat OPENAI_API_KEY - - -" in words
     assert "the variable OPENAI_API_KEY holds no key" in words
-    assert "fails house/llama chat" in words
+    assert "fails house/llama chat none no - -" in words
     assert "connection refused" in words
     assert "Check the address" in words
 
@@ -64,6 +68,7 @@ def test_programs_are_told_the_same(run: Run) -> None:
     assert (result.exit_code, facts["works"]) == (1, False)
     first, second = facts["targets"]
     assert (first["target"], first["models"], first["works"]) == ("openai/gpt", ["chat"], False)
+    assert (first["key"], first["reached"], second["reached"]) == ("OPENAI_API_KEY", None, False)
     assert second["error"]["code"] == "NETWORK_ERROR"
     assert second["advice"].startswith("Check the address")
     assert json.loads(run(ALONE, "--json").stdout) == {"works": True, "targets": []}
@@ -86,7 +91,7 @@ def test_what_a_provider_does_not_understand_is_ours_to_correct(
         raise error
 
     monkeypatch.setattr(OpenAIModel, "complete", refuse)
-    assert told in run(DOWN).stdout
+    assert told in run(DOWN, "--call").stdout
 
 
 @pytest.mark.parametrize(
@@ -105,3 +110,77 @@ def test_settings_that_are_wrong_are_told_before_anybody_is_called(
     assert result.exit_code == 1
     assert told in result.stderr
     assert "CONFIGURATION_ERROR" in result.stderr
+
+
+class Provider(BaseHTTPRequestHandler):
+    """Lists one model, to whom it knows."""
+
+    def do_GET(self) -> None:
+        known = self.headers["authorization"] == f"Bearer {KEY}"
+        body = json.dumps({"data": [{"id": "gpt"}]} if known else {"error": {"message": KEY}})
+        self.send_response(200 if known else 401)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+KEY = "sk-" + "k" * 40
+
+
+@pytest.mark.parametrize(
+    ("key", "cells"), [(KEY, "works house/gpt chat OUR_KEY yes yes yes"), ("no", "yes no -")]
+)
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_provider_is_asked_for_its_list_and_no_key_is_shown(
+    run: Run, monkeypatch: pytest.MonkeyPatch, key: str, cells: str, form: tuple[str, ...]
+) -> None:
+    """Not even one that the provider repeats."""
+    monkeypatch.setenv("OUR_KEY", key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Provider) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        result = run(HOUSE.format(url), *form)
+        server.shutdown()
+    assert result.exit_code == (0 if key == KEY else 1)
+    assert form or cells in " ".join(result.stdout.split())
+    assert KEY not in result.stdout + result.stderr
+
+
+HOUSE = """\
+[providers.house]
+preset = "openai-compatible"
+url = "{}"
+key_env = "OUR_KEY"
+
+[models.chat]
+rungs = [{{ provider = "house", model = "gpt" }}]
+"""
+ENGINE = '[serve]\nmodel = "{}"\n[models.chat]\nrungs = [{{ engine = true }}]\n'
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "cells"),
+    [
+        ("smollm2", 0, "works smollm2 chat none - - -"),
+        ("./nowhere", 1, "fails nowhere chat none - - no"),
+        ("no such model", 1, "fails no such model chat none - - no"),
+    ],
+)
+def test_the_engines_model_is_here_or_can_be_fetched(
+    run: Run, model: str, status: int, cells: str
+) -> None:
+    """Nothing is, by asking."""
+    result = run(ENGINE.format(model))
+    assert result.exit_code == status
+    words = " ".join(result.stdout.split())
+    assert cells in words
+    assert ("stormproof model pull smollm2" in words) is (status == 0)
+
+
+def test_a_model_that_is_here_works(run: Run, model_path: Path) -> None:
+    assert f"works {model_path.name} chat none - - yes" in " ".join(
+        run(ENGINE.format(model_path)).stdout.split()
+    )

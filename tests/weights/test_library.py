@@ -32,6 +32,19 @@ class TestResolve:
         with pytest.raises(ModelLoadError, match="stormproof model pull"):
             library.resolve("owner/name")
 
+    def test_whether_a_model_is_here_can_be_asked(
+        self, library: ModelLibrary, tmp_path: Path
+    ) -> None:
+        """What could be pulled is not; what is there has to be a model."""
+        assert not library.has("tiny")
+        assert not library.has("owner/name")
+        (tmp_path / "m.gguf").write_bytes(PAYLOAD)
+        assert library.has(tmp_path / "m.gguf")
+        with pytest.raises(ModelLoadError):
+            library.has("./nowhere")
+        with pytest.raises(ModelNotFound):
+            library.has("no such model")
+
     def test_a_gguf_file(self, library: ModelLibrary, tmp_path: Path) -> None:
         file = tmp_path / "my mödel.gguf"
         file.write_bytes(PAYLOAD)

@@ -1,4 +1,4 @@
-"""``stormproof doctor``: whether the settings are right, and everybody they name answers."""
+"""``stormproof doctor``: whether the settings are right, and everybody they name is there."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stormproof.cli.failures import FAILED, failures
+from stormproof.cli.local_models import check_local
 from stormproof.errors import ClientError, ModelNotFound, StormproofError, to_wire
 from stormproof.gateway.settings import DEFAULT_FILE, load_settings
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from stormproof.providers import Finding, ModelsFile
 
 _DEADLINE: Final = 10.0
-"""Seconds for each call."""
+"""Seconds for each provider."""
+
+_MARKS: Final = {True: Text("yes", "green"), False: Text("no", "bold red"), None: Text("-", "dim")}
 
 
 def doctor(
@@ -28,19 +31,22 @@ def doctor(
         Path, typer.Option("--config", metavar="FILE", help="The settings to check.")
     ] = DEFAULT_FILE,
     *,
+    call: Annotated[
+        bool, typer.Option("--call", help="Call every model, which costs a few tokens each.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Check the settings, and call every model of every provider that they name.
+    """Check the settings, and ask every provider that they name for the models that are needed.
 
-    Each call asks for a few tokens. The exit status is 1 if anything that a model needs does not
-    work.
+    Nothing is spent on that: providers are asked for their lists of models. The exit status is 1 if
+    anything that a model needs does not work.
     """
     with failures(as_json=as_json):
         from stormproof.providers import read_models  # noqa: PLC0415 - heavy
 
         models = read_models(config)
-        load_settings({"config": str(config)})
-        findings = asyncio.run(_findings(models))
+        settings = load_settings({"config": str(config)})
+        findings = [*asyncio.run(_hosted(models, call=call)), *check_local(models, settings)]
     works = all(finding.error is None for finding in findings)
     if as_json:
         facts = {"works": works, "targets": [_facts(finding) for finding in findings]}
@@ -51,7 +57,7 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-async def _findings(models: "ModelsFile") -> "list[Finding]":
+async def _hosted(models: "ModelsFile", *, call: bool) -> "list[Finding]":
     from stormproof.providers import (  # noqa: PLC0415 - heavy
         HttpClient,
         LadderBuilder,
@@ -60,8 +66,8 @@ async def _findings(models: "ModelsFile") -> "list[Finding]":
 
     client = HttpClient()
     try:
-        builder = LadderBuilder(models, client, os.environ)
-        return await check_targets(models, builder, deadline=_DEADLINE)
+        hosted = LadderBuilder(models, client, os.environ).hosted
+        return await check_targets(models, hosted, deadline=_DEADLINE, call=call)
     finally:
         client.close()
 
@@ -70,8 +76,13 @@ def _facts(finding: "Finding") -> dict[str, Any]:
     return {
         "target": finding.target,
         "models": finding.models,
+        "key": finding.key,
+        "reached": finding.reached,
+        "accepted": finding.accepted,
+        "known": finding.known,
         "works": finding.error is None,
         "seconds": round(finding.seconds, 3),
+        "note": finding.note,
         **({} if finding.error is None else _trouble(finding.error)),
     }
 
@@ -95,9 +106,9 @@ def _show(config: Path, models: "ModelsFile", findings: "Sequence[Finding]") -> 
     said = f"{config.name} is fine: {count} model{'s' if count != 1 else ''}"
     console.print(Text(said, style="green"))
     if not findings:
-        console.print("No provider is asked.")
+        console.print("Nobody is asked.")
         return
-    table = Table("", "Who", "For", "Time", box=None)
+    table = Table("", "Who", "For", "Key", "There", "Key good", "Model", "Time", box=None)
     table.add_column("What", overflow="fold")
     for finding in findings:
         table.add_row(*_cells(finding))
@@ -105,9 +116,19 @@ def _show(config: Path, models: "ModelsFile", findings: "Sequence[Finding]") -> 
 
 
 def _cells(finding: "Finding") -> Sequence[str | Text]:
-    error, names = finding.error, ", ".join(finding.models)
-    time = f"{finding.seconds:.2f} s"
-    if error is None:
-        return Text("works", style="green"), finding.target, names, time, ""
-    why = Text.assemble(str(error), "\n", (_advice(error), "dim"))
-    return Text("fails", style="bold red"), finding.target, names, time, why
+    error = finding.error
+    works = Text("works", "green") if error is None else Text("fails", "bold red")
+    why = Text(finding.note, "dim")
+    if error is not None:
+        why = Text.assemble(str(error), "\n", (_advice(error), "dim"))
+    return (
+        works,
+        finding.target,
+        ", ".join(finding.models),
+        finding.key or "none",
+        _MARKS[finding.reached],
+        _MARKS[finding.accepted],
+        _MARKS[finding.known],
+        f"{finding.seconds:.2f} s",
+        why,
+    )

@@ -79,7 +79,7 @@ class ServedModels:
         self._file = settings.config or DEFAULT_FILE
         self._needed = settings.config is not None
         self.models = self._read()
-        self._builder(self.models).check()
+        self._builder(self.models).hosted.check()
 
     def begin(self, engine: ChatModel | None) -> Mapping[str, Ladder]:
         """Return who answers, from now on with the engine of this process, if there is one.

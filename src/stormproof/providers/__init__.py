@@ -20,6 +20,7 @@ from stormproof.providers.openai.texts import OpenAITexts
 from stormproof.providers.rung import Rung
 from stormproof.providers.settings.building import LadderBuilder
 from stormproof.providers.settings.checking import Finding, check_targets
+from stormproof.providers.settings.hosted import Hosted
 from stormproof.providers.settings.keeping import Kept
 from stormproof.providers.settings.reading import read_models
 from stormproof.providers.settings.schema import ModelsFile
@@ -46,6 +47,7 @@ __all__ = [
     "Figures",
     "Finding",
     "FixedAnswer",
+    "Hosted",
     "HttpClient",
     "Journey",
     "Kept",

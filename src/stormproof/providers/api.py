@@ -86,6 +86,27 @@ class Api:
         with response:
             raise await self._refusal(response)
 
+    async def look_up(self, url: str) -> Response:
+        """Ask for what stands at an address of the provider; return the head, whatever it says.
+
+        Args:
+            url: Where.
+
+        Raises:
+            NetworkError: The provider cannot be reached.
+        """
+        return await self._client.send("GET", url, self._headers())
+
+    async def body(self, response: Response) -> bytes:
+        """Return what came back.
+
+        Raises:
+            StormproofError: It is an error.
+        """
+        if response.status not in _GOOD:
+            raise await self._refusal(response)
+        return await response.read(_MOST)
+
     async def document(self, response: Response) -> Document:
         """Return the document that came back.
 

@@ -61,6 +61,22 @@ class ModelLibrary:
             raise ModelLoadError(model=source.name, reason=reason)
         return checked_model(installed.path)
 
+    def has(self, spec: str | Path) -> bool:
+        """Say whether a model is on this machine, or would have to be pulled.
+
+        Args:
+            spec: As for ``resolve``.
+
+        Raises:
+            ModelNotFound: The name means nothing.
+            ModelLoadError: Its files are not a model.
+        """
+        source = source_of(spec, self._catalog)
+        if not isinstance(source, LocalModel) and self._installed(source) is None:
+            return False
+        self.resolve(spec)
+        return True
+
     def pull(self, spec: str | Path, *, progress: Report = unwatched) -> Path:
         """Make sure that a model is on this machine, and whole; return what a loader opens.
 

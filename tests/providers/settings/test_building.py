@@ -275,7 +275,7 @@ class TestEmbeddings:
     async def test_a_missing_key_is_found_before_anything_starts(self, hosting: Hosting) -> None:
         builder = await hosting.builder('{ provider = "openai", model = "e-1" }')
         with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
-            builder.check()
+            builder.hosted.check()
 
     async def test_what_did_not_change_stays_the_same(self, hosting: Hosting) -> None:
         kept = Kept()

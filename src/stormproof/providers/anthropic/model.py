@@ -23,7 +23,7 @@ ANTHROPIC_CAPABILITIES: Final = frozenset(Capability) - {
 }
 """What models behind this API can do."""
 
-_VERSION: Final = "2026-10-21"
+VERSION: Final = "2026-10-21"
 """From this one on, the API knows no temperature (https://platform.claude.com/docs/en/api/versioning)."""
 
 
@@ -56,7 +56,7 @@ class AnthropicModel:
         self._model = model
         self._max_tokens = max_tokens
         self._prefills = prefills
-        self._version = endpoint.headers.get("anthropic-version", _VERSION)
+        self._version = endpoint.headers.get("anthropic-version", VERSION)
         self._beta = endpoint.headers.get("anthropic-beta")
 
     async def complete(self, request: ChatRequest) -> Completion:
@@ -99,7 +99,7 @@ class AnthropicModel:
     async def _send(self, request: ChatRequest, *, stream: bool) -> Response:
         asked = body(
             request,
-            samples=self._version < _VERSION,
+            samples=self._version < VERSION,
             max_tokens=self._max_tokens,
             prefills=self._prefills,
         )

@@ -5,12 +5,9 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic import SecretStr
-
 from stormproof.errors import ConfigurationError
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
-from stormproof.providers.anthropic.model import ANTHROPIC_CAPABILITIES, AnthropicModel
-from stormproof.providers.api import Endpoint
+from stormproof.providers.anthropic.model import ANTHROPIC_CAPABILITIES
 from stormproof.providers.candidate import Candidate
 from stormproof.providers.chat import Capability
 from stormproof.providers.continuation import Continuation
@@ -20,16 +17,12 @@ from stormproof.providers.figures import Figures
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.local.model import ENGINE_CAPABILITIES, EngineModel
-from stormproof.providers.model import ChatModel, TextModel
-from stormproof.providers.openai.embeddings import OpenAIEmbeddings
-from stormproof.providers.openai.model import OpenAIModel
-from stormproof.providers.openai.texts import OpenAITexts
+from stormproof.providers.model import ChatModel
 from stormproof.providers.rung import Rung
 from stormproof.providers.settings.guarding import Guards
+from stormproof.providers.settings.hosted import Hosted
 from stormproof.providers.settings.hosts import EmbedderRung, EmbeddingRung, EmbeddingSettings
 from stormproof.providers.settings.keeping import Kept
-from stormproof.providers.settings.keys import provider_key
-from stormproof.providers.settings.presets import provider_settings
 from stormproof.providers.settings.provider_rung import ProviderRung
 from stormproof.providers.settings.schema import (
     AnswerRung,
@@ -38,7 +31,6 @@ from stormproof.providers.settings.schema import (
     LadderSettings,
     ModelRung,
     ModelsFile,
-    ProviderSettings,
     RungSettings,
 )
 from stormproof.providers.settings.sharing import shared_store
@@ -47,7 +39,6 @@ _OF_TEXT: Final = frozenset(Capability) - {Capability.JSON_SCHEMA, Capability.LO
 """What a fixed text is an answer to."""
 
 _OF_API: Final = {"openai": frozenset(Capability), "anthropic": ANTHROPIC_CAPABILITIES}
-_PATHS: Final = {"openai": "/chat/completions", "anthropic": "/messages"}
 
 
 class LadderBuilder:
@@ -63,6 +54,7 @@ class LadderBuilder:
             circuits, limits, caches, ladders.
 
     Attributes:
+        hosted: The models of providers.
         store: Where circuits, limits and rests are, if several processes share them.
 
     Raises:
@@ -80,29 +72,12 @@ class LadderBuilder:
         kept: Kept | None = None,
     ) -> None:
         self._models = models
-        self._client = client
-        self._environment = environment
+        self.hosted: Final = Hosted(models, client, environment)
         self._engine = engine
         self._embedders = embedders
         self._kept = kept or Kept()
         self.store: Final = shared_store(models.redis, environment, self._kept)
         self._guards = Guards(self._kept, self.store)
-
-    def check(self) -> None:
-        """Find out what is missing before anything slow begins.
-
-        Raises:
-            ConfigurationError: A key is missing.
-            StorageError: A file with a key cannot be read.
-        """
-        for ladder in self._models.models.values():
-            for rung in ladder.rungs:
-                if isinstance(rung, ModelRung):
-                    self.model(rung)
-        for embeddings in self._models.embeddings.values():
-            for host in embeddings.rungs:
-                if isinstance(host, EmbeddingRung):
-                    self.embedding_model(host)
 
     def ladders(self) -> dict[str, Ladder]:
         """Return a ladder for each name that clients may ask for.
@@ -132,59 +107,14 @@ class LadderBuilder:
             for name, ladder in self._models.embeddings.items()
         }
 
-    def model(self, rung: ModelRung) -> ChatModel:
-        """Return whom a rung asks.
-
-        Raises:
-            ConfigurationError: The provider's key is missing.
-            StorageError: The file with its key cannot be read.
-        """
-        provider = self._provider(rung)
-        prefills = self._continues(rung) is Continuation.PREFILL
-        endpoint = _endpoint(
-            rung,
-            provider,
-            _PATHS[provider.api],
-            prefill_message=provider.prefill_message if prefills else {},
-            prefill_body=provider.prefill_body if prefills else {},
-        )
-        key = self._key(rung)
-        if provider.api == "anthropic":
-            return AnthropicModel(
-                endpoint, rung.model, client=self._client, key=key, prefills=prefills
-            )
-        return OpenAIModel(endpoint, rung.model, client=self._client, key=key)
-
-    def _text_model(self, rung: ModelRung) -> TextModel | None:
-        """Return whom a rung asks to continue texts; None if that is nobody."""
-        provider = self._provider(rung)
-        completes = provider.completions if rung.completions is None else rung.completions
-        if provider.api != "openai" or not completes:
-            return None
-        endpoint = _endpoint(rung, provider, "/completions")
-        return OpenAITexts(endpoint, rung.model, client=self._client, key=self._key(rung))
-
-    def embedding_model(self, rung: EmbeddingRung) -> EmbeddingModel:
-        """Return whom a rung asks for vectors.
-
-        Raises:
-            ConfigurationError: The provider's key is missing.
-            StorageError: The file with its key cannot be read.
-        """
-        endpoint = _endpoint(rung, self._provider(rung), "/embeddings")
-        key = self._key(rung)
-        return OpenAIEmbeddings(
-            endpoint, rung.model, client=self._client, key=key, batch=rung.batch
-        )
-
     def _made_of(self, ladder: LadderSettings | EmbeddingSettings) -> Iterator[Hashable]:
         """Yield all that a ladder depends on."""
         yield ladder
         yield self.store
         for rung in ladder.rungs:
             if isinstance(rung, ProviderRung):
-                yield self._provider(rung).model_dump_json()
-                yield self._key(rung)
+                yield self.hosted.provider(rung).model_dump_json()
+                yield self.hosted.key(rung)
 
     def _ladder(self, name: str, ladder: LadderSettings) -> Ladder:
         cache = self._cache(name, ladder)
@@ -218,14 +148,14 @@ class LadderBuilder:
 
     def _asking(self, name: str, rung: ModelRung) -> Rung:
         return Rung(
-            self.model(rung),
-            texts=self._text_model(rung),
+            self.hosted.model(rung),
+            texts=self.hosted.text_model(rung),
             weight=rung.weight,
             deadline=rung.deadline,
             idle=rung.idle,
-            capabilities=rung.capabilities & _OF_API[self._provider(rung).api],
+            capabilities=rung.capabilities & _OF_API[self.hosted.provider(rung).api],
             context=rung.context,
-            continues=self._continues(rung),
+            continues=self.hosted.continues(rung),
             **self._watching(name, rung),
         )
 
@@ -251,7 +181,7 @@ class LadderBuilder:
         self, name: str, rung: EmbeddingRung | EmbedderRung
     ) -> Candidate[EmbeddingRequest, Embeddings]:
         if isinstance(rung, EmbeddingRung):
-            model = self.embedding_model(rung)
+            model = self.hosted.embedding_model(rung)
         else:
             model = self._embedder(rung)
         return Candidate(
@@ -275,10 +205,10 @@ class LadderBuilder:
         figures = self._figures(name, rung)
         if not isinstance(rung, ProviderRung):
             return {"breaker": self._guards.breaker(rung.name), "figures": figures}
-        provider = self._provider(rung)
+        provider = self.hosted.provider(rung)
         return {
             "limits": self._guards.limits((f"{name}/{rung.name}", rung), (rung.provider, provider)),
-            "breaker": self._guards.breaker(rung.name, provider.url, self._key(rung)),
+            "breaker": self._guards.breaker(rung.name, provider.url, self.hosted.key(rung)),
             "price": rung.price.cost if rung.price else None,
             "figures": figures,
         }
@@ -286,38 +216,9 @@ class LadderBuilder:
     def _figures(self, name: str, rung: RungSettings | ProviderRung | EmbedderRung) -> Figures:
         return self._kept.one(Figures, "figures", name, rung.name)
 
-    def _provider(self, rung: ProviderRung) -> ProviderSettings:
-        provider = provider_settings(rung.provider, self._models.providers)
-        if provider is None or provider.url is None:
-            raise ConfigurationError(reason=f"nobody knows where {rung.provider} listens")
-        return provider
-
-    def _key(self, rung: ProviderRung) -> SecretStr | None:
-        return provider_key(rung.provider, self._provider(rung), self._environment)
-
-    def _continues(self, rung: ModelRung) -> Continuation:
-        prefills = self._provider(rung).prefill if rung.prefill is None else rung.prefill
-        return Continuation.PREFILL if prefills else Continuation.INSTRUCTION
-
 
 def _last_resort(model: CachedAnswers | FixedAnswer, **options: Any) -> Rung:
     """Return a rung that is asked when no model can answer, whatever the order of those."""
     return Rung(
         model, texts=model, weight=0.0, degraded=True, continues=Continuation.NEVER, **options
-    )
-
-
-def _endpoint(
-    rung: ProviderRung, provider: ProviderSettings, path: str, **prefilling: Mapping[str, bool]
-) -> Endpoint:
-    return Endpoint(
-        provider=rung.provider,
-        url=f"{provider.url}{path}",
-        headers=provider.headers,
-        key_header=provider.key_header,
-        key_prefix=provider.key_prefix,
-        counts_streams=provider.counts_streams,
-        heeds_deadlines=provider.heeds_deadlines,
-        max_tokens_field=provider.max_tokens_field,
-        **prefilling,
     )

@@ -1,14 +1,24 @@
-"""Whether everybody whom the settings name answers now."""
+"""Whether everybody whom the settings name is there, lets us in, and has the model."""
 
 import asyncio
 from collections.abc import Collection, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
-from stormproof.errors import StormproofError
+from stormproof.errors import (
+    ConfigurationError,
+    DeadlineExceeded,
+    ModelNotFound,
+    NetworkError,
+    ProviderUnauthorized,
+    StorageError,
+    StormproofError,
+)
 from stormproof.providers.chat import ChatRequest
 from stormproof.providers.embeddings.request import EmbeddingRequest
-from stormproof.providers.settings.building import LadderBuilder
+from stormproof.providers.settings.hosted import Hosted
 from stormproof.providers.settings.hosts import EmbeddingRung
+from stormproof.providers.settings.keys import key_place
 from stormproof.providers.settings.schema import ModelRung, ModelsFile
 from stormproof.recovery import Deadline, Pipeline, current_clock
 
@@ -25,54 +35,93 @@ _AT_ONCE: Final = 32
 _Checked: TypeAlias = ModelRung | EmbeddingRung
 
 
-class Finding(NamedTuple):
-    """What became of a call.
+@dataclass(slots=True)
+class Finding:
+    """What is known of a model that is needed; None stands for what nobody tells.
 
     Attributes:
-        target: Whose model was called, and which.
+        target: Whose model, and which.
         models: The names that need it.
-        seconds: How long it took.
-        error: Why it does not work; None if it does.
+        key: Where our key is; None if none is needed.
+        reached: Whether the provider is there.
+        accepted: Whether it takes our key.
+        known: Whether it has the model.
+        seconds: How long it took to find out.
+        error: Why it does not work; None if it does, as far as one can see.
+        note: What else there is to say.
     """
 
     target: str
     models: Sequence[str]
-    seconds: float
-    error: StormproofError | None
+    key: str | None = None
+    reached: bool | None = None
+    accepted: bool | None = None
+    known: bool | None = None
+    seconds: float = 0.0
+    error: StormproofError | None = None
+    note: str = ""
 
 
 async def check_targets(
-    models: ModelsFile, builder: LadderBuilder, *, deadline: float
+    models: ModelsFile, hosted: Hosted, *, deadline: float, call: bool = False
 ) -> list[Finding]:
-    """Call every model of every provider once, all at once, and return what became of it.
+    """Ask every provider for every model that is needed of it, all at once.
 
     Args:
         models: The settings.
-        builder: Made of the same.
-        deadline: Seconds for each call.
+        hosted: Made of the same.
+        deadline: Seconds for each.
+        call: Whether each model is called, which costs a few tokens; otherwise the provider is
+            asked whether it has it.
     """
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def check(rung: _Checked, needed_by: Sequence[str]) -> Finding:
+        found = Finding(rung.name, needed_by, key_place(hosted.provider(rung)))
+        look = Pipeline(Deadline(deadline), name=rung.name)
         async with room:
             began = current_clock().now()
-            error = await _call(rung, builder, deadline)
-            return Finding(rung.name, needed_by, current_clock().now() - began, error)
+            try:
+                await look.acall(_call if call else _look, rung, hosted, found)
+            except StormproofError as error:
+                _failed(found, error)
+            found.seconds = current_clock().now() - began
+        return found
 
-    targets = _targets(models)
-    return await asyncio.gather(*(check(rung, names) for rung, names in targets))
+    return await asyncio.gather(*(check(rung, names) for rung, names in _targets(models)))
 
 
-async def _call(rung: _Checked, builder: LadderBuilder, deadline: float) -> StormproofError | None:
-    try:
-        pipeline = Pipeline(Deadline(deadline), name=rung.name)
-        if isinstance(rung, EmbeddingRung):
-            await pipeline.acall(builder.embedding_model(rung).embed, _TEXT)
-        else:
-            await pipeline.acall(builder.model(rung).complete, _QUESTION)
-    except StormproofError as error:
-        return error
-    return None
+async def _call(rung: _Checked, hosted: Hosted, found: Finding) -> None:
+    if isinstance(rung, EmbeddingRung):
+        await hosted.embedding_model(rung).embed(_TEXT)
+    else:
+        await hosted.model(rung).complete(_QUESTION)
+    found.reached = found.known = True
+    found.accepted = True if found.key else None
+
+
+async def _look(rung: _Checked, hosted: Hosted, found: Finding) -> None:
+    listing = hosted.listing(rung)
+    known = await listing.has(rung.model)
+    found.reached = True
+    if known is not None:
+        found.accepted = await listing.knows_us()
+    if known is False and hosted.provider(rung).lists_models:
+        raise ModelNotFound(model=rung.model)
+    found.known = known or None
+    if not known:
+        found.note = "it does not tell which models it has: --call finds out"
+
+
+def _failed(found: Finding, error: StormproofError) -> None:
+    """Note how far one came."""
+    found.error = error
+    if not isinstance(error, ConfigurationError | StorageError):
+        found.reached = not isinstance(error, NetworkError | DeadlineExceeded)
+    if isinstance(error, ProviderUnauthorized):
+        found.accepted = False
+    if isinstance(error, ModelNotFound):
+        found.known = False
 
 
 def _targets(models: ModelsFile) -> Collection[tuple[_Checked, Sequence[str]]]:

@@ -44,6 +44,11 @@ def provider_key(
     return SecretStr(key)
 
 
+def key_place(provider: ProviderSettings) -> str | None:
+    """Return where a provider's key is, in words for people; None if it wants none."""
+    return "key_file" if provider.key_file is not None else provider.key_env
+
+
 def _content(file: Path, name: str) -> str:
     try:
         with file.open("rb") as opened:

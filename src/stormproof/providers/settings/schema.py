@@ -72,6 +72,11 @@ class ProviderSettings(Limits):
     completions: Flag = Field(
         default=False, description="Whether models also continue texts, at `/completions`."
     )
+    lists_models: Flag = Field(
+        default=True,
+        description="Whether what `GET /models` does not name is not there; if not, only a call"
+        " tells (`stormproof doctor --call`).",
+    )
     prefill: Flag = Field(
         default=False, description="Whether models go on with a last message of the assistant."
     )
