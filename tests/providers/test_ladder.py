@@ -20,9 +20,11 @@ from stormproof.errors import (
 from stormproof.providers.answers import AnswerCache, CachedAnswers, FixedAnswer
 from stormproof.providers.candidate import Journey
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, Usage
+from stormproof.providers.collector import Collector
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.rung import Rung
+from stormproof.providers.stream_policy import StreamPolicy
 from stormproof.recovery import Bulkhead, current_clock
 from stormproof.testing import FakeClock
 
@@ -241,7 +243,7 @@ async def test_until_a_stream_says_something_another_may_answer() -> None:
 
 async def test_a_stream_that_breaks_off_says_so() -> None:
     """Where nobody is to go on with it."""
-    both = ladder(Model("a", ["A", BROKEN]), Model("b", "B"), resume=False)
+    both = ladder(Model("a", ["A", BROKEN]), Model("b", "B"), policy=StreamPolicy.FAIL)
     async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
         assert (await anext(chunks)).text == ""
         assert (await anext(chunks)).text == "A"
@@ -250,8 +252,10 @@ async def test_a_stream_that_breaks_off_says_so() -> None:
 
 
 async def test_a_request_may_want_it_otherwise() -> None:
-    both = ladder(Model("a", ["A", BROKEN]), Model("b", "B"), resume=False)
-    async with aclosing(both.stream(asked(stream=True), Journey(), resume=True)) as chunks:
+    both = ladder(Model("a", ["A", BROKEN]), Model("b", "B"), policy=StreamPolicy.FAIL)
+    async with aclosing(
+        both.stream(asked(stream=True), Journey(), policy=StreamPolicy.RESUME)
+    ) as chunks:
         assert "".join([chunk.text async for chunk in chunks]) == "AB"
 
 
@@ -348,6 +352,51 @@ class TestResuming:
     async def test_every_break_is_mended(self) -> None:
         one = Model("a", ["One ", BROKEN], ["two ", BROKEN], ["three."])
         assert await ask(ladder(one), "stream") == "One two three."
+
+
+class TestRestarting:
+    """A stream that breaks off begins again, and says so."""
+
+    async def heard(self, ladder: Ladder, journey: Journey) -> list[Chunk]:
+        request = asked(stream=True)
+        async with aclosing(ladder.stream(request, journey, policy=StreamPolicy.RESTART)) as chunks:
+            return [chunk async for chunk in chunks]
+
+    async def test_the_answer_is_that_of_one_model(self) -> None:
+        """What came before its first piece is void, and so is what that was counted."""
+        usage = Chunk(usage=Usage(7, 3))
+        first = Model("a", ["Hello", usage, " wo", BROKEN])
+        journey = Journey()
+        heard = await self.heard(ladder(first, Model("b", ["Good", "bye"])), journey)
+        assert [chunk.text for chunk in heard if chunk.restarts] == [""]
+        collector = Collector()
+        for chunk in heard:
+            collector.add(chunk)
+        answer = collector.completion()
+        assert answer
+        assert (answer.text, answer.usage) == ("Goodbye", Usage())
+        assert (journey.asked, journey.rung) == (["a", "b"], "b")
+
+    async def test_others_are_asked_before_it_is_again(self) -> None:
+        first, other = Model("a", CUT, ["A"]), Model("b", CUT)
+        heard = await self.heard(ladder(first, other), Journey())
+        assert "".join(chunk.text for chunk in heard) == "Hello woHello woA"
+        assert sum(chunk.restarts for chunk in heard) == 2
+
+    async def test_it_ends_with_an_error_at_last(self) -> None:
+        """Nobody is asked again and again."""
+        models = Model("a", CUT), Model("b", CUT)
+        with pytest.raises(PartialOutput):
+            await self.heard(ladder(*models), Journey())
+        assert [model.calls for model in models] == [2, 1]
+
+    async def test_what_was_answered_before_is_an_answer(self) -> None:
+        """Any rung may give one, since it is whole."""
+        sorry = Rung(FixedAnswer("Sorry."), degraded=True, continues=Continuation.NEVER)
+        journey = Journey()
+        heard = await self.heard(Ladder("m", [Rung(Model("a", CUT, BROKEN)), sorry]), journey)
+        assert heard[-2].text == "Sorry."
+        assert journey.degraded
 
 
 def call(arguments: str, **fields: Any) -> Chunk:

@@ -13,11 +13,10 @@ from stormproof.gateway.headers import header
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.presence import unless_gone
-from stormproof.providers import Ladder
+from stormproof.providers import Ladder, StreamPolicy
 from stormproof.recovery import Deadline, Pipeline
 
 _POLICY: Final = b"x-stormproof-stream"
-_POLICIES: Final = {None: None, "resume": True, "fail": False}
 
 
 class ChatEndpoint:
@@ -44,6 +43,7 @@ class ChatEndpoint:
     ) -> None:
         self.path: Final = dialect.path
         self._reply = dialect.reply
+        self._restarts = dialect.restarts
         self.ladders: Final = ladders
         self._others = others
         self._lifecycle = lifecycle
@@ -63,10 +63,14 @@ class ChatEndpoint:
             await self._others[request.model](scope, again(body, receive), send)
             return
         scope["route"] = self
-        exchange = Exchange(scope, send, reply, ladder, resume=_resumes(scope))
+        policy = _policy(scope, restarts=self._restarts)
+        exchange = Exchange(scope, send, reply, ladder, policy=policy)
         answer = exchange.stream if request.streams else exchange.whole
-        with self._lifecycle.calling():
-            await unless_gone(receive, keeping_deadline(scope).acall(answer))
+        try:
+            async with self._lifecycle.calling():
+                await unless_gone(receive, keeping_deadline(scope).acall(answer))
+        except Exception as error:  # noqa: BLE001 - a stream that has begun must say how it ends
+            await exchange.fail(error)
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -99,17 +103,24 @@ def keeping_deadline(scope: Scope) -> Pipeline:
     return Pipeline(deadline, name="the answer") if deadline else _UNBOUND
 
 
-def _resumes(scope: Scope) -> bool | None:
+def _policy(scope: Scope, *, restarts: bool) -> StreamPolicy | None:
     """Return what the client wants of a stream that breaks off; None if that is up to the model.
+
+    Args:
+        scope: The request's.
+        restarts: Whether it can be told that a stream begins again.
 
     Raises:
         InvalidRequest: It wants something that there is not.
     """
     wanted = header(scope, _POLICY)
-    if wanted not in _POLICIES:
-        reason = f"{_POLICY.decode()} must be resume or fail"
+    if wanted is None:
+        return None
+    known = [one for one in StreamPolicy if restarts or one is not StreamPolicy.RESTART]
+    if wanted not in known:
+        reason = f"{_POLICY.decode()} must be one of these: {', '.join(known)}"
         raise InvalidRequest(reason=reason, param=_POLICY.decode())
-    return _POLICIES[wanted]
+    return StreamPolicy(wanted)
 
 
 _UNBOUND: Final = Pipeline()

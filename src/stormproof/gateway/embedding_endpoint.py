@@ -60,7 +60,7 @@ class EmbeddingEndpoint:
             await self._others[request.model](scope, again(body, receive), send)
             return
         scope["route"] = self
-        with self._lifecycle.calling():
+        async with self._lifecycle.calling():
             work = keeping_deadline(scope).acall(_answer, request, ladder, send)
             await unless_gone(receive, work)
 

@@ -11,7 +11,7 @@ from stormproof.errors import InternalError
 from stormproof.gateway import sse
 from stormproof.gateway.dialects.dialect import Reply
 from stormproof.gateway.wire_errors import seen_by_client
-from stormproof.providers import Chunk, Journey, Ladder, Usage
+from stormproof.providers import Chunk, Journey, Ladder, StreamPolicy, Usage
 
 _STREAM_HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -27,19 +27,25 @@ class Exchange:
         send: Takes the answer.
         reply: What is asked, and the words of the answer.
         ladder: Who answers.
-        resume: Whether somebody is asked for the rest of a stream that breaks off; None if that
-            is up to the ladder.
+        policy: What becomes of a stream that breaks off; None if that is up to the ladder.
     """
 
     def __init__(
-        self, scope: Scope, send: Send, reply: Reply, ladder: Ladder, *, resume: bool | None
+        self,
+        scope: Scope,
+        send: Send,
+        reply: Reply,
+        ladder: Ladder,
+        *,
+        policy: StreamPolicy | None,
     ) -> None:
         self._scope = scope
         self._send = send
         self._reply = reply
         self._ladder = ladder
-        self._resume = resume
+        self._policy = policy
         self._journey = Journey()
+        self._open = False
 
     async def whole(self) -> None:
         """Answer with one document."""
@@ -50,26 +56,41 @@ class Exchange:
     async def stream(self) -> None:
         """Answer piece by piece; what fails before the first has a status."""
         async with aclosing(
-            self._ladder.stream(self._reply.request, self._journey, resume=self._resume)
+            self._ladder.stream(self._reply.request, self._journey, policy=self._policy)
         ) as chunks:
             first = await anext(chunks, None)
             if first is None:
                 raise InternalError(reason="an answer without a piece")
             await _start(self._send, _STREAM_HEADERS, self._journey)
-            try:
-                await self._events(first, chunks)
-            except Exception as error:  # noqa: BLE001 - the stream has begun: it must say how it ends
-                await self._say(self._reply.failure(seen_by_client(Request(self._scope), error)))
+            self._open = True
+            await self._events(first, chunks)
+        await self._send(_body(b"", more=False))
+
+    async def fail(self, error: Exception) -> None:
+        """End a stream that has begun with an error.
+
+        Args:
+            error: What broke it, wherever that came from; raised again if none has begun.
+        """
+        if not self._open:
+            raise error
+        await self._say(self._reply.failure(seen_by_client(Request(self._scope), error)))
         await self._send(_body(b"", more=False))
 
     async def _events(self, first: Chunk, chunks: AsyncGenerator[Chunk, None]) -> None:
         usage = first.usage
         await self._say(self._reply.opening(first, told(self._journey)))
         async for chunk in chunks:
-            usage = chunk.usage or usage
-            if (chunk.delta or chunk.finish_reason) and (events := self._reply.piece(chunk)):
+            if chunk.restarts:
+                usage = None
+                again = {**told(self._journey), "restarted": True}
+                await self._say(self._reply.opening(chunk, again))
+            elif (chunk.delta or chunk.finish_reason) and (events := self._reply.piece(chunk)):
                 await self._say(events)
-        await self._say(self._reply.ending(usage or Usage(), told(self._journey)))
+            usage = chunk.usage or usage
+        ending = self._reply.ending(usage or Usage(), told(self._journey))
+        self._open = False
+        await self._say(ending)
 
     async def _say(self, events: bytes) -> None:
         await self._send(_body(events, more=True))

@@ -1,8 +1,8 @@
 """Whether the server can answer now, and how it stops."""
 
 import asyncio
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from enum import StrEnum
 
 from stormproof.engine import AsyncEmbedder, AsyncLLM
@@ -40,7 +40,8 @@ class Lifecycle:
         self._engine = engine
         self._embedders = embedders
         self._drain_timeout = drain_timeout
-        self._calls = 0
+        self._calls: set[asyncio.Timeout] = set()
+        self._end: float | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self.draining = False
@@ -64,7 +65,7 @@ class Lifecycle:
             ServiceUnavailable: The server is shutting down.
         """
         if self.draining:
-            raise ServiceUnavailable(reason="the server is shutting down", retry_after=1.0)
+            raise _leaving()
 
     def check_ready(self) -> None:
         """Say whether a request sent now would be served.
@@ -77,21 +78,33 @@ class Lifecycle:
         if self._engine and not self._engine.ready:
             raise ServiceUnavailable(reason="the engine is being replaced", retry_after=1.0)
 
-    @contextmanager
-    def calling(self) -> Iterator[None]:
-        """Hold the end of the server off while a model elsewhere is called."""
-        self._calls += 1
-        self._idle.clear()
+    @asynccontextmanager
+    async def calling(self) -> AsyncIterator[None]:
+        """Hold the end of the server off while a model elsewhere is called.
+
+        Raises:
+            ServiceUnavailable: The server is shutting down, and its drain timeout is over.
+        """
+        call = asyncio.timeout_at(self._end)
         try:
-            yield
+            async with call:
+                self._calls.add(call)
+                self._idle.clear()
+                yield
+        except TimeoutError as error:
+            if not call.expired():
+                raise
+            raise _leaving() from error
         finally:
-            self._calls -= 1
+            self._calls.discard(call)
             if not self._calls:
                 self._idle.set()
 
-    async def _wait_for_calls(self, grace: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), grace)
+    async def _end_calls(self, grace: float) -> None:
+        self._end = asyncio.get_running_loop().time() + grace
+        for call in self._calls:
+            call.reschedule(self._end)
+        await self._idle.wait()
 
     async def drain(self) -> None:
         """Refuse new work, and let the work there is end within the drain timeout.
@@ -103,7 +116,7 @@ class Lifecycle:
         ends = [embedder.drain(grace) for embedder in self._embedders]
         if self._engine:
             ends.append(self._engine.drain(grace))
-        drained = await asyncio.gather(self._wait_for_calls(grace), *ends, return_exceptions=True)
+        drained = await asyncio.gather(self._end_calls(grace), *ends, return_exceptions=True)
         for failure in filter(None, drained):
             raise failure
 
@@ -113,3 +126,7 @@ class Lifecycle:
             embedder.close()
         if self._engine:
             self._engine.close()
+
+
+def _leaving() -> ServiceUnavailable:
+    return ServiceUnavailable(reason="the server is shutting down", retry_after=1.0)

@@ -24,6 +24,7 @@ from stormproof.providers.settings.hosted import Hosted
 from stormproof.providers.settings.keeping import Kept
 from stormproof.providers.settings.reading import read_models
 from stormproof.providers.settings.schema import ModelsFile
+from stormproof.providers.stream_policy import StreamPolicy
 from stormproof.providers.texts import Question, TextRequest
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "OpenAITexts",
     "Question",
     "Rung",
+    "StreamPolicy",
     "TextModel",
     "TextRequest",
     "Usage",

@@ -89,6 +89,7 @@ class Candidate(Generic[Asked, Answer]):
         figures: Where its calls are counted; by default its own.
 
     Attributes:
+        degraded: Whether what it answers is not what a model said to the request.
         figures: What has become of its calls.
     """
 
@@ -108,7 +109,7 @@ class Candidate(Generic[Asked, Answer]):
         self.name: Final = name
         self._ask = ask
         self._weight = weight
-        self._degraded = degraded
+        self.degraded: Final = degraded
         self._price = price
         self.figures: Final = figures or Figures()
         self._breaker = breaker or usual_breaker(name)
@@ -149,4 +150,4 @@ class Candidate(Generic[Asked, Answer]):
         return self._ask(request)
 
     def _arrive(self, journey: Journey, call: Call) -> None:
-        journey.rung, journey.degraded, journey.cost = self.name, self._degraded, call.cost
+        journey.rung, journey.degraded, journey.cost = self.name, self.degraded, call.cost

@@ -223,6 +223,7 @@ class Chunk(Struct, frozen=True):
         finish_reason: Why the answer ends here; None if it goes on.
         logprobs: Of the tokens that are new, where asked for.
         usage: Tokens so far, usually behind the last piece of the last answer.
+        restarts: Whether the answer begins again with it: all that came before is void.
     """
 
     index: int = 0
@@ -230,6 +231,7 @@ class Chunk(Struct, frozen=True):
     finish_reason: str | None = None
     logprobs: Any = None
     usage: Usage | None = None
+    restarts: bool = False
 
     @property
     def text(self) -> str:

@@ -21,6 +21,9 @@ class Collector:
 
     def add(self, chunk: Chunk) -> None:
         """Take a piece."""
+        if chunk.restarts:
+            self._pieces.clear()
+            self._usage = Usage()
         self._usage = chunk.usage or self._usage
         if chunk.delta or chunk.finish_reason:
             self._pieces.setdefault(chunk.index, []).append(chunk)

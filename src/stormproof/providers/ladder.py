@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
+import msgspec
+
 from stormproof.errors import ClientError, ContextTooLong, ModelNotFound, PartialOutput
 from stormproof.providers.answers import AnswerCache
 from stormproof.providers.candidate import Journey
@@ -11,8 +13,18 @@ from stormproof.providers.chat import Chunk, Completion
 from stormproof.providers.collector import Collector
 from stormproof.providers.figures import Figures
 from stormproof.providers.rung import Rung
+from stormproof.providers.stream_policy import StreamPolicy
 from stormproof.providers.texts import Question
-from stormproof.recovery import Deadline, Failover, FailoverOrder, Pipeline, Resume, TargetHealth
+from stormproof.recovery import (
+    Deadline,
+    Failover,
+    FailoverOrder,
+    Pipeline,
+    Reset,
+    Restart,
+    Resume,
+    TargetHealth,
+)
 
 
 class Ladder:
@@ -28,7 +40,7 @@ class Ladder:
         rungs: Who may answer, the best first.
         deadline: Seconds for everything together.
         order: How to choose among those that are healthy.
-        resume: Whether somebody is asked for the rest if an answer breaks off.
+        policy: What becomes of a stream that breaks off.
         cache: Where answers of models are kept, for a rung that gives them again.
     """
 
@@ -39,19 +51,22 @@ class Ladder:
         *,
         deadline: float = 600.0,
         order: FailoverOrder = FailoverOrder.LISTED,
-        resume: bool = True,
+        policy: StreamPolicy = StreamPolicy.RESUME,
         cache: AnswerCache | None = None,
     ) -> None:
         self.name: Final = name
         self._rungs = rungs
         self._first = rungs[0]
-        self._resume = resume
+        self._policy = policy
         self._cache = cache
         self._continuing = [rung for rung in rungs if rung.continues]
+        self._answering = [rung for rung in rungs if not rung.degraded]
         targets = [rung.target(first=rung is self._first) for rung in rungs]
         self._failover = Failover(*targets, order=order, on=others_may, name=name)
         self._pipeline = Pipeline(Deadline(deadline), self._failover, name=name, keeps=0)
+        again = Restart(times=len(rungs))
         self._resuming = Pipeline(Deadline(deadline), Resume(), self._failover, name=name, keeps=0)
+        self._restarting = Pipeline(Deadline(deadline), again, self._failover, name=name, keeps=0)
 
     def health(self) -> tuple[TargetHealth, ...]:
         """Return what is known of each rung."""
@@ -77,24 +92,34 @@ class Ladder:
         return answer
 
     def stream(
-        self, request: Question, journey: Journey, *, resume: bool | None = None
+        self, request: Question, journey: Journey, *, policy: StreamPolicy | None = None
     ) -> AsyncGenerator[Chunk, None]:
         """Answer a request that wants a stream; close it (``contextlib.aclosing``).
 
         Args:
             request: What is asked.
             journey: As for `complete`; who answers is known once the first piece is there.
-            resume: As for the ladder, which says it by default.
+            policy: As for the ladder, which says it by default.
 
         Raises:
             StormproofError: While iterating: nobody could answer, or the answer broke off.
         """
-        able = [rung for rung in self._continuing if not rung.refuses(request, journey)]
-        journey.others = frozenset(rung.name for rung in able)
-        wanted = self._resume if resume is None else resume
-        pipeline = self._resuming if wanted and able and request.resumable else self._pipeline
-        chunks = pipeline.stream(self._first.stream, request, journey)
+        chunks = self._mended(request, journey, policy or self._policy)
         return self._kept(chunks, request, journey, self._cache) if self._cache else chunks
+
+    def _mended(
+        self, request: Question, journey: Journey, policy: StreamPolicy
+    ) -> AsyncGenerator[Chunk, None]:
+        """Return a stream of which it is seen to what breaks off."""
+        restarts = policy is StreamPolicy.RESTART
+        candidates = self._answering if restarts else self._continuing
+        able = [rung for rung in candidates if not rung.refuses(request, journey)]
+        journey.others = frozenset(rung.name for rung in able)
+        if restarts:
+            return _marked(self._restarting.stream(self._first.stream, request, journey))
+        resumes = policy is StreamPolicy.RESUME and able and request.resumable
+        pipeline = self._resuming if resumes else self._pipeline
+        return pipeline.stream(self._first.stream, request, journey)
 
     async def _kept(
         self,
@@ -112,6 +137,18 @@ class Ladder:
         answer = collector.completion()
         if answer and not journey.degraded:
             cache.store(request, answer)
+
+
+async def _marked(chunks: AsyncGenerator[Chunk | Reset, None]) -> AsyncGenerator[Chunk, None]:
+    """Yield a stream with a mark where it begins again."""
+    again = False
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            if isinstance(chunk, Reset):
+                again = True
+                continue
+            yield msgspec.structs.replace(chunk, restarts=True) if again else chunk
+            again = False
 
 
 def others_may(error: Exception) -> bool:

@@ -85,7 +85,7 @@ class Rung(Candidate[Question, Completion]):
     ) -> StormproofError | None:
         """Say what keeps it from answering, without asking it."""
         left = self.name in journey.broke and journey.others - journey.broke
-        if delivered and (left or not self.continues):
+        if left or (delivered and not self.continues):
             return ServiceUnavailable(reason="nobody is left to go on with the answer")
         if self._serves and not self._serves(request):
             return ServiceUnavailable(reason=f"{self.name} has no answer")

@@ -60,7 +60,9 @@ class Dialect:
     Attributes:
         path: Where it listens.
         reply: Reads the body of a request; raises `InvalidRequest` if it is none.
+        restarts: Whether clients can be told, by another opening, that a stream begins again.
     """
 
     path: str
     reply: Callable[[bytes], Reply]
+    restarts: bool = False

@@ -34,6 +34,7 @@ from stormproof.providers.settings.schema import (
     RungSettings,
 )
 from stormproof.providers.settings.sharing import shared_store
+from stormproof.providers.stream_policy import StreamPolicy
 
 _OF_TEXT: Final = frozenset(Capability) - {Capability.JSON_SCHEMA, Capability.LOGPROBS}
 """What a fixed text is an answer to."""
@@ -123,7 +124,7 @@ class LadderBuilder:
             [self._rung(name, rung, cache) for rung in ladder.rungs],
             deadline=ladder.deadline,
             order=ladder.order,
-            resume=ladder.stream == "resume",
+            policy=StreamPolicy(ladder.stream),
             cache=cache,
         )
 
