@@ -1,6 +1,5 @@
 """Texts are continued by whoever answers for a name, as conversations are answered."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -12,52 +11,13 @@ import openai
 import pytest
 
 from stormproof.errors import from_wire
-from support.app_serving import serving_file
-from support.raw_server import RawServer, request
-
-
-class House:
-    """A gateway, and those who answer for its model ``text``."""
-
-    def __init__(self, folder: Path, stack: AsyncExitStack) -> None:
-        self.providers: list[RawServer] = []
-        self._folder = folder
-        self._stack = stack
-
-    async def gateway(self, *providers: list[bytes], completions: bool = True) -> str:
-        """Serve it; each provider gives its answers, one a connection."""
-        tables, rungs = [], []
-        for number, answers in enumerate(providers):
-            url = await self._provider(answers)
-            tables.append(f'[providers.p{number}]\npreset = "openai-compatible"\nurl = "{url}"')
-            tables.append(f"completions = {json.dumps(completions)}")
-            rungs.append(f'{{ provider = "p{number}", model = "t" }}')
-        file = self._folder / "stormproof.toml"
-        file.write_text("\n".join([*tables, "[models.text]", f"rungs = [{', '.join(rungs)}]"]))
-        return await self._stack.enter_async_context(serving_file(file))
-
-    async def _provider(self, answers: list[bytes]) -> str:
-        server, left = RawServer(), iter(answers)
-
-        async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            server.requests.append(await request(reader))
-            writer.write(next(left))
-            await writer.drain()
-
-        self.providers.append(server)
-        self._stack.callback(server.stop)
-        return (await server.start(behave)).removesuffix("/x")
+from support.scripted_house import House, answer
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         yield House(tmp_path, stack)
-
-
-def answer(body: bytes, *, status: str = "200 OK", kind: str = "application/json") -> bytes:
-    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n"
-    return f"{head}connection: close\r\n\r\n".encode() + body
 
 
 def whole(text: str) -> bytes:

@@ -48,6 +48,9 @@ and, where waiting helps, `retry_after`. Ask with `accept: application/problem+j
 """
 
 
+NATIVE: Final = (CHAT, COMPLETIONS)
+"""Dialects in which the engine has routes of its own, where there is one."""
+
 TRANSLATED: Final = (MESSAGES,)
 """Dialects in which the engine has no routes of its own."""
 
@@ -110,24 +113,26 @@ def create_app(
     _add_probes(app, lifecycle, metrics.registry)
     wire_errors.install(app)
     alone = {model_name: _alone(local, settings.request_timeout)} if local else {}
-    embedding = EmbeddingEndpoint(
-        embedding_ladders, lifecycle, others=dict.fromkeys(embedders, app)
-    )
-    endpoints: list[ChatEndpoint | EmbeddingEndpoint] = [
-        *(
-            ChatEndpoint(dialect, ladders, lifecycle, others=dict.fromkeys(alone, app))
-            for dialect in (CHAT, COMPLETIONS)
-        ),
-        embedding,
+    native = [
+        ChatEndpoint(dialect, ladders, lifecycle, others=dict.fromkeys(alone, app))
+        for dialect in NATIVE
     ]
-    for dialect in TRANSLATED:
-        others = dict.fromkeys(alone, ChatEndpoint(dialect, alone, lifecycle))
-        endpoint = ChatEndpoint(dialect, ladders, lifecycle, others=others)
-        app.router.routes.append(Route(dialect.path, endpoint, methods=["POST"]))
-        endpoints.append(endpoint)
+    translated = [
+        ChatEndpoint(
+            dialect,
+            ladders,
+            lifecycle,
+            others=dict.fromkeys(alone, ChatEndpoint(dialect, alone, lifecycle)),
+        )
+        for dialect in TRANSLATED
+    ]
+    for endpoint in translated if engine else (*native, *translated):
+        app.router.routes.append(Route(endpoint.path, endpoint, methods=["POST"]))
+    local_embedders = dict.fromkeys(embedders, app)
+    embedding = EmbeddingEndpoint(embedding_ladders, lifecycle, others=local_embedders)
     app.openapi = partial(described, app.openapi)  # type: ignore[method-assign]
     return Edge(
-        _HotPath(app, endpoints),
+        _HotPath(app, [*native, *translated, embedding]),
         keyring=keyring,
         lifecycle=lifecycle,
         metrics=server_metrics,

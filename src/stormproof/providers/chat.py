@@ -55,7 +55,7 @@ class StreamOptions(Struct, frozen=True):
     include_usage: bool = False
 
 
-class _Known(Struct, frozen=True):
+class ChatFields(Struct, frozen=True):
     """The fields that we look at; others are the models' business."""
 
     model: Model
@@ -93,7 +93,7 @@ class ChatRequest:
     __slots__ = ("_known", "document", "extended", "needs")
 
     def __init__(self, document: Document, *, extended: bool = False) -> None:
-        self._known = understood(document, _Known)
+        self._known = understood(document, ChatFields)
         self.document: Final = document
         self.extended: Final = extended
         self.needs: Final = _needs(self._known)
@@ -287,7 +287,7 @@ _PARTS: Final = {
 }
 
 
-def _needs(known: _Known) -> frozenset[Capability]:
+def _needs(known: ChatFields) -> frozenset[Capability]:
     needed = set[Capability]()
     if known.tools and known.tool_choice != "none":
         needed.add(Capability.TOOLS)

@@ -24,7 +24,7 @@ _USUAL_ANSWER: Final = 16
 """Tokens of an answer, by OpenAI's default."""
 
 
-class _Known(Struct, frozen=True):
+class TextFields(Struct, frozen=True):
     """The fields that we look at; others are the models' business."""
 
     model: Model
@@ -57,7 +57,7 @@ class TextRequest:
     wants_json: Final = False
 
     def __init__(self, document: Document) -> None:
-        self._known = understood(document, _Known)
+        self._known = understood(document, TextFields)
         self.document: Final = document
         self.prompts: Final = listed(self._known.prompt, "prompt", _MOST_PROMPTS)
         self.needs: Final = _needs(self._known)
@@ -128,7 +128,7 @@ Question: TypeAlias = ChatRequest | TextRequest
 """What may be asked of a ladder."""
 
 
-def _needs(known: _Known) -> frozenset[Capability]:
+def _needs(known: TextFields) -> frozenset[Capability]:
     needed = set[Capability]()
     if known.logprobs is not None:
         needed.add(Capability.LOGPROBS)

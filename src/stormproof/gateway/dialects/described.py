@@ -8,9 +8,13 @@ import msgspec
 from msgspec import Struct
 from pydantic import BaseModel
 
+from stormproof.gateway.dialects.chat import CHAT
+from stormproof.gateway.dialects.completions import COMPLETIONS
 from stormproof.gateway.dialects.messages.errors import PATH, MessagesError
 from stormproof.gateway.dialects.messages.request import MessagesRequest
-from stormproof.gateway.openapi import BEARER, ERRORS, EVENT_STREAM
+from stormproof.gateway.openapi import BEARER, ERRORS, EVENT_STREAM, ErrorDocument
+from stormproof.providers.chat import ChatFields
+from stormproof.providers.texts import TextFields
 
 _SCHEMAS: Final = "#/components/schemas/"
 
@@ -25,6 +29,10 @@ class _Operation:
 
 
 _OPERATIONS: Final = (
+    _Operation(CHAT.path, "OpenAI's API", "Answer a conversation", ChatFields, ErrorDocument),
+    _Operation(
+        COMPLETIONS.path, "OpenAI's API", "Continue one or several texts", TextFields, ErrorDocument
+    ),
     _Operation(PATH, "Anthropic's API", "Answer a conversation", MessagesRequest, MessagesError),
 )
 
@@ -38,7 +46,8 @@ def described(openapi: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     document = openapi()
     schemas = document["components"]["schemas"]
     for operation in _OPERATIONS:
-        document["paths"][operation.path] = {"post": _post(operation, schemas)}
+        if operation.path not in document["paths"]:
+            document["paths"][operation.path] = {"post": _post(operation, schemas)}
     return document
 
 
