@@ -10,12 +10,9 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-import uvicorn
-from prometheus_client import CollectorRegistry
 
 from stormproof.engine import AsyncLLM
 from stormproof.errors import ProviderError, from_wire
-from stormproof.gateway import Keyring, Lifecycle, create_app, load_settings
 from stormproof.providers import (
     Continuation,
     Endpoint,
@@ -25,7 +22,7 @@ from stormproof.providers import (
     OpenAIModel,
     Rung,
 )
-from stormproof.signals import Metrics
+from support.ladder_server import KEY, serving_ladders
 from support.raw_server import RawServer, request
 from support.scripted_engine import make_core
 
@@ -65,28 +62,12 @@ class Gateway:
     async def serving(self, *rungs: Rung) -> AsyncIterator[httpx2.AsyncClient]:
         """Serve them as the model ``chat``."""
         engine = AsyncLLM(make_core())
-        lifecycle = Lifecycle(engine, drain_timeout=1)
-        app = create_app(
-            engine,
-            load_settings({}),
-            model_name="local",
-            keyring=Keyring(["k"]),
-            lifecycle=lifecycle,
-            metrics=Metrics(CollectorRegistry()),
-            make_ladders=lambda _: {"chat": Ladder("chat", rungs)},
-        )
-        server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
-        task = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110 - it has nothing to wait for
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        headers = {"authorization": "Bearer k"}
-        async with httpx2.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=None
-        ) as client:
+        headers = {"authorization": f"Bearer {KEY}"}
+        async with (
+            serving_ladders({"chat": Ladder("chat", rungs)}, engine) as url,
+            httpx2.AsyncClient(base_url=url, headers=headers, timeout=None) as client,
+        ):
             yield client
-        server.should_exit = True
-        await task
         engine.close()
         self.client.close()
         for upstream in self.upstreams:

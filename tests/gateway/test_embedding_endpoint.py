@@ -26,8 +26,8 @@ from stormproof.testing.provider import (
     Step,
     vector_of,
 )
-from support.app_serving import serving_file
 from support.bert_folder import write_bert
+from support.ladder_server import serving_file
 
 
 class House:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from support.app_serving import serving_file
+from support.ladder_server import serving_file
 
 POSTED = ("/chat/completions", "/completions", "/embeddings", "/messages")
 

@@ -1,15 +1,24 @@
 """A gateway in this process, on a real socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
+from types import MappingProxyType
 
 import uvicorn
 from prometheus_client import CollectorRegistry
 
 from stormproof.engine import AsyncLLM
 from stormproof.gateway import Keyring, Lifecycle, create_app, load_settings
-from stormproof.providers import Ladder
+from stormproof.providers import (
+    EmbeddingLadder,
+    EmbeddingModel,
+    HttpClient,
+    Ladder,
+    LadderBuilder,
+    read_models,
+)
 from stormproof.signals import Metrics
 
 KEY = "k"
@@ -17,22 +26,44 @@ KEY = "k"
 
 @asynccontextmanager
 async def serving_ladders(
-    ladders: Mapping[str, Ladder], engine: AsyncLLM | None = None
+    ladders: Mapping[str, Ladder],
+    engine: AsyncLLM | None = None,
+    *,
+    embeddings: Mapping[str, EmbeddingLadder] = MappingProxyType({}),
+    keys: Sequence[str] = (KEY,),
 ) -> AsyncIterator[str]:
     """Serve models by these names, and the engine's as ``local``; yield where."""
+    metrics = Metrics(CollectorRegistry())
     app = create_app(
         engine,
         load_settings({}),
         model_name="local",
-        keyring=Keyring([KEY]),
+        keyring=Keyring(keys),
         lifecycle=Lifecycle(engine, drain_timeout=1),
-        metrics=Metrics(CollectorRegistry()),
+        metrics=metrics,
         make_ladders=lambda _: ladders,
+        embedding_ladders=embeddings,
     )
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - it has nothing to wait for
         await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    await task
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        metrics.close()
+
+
+@asynccontextmanager
+async def serving_file(
+    file: Path, *, embedders: Mapping[str, EmbeddingModel] = MappingProxyType({})
+) -> AsyncIterator[str]:
+    """Serve what a file of settings says, without keys; yield the address up to ``/v1``."""
+    client = HttpClient()
+    builder = LadderBuilder(read_models(file), client, {}, embedders=embedders)
+    vectors = builder.embedding_ladders()
+    async with serving_ladders(builder.ladders(), embeddings=vectors, keys=()) as url:
+        yield f"{url}/v1"
+    client.close()

@@ -5,7 +5,7 @@ import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from support.app_serving import serving_file
+from support.ladder_server import serving_file
 from support.raw_server import RawServer, request
 
 
