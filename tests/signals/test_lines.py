@@ -1,9 +1,11 @@
 """What is logged with every request says what any record would, at less cost."""
 
+import asyncio
 import io
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -68,3 +70,37 @@ def test_a_log_that_nobody_can_read_harms_nobody(
     gone.close()
     log_often(logger, logging.INFO, "into the void", **FIELDS)
     assert written() == ""
+
+
+async def test_lines_of_one_turn_are_written_together_and_before_what_follows(
+    lines: Lines,
+) -> None:
+    """Also before records, and by whichever event loop runs."""
+    configure_logging("info", console=False)
+    for place in range(2):
+        log_often(logger, logging.INFO, "often", place=place)
+    assert lines() == []
+    await asyncio.sleep(0)
+    assert [line["place"] for line in lines()] == [0, 1]
+    log_often(logger, logging.INFO, "often")
+    logger.info("record")
+    assert [line["event"] for line in lines()] == ["often", "record"]
+
+
+def test_lines_that_an_event_loop_left_are_written(lines: Lines) -> None:
+    configure_logging("info", console=False)
+    loop = asyncio.new_event_loop()
+
+    async def leave() -> None:
+        log_often(logger, logging.INFO, "left")
+        loop.stop()
+
+    async def go_on() -> None:
+        log_often(logger, logging.INFO, "next")
+        await asyncio.sleep(0)
+
+    with suppress(RuntimeError):
+        loop.run_until_complete(leave())
+    loop.close()
+    asyncio.run(go_on())
+    assert [line["event"] for line in lines()] == ["left", "next"]

@@ -1,11 +1,14 @@
 """The lines of a log, and a short way to those that are written with every request."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final, TextIO
 
+import msgspec
 import structlog
 
 from stormproof.errors import redact
@@ -13,11 +16,7 @@ from stormproof.errors import redact
 Plain = str | int | float | None
 """What a field may be that nobody looks at."""
 
-encode: Final = json.JSONEncoder().encode
-"""Returns a line's fields as JSON."""
-
-stamp: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
-"""Adds when that was."""
+_quickly: Final = msgspec.json.Encoder().encode
 
 
 class Lines(logging.StreamHandler[TextIO]):
@@ -31,18 +30,48 @@ class Lines(logging.StreamHandler[TextIO]):
 
 
 class JsonLines(Lines):
-    """Writes JSON objects, also of what is no record."""
+    """Writes JSON objects; what is no record, once for each turn of the event loop."""
 
-    def write(self, fields: Mapping[str, object]) -> None:
-        """Write a line."""
-        line = encode(stamp(None, "", {**fields})) + self.terminator
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: list[bytes] = []
+        self._due: asyncio.AbstractEventLoop | None = None
+
+    def hold(self, fields: Mapping[str, object]) -> None:
+        """Write a line soon, together with others: writing costs more than making it."""
+        line = _quickly({**fields, "timestamp": datetime.now(UTC)})
         self.acquire()
         try:
-            with suppress(Exception):
-                self.stream.write(line)
-                self.flush()
+            self._held.append(line)
+            self._write_soon()
         finally:
             self.release()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, after what was held."""
+        self.flush()
+        super().emit(record)
+
+    def flush(self) -> None:
+        """Write what is held."""
+        self.acquire()
+        try:
+            held, self._held, self._due = self._held, [], None
+            with suppress(Exception):
+                self.stream.write("".join(line.decode() + self.terminator for line in held))
+                super().flush()
+        finally:
+            self.release()
+
+    def _write_soon(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+            return
+        if loop is not self._due:  # one that has ended does nothing any more
+            self._due = loop
+            loop.call_soon(self.flush)
 
 
 def log_often(logger: logging.Logger, level: int, event: str, **fields: Plain) -> None:
@@ -65,7 +94,7 @@ def log_often(logger: logging.Logger, level: int, event: str, **fields: Plain) -
     request = structlog.contextvars.get_contextvars()
     known = {name: redact(str(value)) for name, value in request.items()}
     name = logging.getLevelName(level).lower()
-    handlers[0].write({"event": event, **known, "level": name, "logger": logger.name, **fields})
+    handlers[0].hold({"event": event, **known, "level": name, "logger": logger.name, **fields})
 
 
 def _handlers(logger: logging.Logger | None) -> list[logging.Handler]:

@@ -8,7 +8,7 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
 from structlog.typing import Processor
 
-from stormproof.signals.lines import JsonLines, Lines, encode, stamp
+from stormproof.signals.lines import JsonLines, Lines
 from stormproof.signals.redacting import redact_fields
 
 _FACTS: Final[tuple[Processor, ...]] = (
@@ -49,7 +49,7 @@ def _formatter(*, console: bool) -> ProcessorFormatter:
     renderer: Processor = (
         ConsoleRenderer(exception_formatter=plain_traceback)
         if console
-        else structlog.processors.JSONRenderer(lambda fields, **_: encode(fields))
+        else structlog.processors.JSONRenderer()
     )
     return ProcessorFormatter(
         foreign_pre_chain=[*_FACTS, ExtraAdder()],
@@ -57,7 +57,7 @@ def _formatter(*, console: bool) -> ProcessorFormatter:
             ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             redact_fields,
-            stamp,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
         ],
     )
