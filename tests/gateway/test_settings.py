@@ -47,10 +47,12 @@ def test_other_tables_of_the_file_are_not_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[serve]\nprot = 1\n", "prot"),
-        ("[serve]\nport = 'many'\n", "port"),
-        ("[serve\n", "is not TOML"),
-        ("serve = 3\n", "must be a table"),
+        ("[serve]\nprot = 1\n", r"prot: .*\(stormproof.toml:2\)"),
+        ("[serve]\nhost = 'x'\n\nport = 'many'\n", r"port: .*\(stormproof.toml:4\)"),
+        ("[serve]\nport = 'many'\nprot = 1", r"port: .*toml:2\); prot: .*toml:3\)"),
+        ("[a]\n[serve\n", "stormproof.toml:2: this is not TOML"),
+        ("x = 1\nserve = 3\n", r"must be a table \(stormproof.toml:2\)"),
+        ("a = " + "[" * 9999, "nested too deeply"),
     ],
 )
 def test_a_wrong_file_is_explained(tmp_path: Path, text: str, reason: str) -> None:

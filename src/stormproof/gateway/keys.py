@@ -5,8 +5,8 @@ import hmac
 from collections.abc import Iterable
 from pathlib import Path
 
-from stormproof.errors import ConfigurationError, Unauthorized
-from stormproof.gateway.settings import Settings, unreadable
+from stormproof.errors import ConfigurationError, Unauthorized, translate
+from stormproof.gateway.settings import Settings
 
 
 class Keyring:
@@ -64,7 +64,9 @@ def read_keys(file: Path) -> list[str]:
     try:
         lines = [line.strip() for line in file.read_text("utf-8").splitlines()]
     except OSError as error:
-        raise unreadable(error, "the file of keys") from error
+        known = translate(error)
+        known.operation = "read the file of keys"
+        raise known from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(setting="api_key_file", reason="is not UTF-8 text") from error
     keys = [line for line in lines if line and not line.startswith("#")]

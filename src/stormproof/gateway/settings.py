@@ -1,7 +1,6 @@
 """What the server runs with: flag > environment > file > default."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -16,7 +15,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from stormproof.errors import ConfigurationError, StormproofError, translate
+from stormproof.errors import ConfigurationError
 
 ENV_PREFIX: Final = "STORMPROOF_"
 DEFAULT_FILE: Final = Path("stormproof.toml")
@@ -129,8 +128,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put flags before the environment before the file."""
-        named = init_settings().get("config") or os.environ.get(f"{ENV_PREFIX}CONFIG")
-        table = _read_table(Path(named) if named else None)
+        table = _read_table(init_settings())
         return (init_settings, env_settings, InitSettingsSource(settings_cls, table))
 
 
@@ -152,27 +150,34 @@ def load_settings(flags: Mapping[str, Any]) -> Settings:
         raise _named(error, given) from None  # the original would print values, keys among them
 
 
-def unreadable(error: OSError, what: str) -> StormproofError:
-    """Return the error for a file of ours that cannot be read, told by what it is to its owner."""
-    known = translate(error)
-    known.operation = f"read {what}"
-    return known
+def _file(given: Mapping[str, Any]) -> Path | None:
+    """Return the file that was named, or the one that is there by itself."""
+    named = given.get("config") or os.environ.get(f"{ENV_PREFIX}CONFIG")
+    if named:
+        return Path(named)
+    return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
 
-def _read_table(file: Path | None) -> dict[str, Any]:
-    path = file or DEFAULT_FILE
-    if file is None and not path.exists():
+def _read_table(given: Mapping[str, Any]) -> dict[str, Any]:
+    file = _file(given)
+    if file is None:
         return {}
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise unreadable(error, "the settings file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(reason=f"{path.name} is not TOML: {error}") from error
+    from stormproof.providers.settings.document import read_document  # noqa: PLC0415 - heavy
+
+    _, document = read_document(file)
     table = document.get(TABLE, {})
     if not isinstance(table, dict):
-        raise ConfigurationError(setting=TABLE, reason=f"must be a table in {path.name}")
+        raise ConfigurationError(setting=TABLE, reason=f"must be a table ({_line(file)})")
     return table
+
+
+def _line(file: Path, *name: str) -> str:
+    """Return where a setting stands, or the table of all."""
+    from stormproof.providers.settings.document import read_document  # noqa: PLC0415 - heavy
+    from stormproof.providers.settings.locating import line_of  # noqa: PLC0415
+
+    text, _ = read_document(file)
+    return f"{file.name}:{line_of(text, [TABLE, *name])}"
 
 
 def _named(error: ValidationError | SettingsError, given: Mapping[str, Any]) -> ConfigurationError:
@@ -190,7 +195,7 @@ def _named(error: ValidationError | SettingsError, given: Mapping[str, Any]) -> 
 
 
 def _origin(name: str, given: Mapping[str, Any]) -> str:
-    variable = f"{ENV_PREFIX}{name}".upper()
+    variable, file = f"{ENV_PREFIX}{name}".upper(), _file(given)
     if name in given:
         return f"from the flag --{name.replace('_', '-')}"
-    return f"from {variable}" if variable in os.environ else f"from the file's [{TABLE}] table"
+    return f"from {variable}" if variable in os.environ or not file else _line(file, name)

@@ -119,8 +119,10 @@ RUNG = '[models.m]\nrungs = [{{ provider = "openai", model = "x", {} }}]'
         ("[models.m]\nrungs = [{ engine = false }]", "2: Input should be True"),
         (
             '[models.m]\nrungs = [{ answer = "A" },\n{ engine = true }]',
-            "3: is never asked: the answer before it answers everything (models.m.rungs[1])",
+            "3: is never asked: an answer before it answers everything (models.m.rungs[1])",
         ),
+        ("[models.m]\n[models.m]", "2: this is not TOML: Cannot declare ('models', 'm') twice"),
+        ("a = [1,\n2,\n", "2: this is not TOML: Invalid value"),
         (
             "[models.m]\nrungs = [{ engine = true },\n{ engine = true }]",
             "3: engine is there twice (models.m.rungs[1])",

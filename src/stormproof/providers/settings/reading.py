@@ -1,6 +1,5 @@
 """Reading ``stormproof.toml``: everything that is wrong is named, with its line."""
 
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
-from stormproof.errors import ConfigurationError, translate
+from stormproof.errors import ConfigurationError
+from stormproof.providers.settings.document import read_document
 from stormproof.providers.settings.hosts import EMBEDDING_RUNGS, EmbeddingSettings
 from stormproof.providers.settings.locating import line_of
 from stormproof.providers.settings.presets import presets, provider_settings
@@ -26,7 +26,6 @@ from stormproof.providers.settings.schema import (
 if TYPE_CHECKING:
     from stormproof.providers.settings.tables import Table
 
-_MOST_BYTES: Final = 1 << 20
 _MOST_FAULTS: Final = 20
 _OTHERS: Final = frozenset({"serve"})
 """Tables of the file that others read."""
@@ -56,14 +55,7 @@ def read_models(file: Path) -> ModelsFile:
             wrong is named with its line.
         StorageError: It cannot be read.
     """
-    text = _text(file)
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        reason = f"{file.name} is not TOML: {error}"
-        raise ConfigurationError(reason=reason) from None  # the original may hold the whole text
-    except RecursionError:
-        raise ConfigurationError(reason=f"{file.name} is nested too deeply") from None
+    text, document = read_document(file)
     tables = {name: table for name, table in document.items() if name not in _OTHERS}
     try:
         models = ModelsFile.model_validate(tables)
@@ -73,22 +65,6 @@ def read_models(file: Path) -> ModelsFile:
     if faults:
         raise _error(file, text, faults)
     return models
-
-
-def _text(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(_MOST_BYTES + 1)
-    except OSError as error:
-        known = translate(error)
-        known.operation = f"read {file.name}"
-        raise known from error
-    if len(content) > _MOST_BYTES:
-        raise ConfigurationError(reason=f"{file.name} has more than {_MOST_BYTES} bytes")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ConfigurationError(reason=f"{file.name} is not UTF-8 text") from None
 
 
 def _error(file: Path, text: str, faults: Sequence[Fault]) -> ConfigurationError:
@@ -174,9 +150,11 @@ def _contradictions(models: ModelsFile) -> Iterator[Fault]:
 
 
 def _dead_ends(place: Place, ladder: LadderSettings) -> Iterator[Fault]:
-    for index in range(1, len(ladder.rungs)):
-        if isinstance(ladder.rungs[index - 1], AnswerRung):
-            yield Fault((*place, index), "is never asked: the answer before it answers everything")
+    answered = False
+    for index, rung in enumerate(ladder.rungs):
+        if answered:
+            yield Fault((*place, index), "is never asked: an answer before it answers everything")
+        answered = answered or isinstance(rung, AnswerRung)
 
 
 def _no_vectors(place: Place, ladder: EmbeddingSettings, models: ModelsFile) -> Iterator[Fault]:
