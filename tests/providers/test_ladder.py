@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from stormproof.errors import (
+    CapacityExceeded,
     CircuitOpen,
     ContextTooLong,
     DeadlineExceeded,
     InvalidRequest,
     ModelNotFound,
+    OutOfBlocks,
     PartialOutput,
     ProviderError,
     RateLimitExceeded,
@@ -105,7 +107,15 @@ async def test_the_first_answers_while_it_can(form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "failure", [BROKEN, RateLimitExceeded(retry_after=3), DeadlineExceeded(), OSError(104, "reset")]
+    "failure",
+    [
+        BROKEN,
+        RateLimitExceeded(retry_after=3),
+        DeadlineExceeded(),
+        OSError(104, "reset"),
+        CapacityExceeded(resource="queue", limit=1, retry_after=3),
+        OutOfBlocks(needed=2, free=1),
+    ],
 )
 async def test_the_next_answers_at_once_when_it_cannot(
     form: str, failure: Exception, clock: FakeClock
