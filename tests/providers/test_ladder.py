@@ -1,7 +1,7 @@
 """A model's name is answered for by the first rung that can, and by none twice."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import pytest
@@ -169,6 +169,27 @@ async def test_one_that_is_down_is_left_alone(form: str) -> None:
     both = ladder(down, well)
     assert [await ask(both, form) for _ in range(20)] == ["B"] * 20
     assert down.calls < 10
+
+
+async def test_one_whose_streams_break_off_is_left_alone(clock: FakeClock) -> None:
+    """However well they begin."""
+    breaking, well = Model("a", ["A", BROKEN]), Model("b", "B")
+    both = ladder(breaking, well)
+    assert [await ask(both, "stream") for _ in range(20)][-1] == "B"
+    assert breaking.calls < 10
+
+
+async def test_who_leaves_says_nothing_about_it(clock: FakeClock) -> None:
+    """Neither that it is down, nor that it is well."""
+    down = Model("a", [BROKEN], [BROKEN], *[["A", "A"]] * 20, [BROKEN])
+    alone = ladder(down)
+    for calls in range(1, 24):
+        async with aclosing(alone.stream(asked(stream=True), Journey())) as chunks:
+            with suppress(ProviderError):
+                await anext(chunks)
+        assert down.calls == calls
+    with pytest.raises(CircuitOpen):
+        await ask(alone, "stream")
 
 
 async def test_a_lone_one_is_left_alone_too(form: str) -> None:
@@ -487,6 +508,25 @@ class TestAnswersGivenBefore:
         for _ in range(2):
             assert await ask(ladder, form, journey) == "Sorry."
             assert (journey.rung, journey.degraded) == ("default", True)
+
+    async def test_an_answer_that_two_gave_is_kept_whole(self) -> None:
+        ladder, journey = self.ladder(["A", BROKEN], ["B"], BROKEN), Journey()
+        assert await ask(ladder, "stream") == "AB"
+        assert await ask(ladder, "whole", journey) == "AB"
+        assert (journey.rung, journey.degraded) == ("cached", True)
+
+    async def test_of_one_that_began_again_what_counts_is_kept(self) -> None:
+        ladder, request = self.ladder(["A", BROKEN], ["B"], BROKEN), asked(stream=True)
+        restarted = ladder.stream(request, Journey(), policy=StreamPolicy.RESTART)
+        async with aclosing(restarted) as chunks:
+            assert "".join([chunk.text async for chunk in chunks]) == "AB"
+        assert await ask(ladder, "whole") == "B"
+
+    async def test_what_nobody_waited_for_is_not_kept(self) -> None:
+        ladder = self.ladder(["A", "A"], BROKEN)
+        async with aclosing(ladder.stream(asked(stream=True), Journey())) as chunks:
+            await anext(chunks)
+        assert await ask(ladder, "whole") == "Sorry."
 
     async def test_half_an_answer_is_not_kept(self) -> None:
         ladder, journey = self.ladder(["A", BROKEN], BROKEN), Journey()
