@@ -317,7 +317,7 @@ async def test_the_official_client_understands(gateway: Gateway) -> None:
         await gateway.rung(stream("lo"), DOWN),
     ]
     async with gateway.serving(*rungs) as client:
-        official = openai.AsyncOpenAI(base_url=f"{client.base_url}/v1", api_key="k", max_retries=0)
+        official = openai.AsyncOpenAI(base_url=f"{client.base_url}/v1", api_key=KEY, max_retries=0)
         create: Callable[..., Any] = official.chat.completions.create
         answer = await create(model="chat", messages=HELLO)
         assert answer.choices[0].message.content == "Hello"

@@ -20,11 +20,13 @@ from stormproof.engine import AsyncLLM
 from stormproof.gateway import Keyring, Lifecycle, create_app, load_settings
 from stormproof.providers.local.schema import ChatRequest
 from stormproof.signals import Metrics
-from support.hostile_requests import CHAT, HostileRequest, hostile_requests
+from support.hostile_requests import CHAT, MESSAGES, RESPONSES, HostileRequest, hostile_requests
 from support.scripted_engine import babble, make_core
 from support.serving import MODEL, Server, chat_body
 
 AT_ONCE: Final = 50
+SAID: Final = '{"role": "user", "content": "Hi"}'
+USED: Final = '{"type": "tool_use", "id": "a", "name": "f", "input": DEEP}'
 LIMITS: Final = {"default_max_tokens": 4, "max_tokens": 16, "max_body_bytes": 200_000}
 
 
@@ -75,10 +77,13 @@ def judge(response: httpx2.Response) -> str:
 
 
 def judge_stream(text: str) -> str:
-    if text.endswith("data: [DONE]\n\n"):
+    *_, last = text.rstrip().split("\n\n")
+    if last == "data: [DONE]":
         return "answered"
-    [last] = text.rstrip().rsplit("event: error\ndata: ", 1)[1:]
-    return typed(json.loads(last))
+    event = json.loads(last.rpartition("data: ")[2])
+    if event.get("type") in {"message_stop", "response.completed", "response.incomplete"}:
+        return "answered"
+    return typed(event.get("response", event))
 
 
 def typed(document: dict[str, dict[str, str]]) -> str:
@@ -127,6 +132,35 @@ async def test_documents_inside_a_request_may_not_be_deep(place: str) -> None:
                     CHAT, content=body, headers={"content-type": "application/json"}
                 )
                 assert judge(response) == "INVALID_REQUEST"
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (MESSAGES, '{"messages": [SAID], "tools": [{"name": "f", "input_schema": DEEP}]}'),
+        (MESSAGES, '{"messages": [{"role": "assistant", "content": [USED]}, SAID]}'),
+        (MESSAGES, '{"messages": [SAID], "thinking": DEEP}'),
+        (
+            RESPONSES,
+            '{"input": "Hi", "tools": [{"type": "function", "name": "f", "parameters": DEEP}]}',
+        ),
+        (RESPONSES, '{"input": "Hi", "metadata": DEEP}'),
+    ],
+)
+async def test_nor_may_they_in_other_dialects(path: str, body: str) -> None:
+    """Where they mean something; elsewhere they are left aside."""
+    engine = AsyncLLM(make_core(babble))
+    try:
+        async with server_in_process(engine) as client:
+            for depth in (140, *range(700, 1000, 3)):
+                deep = '{"not": ' * depth + "{}" + "}" * depth
+                sent = body.replace("{", f'{{"model": "{MODEL}", "max_tokens": 3, ', 1)
+                for name, told in {"SAID": SAID, "USED": USED, "DEEP": deep}.items():
+                    sent = sent.replace(name, told)
+                response = await client.post(path, content=sent)
+                assert judge(response) in {"INVALID_REQUEST", "CONTEXT_TOO_LONG", "answered"}
     finally:
         engine.close()
 

@@ -10,6 +10,8 @@ from support.serving import MODEL
 
 CHAT: Final = "/v1/chat/completions"
 PLAIN: Final = "/v1/completions"
+MESSAGES: Final = "/v1/messages"
+RESPONSES: Final = "/v1/responses"
 
 _LONG: Final = "a" * 10_240
 _DEEP: Final[Any] = json.loads("[" * 150 + "]" * 150)
@@ -25,6 +27,10 @@ _FIELDS: Final = (
     "ignore_eos", "n", "stream", "stream_options", "logprobs", "top_logprobs", "response_format",
     "structured_outputs", "tools", "tool_choice", "parallel_tool_calls", "echo", "user", "metadata",
     "store", "function_call", "__proto__", "model_config",
+)  # fmt: skip
+_OTHER_FIELDS: Final = (
+    "system", "stop_sequences", "thinking", "output_config", "betas", "input", "instructions",
+    "max_output_tokens", "text", "reasoning", "previous_response_id", "background",
 )  # fmt: skip
 _REGEXES: Final = (
     "(((", "(?=a)b", "(" * 5000 + ")" * 5000, "((a{0,1000}){0,1000}b){0,1000}", "(a|b)*a(a|b){300}",
@@ -67,6 +73,7 @@ def hostile_requests(count: int, seed: int) -> Iterator[HostileRequest]:
     makers: list[Callable[[random.Random], HostileRequest]] = [
         *[_wrong_field] * 24, *[_two_wrong_fields] * 8, *[_wrong_message] * 10, *[_wrong_tool] * 8,
         *[_wrong_place] * 3, *[_wrong_bytes] * 8, *[_long_stop] * 3, *[_odd_grammar] * 1,
+        *[_wrong_dialect] * 12,
     ]  # fmt: skip
     for _ in range(count):
         yield choices.choice(makers)(choices)
@@ -137,6 +144,23 @@ def _wrong_bytes(choices: random.Random) -> HostileRequest:
     kinds = ["application/json"] * 5 + ["text/plain", "", "multipart/form-data", "application/x"]
     ids = ["the-same", "", "x" * 5000, "a b", "\xe4"]
     return HostileRequest(CHAT, body, choices.choice(kinds), choices.choice(ids))
+
+
+def _wrong_dialect(choices: random.Random) -> HostileRequest:
+    """Fields, parts and items of other APIs."""
+    value = choices.choice(_VALUES)
+    kinds = ["text", "image", "tool_use", "tool_result", "thinking", "input_text", "function_call"]
+    kind = choices.choice([*kinds, "function_call_output", "message", "reasoning", "root"])
+    names = ["text", "source", "id", "name", "input", "call_id", "arguments", "output", "content"]
+    part = {"type": kind, "role": "user", choices.choice(names): value, "name": "f"}
+    said = {"role": choices.choice(["user", "assistant", "system"]), "content": [part]}
+    field = choices.choice([*_FIELDS, *_OTHER_FIELDS])
+    asked: dict[str, Any]
+    if choices.random() < 0.5:
+        asked = {"messages": choices.choice([[said], [{**said, "content": "Hi"}]]), "max_tokens": 3}
+        return _sent(MESSAGES, {"model": MODEL, **asked, field: value})
+    asked = {"input": choices.choice([[said], [part], "Hi"]), "max_output_tokens": 3}
+    return _sent(RESPONSES, {"model": MODEL, **asked, field: value})
 
 
 def _long_stop(choices: random.Random) -> HostileRequest:

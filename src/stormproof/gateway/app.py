@@ -18,6 +18,7 @@ from stormproof.gateway.dialects.chat import CHAT
 from stormproof.gateway.dialects.completions import COMPLETIONS
 from stormproof.gateway.dialects.described import described
 from stormproof.gateway.dialects.messages.reply import MESSAGES
+from stormproof.gateway.dialects.responses.reply import RESPONSES
 from stormproof.gateway.edge import Edge
 from stormproof.gateway.embedding_endpoint import EmbeddingEndpoint
 from stormproof.gateway.embedding_routes import EmbeddingRoutes
@@ -51,7 +52,7 @@ and, where waiting helps, `retry_after`. Ask with `accept: application/problem+j
 NATIVE: Final = (CHAT, COMPLETIONS)
 """Dialects in which the engine has routes of its own, where there is one."""
 
-TRANSLATED: Final = (MESSAGES,)
+TRANSLATED: Final = (MESSAGES, RESPONSES)
 """Dialects in which the engine has no routes of its own."""
 
 

@@ -55,7 +55,10 @@ class ChatEndpoint:
             StormproofError: There is no answer, and nothing was sent.
         """
         body = await read_body(receive)
-        reply = self._reply(body)
+        try:
+            reply = self._reply(body)
+        except RecursionError:
+            raise InvalidRequest(reason="the body is nested too deeply") from None
         request = reply.request
         ladder = self.ladders.get(request.model)
         if ladder is None:

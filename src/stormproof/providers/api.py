@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from pydantic import SecretStr
 
-from stormproof.errors import StormproofError
+from stormproof.errors import InvalidRequest, StormproofError
 from stormproof.providers.chat import Document
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.http.response import Response
@@ -77,9 +77,13 @@ class Api:
         Raises:
             StormproofError: The answer is not a good one.
         """
-        body = {name: value for name, value in document.items() if value is not None}
+        sent = {name: value for name, value in document.items() if value is not None}
+        try:
+            body = msgspec.json.encode(sent)
+        except RecursionError:
+            raise InvalidRequest(reason="the request is nested too deeply") from None
         response = await self._client.send(
-            "POST", self._endpoint.url, {**self._headers(), **headers}, msgspec.json.encode(body)
+            "POST", self._endpoint.url, {**self._headers(), **headers}, body
         )
         if response.status in _GOOD:
             return response

@@ -197,8 +197,11 @@ class Usage(Struct, frozen=True, omit_defaults=True):
 
     def prompt_detail(self, name: str) -> int:
         """Return how many of the prompt's tokens are of a kind, as far as that is told."""
-        count = (self.prompt_tokens_details or {}).get(name)
-        return max(count, 0) if isinstance(count, int) else 0
+        return _count(self.prompt_tokens_details, name)
+
+    def completion_detail(self, name: str) -> int:
+        """Return the same of the answer's."""
+        return _count(self.completion_tokens_details, name)
 
     def document(self) -> Document:
         """Return it as OpenAI's API has it."""
@@ -313,6 +316,11 @@ def _in_a_stream(message: Document) -> Document:
     if not calls:
         return message
     return {**message, "tool_calls": [{"index": n, **call} for n, call in enumerate(calls)]}
+
+
+def _count(details: Document | None, name: str) -> int:
+    count = (details or {}).get(name)
+    return max(count, 0) if isinstance(count, int) else 0
 
 
 def _characters(message: Message) -> int:

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from stormproof.errors import (
     ConnectionLost,
     ContextTooLong,
+    InvalidRequest,
     ModelNotFound,
     NetworkError,
     ProviderError,
@@ -34,6 +35,9 @@ REQUEST = ChatRequest(
 LONG = (
     "This model's maximum context length is 9 tokens. However, your messages resulted in 12 tokens."
 )
+DEEP: dict[str, Any] = {}
+for _ in range(2000):
+    DEEP = {"not": DEEP}
 KEY = "sk-" + "k" * 40
 
 
@@ -291,3 +295,28 @@ async def test_other_requests_have_no_such_marks(server: RawServer, client: Http
     how = {"prefill_message": {"prefix": True}, "prefill_body": {"continue_final_message": True}}
     sent = await sent_for(server, client, REQUEST.document, **how)
     assert sent == {**REQUEST.document, "model": "theirs"}
+
+
+@pytest.mark.parametrize("extended", [True, False])
+async def test_what_anthropics_api_knows_alone_is_not_sent(
+    server: RawServer, client: HttpClient, *, extended: bool
+) -> None:
+    """Of a request that came by that API; others are passed on as they are."""
+    text = {"type": "text", "text": "Hi"}
+    messages = [{"role": "user", "content": [{**text, "cache_control": {"type": "ephemeral"}}]}]
+    asked = {"model": "m", "messages": messages, "thinking": {"type": "adaptive"}, "top_k": 5}
+    speaking = await model(server, client, whole({"content": "Hello"}))
+    await speaking.complete(ChatRequest(asked, extended=extended))
+    sent = json.loads(server.requests[0].partition(b"\r\n\r\n")[2])
+    plain = {"model": "theirs", "messages": [{"role": "user", "content": [text]}]}
+    assert sent == (plain if extended else {**asked, "model": "theirs"})
+
+
+async def test_a_request_that_is_too_deep_is_the_clients_mistake(
+    server: RawServer, client: HttpClient
+) -> None:
+    """It is sent to nobody, and nobody is blamed."""
+    speaking = await model(server, client, whole({"content": "Hello"}))
+    with pytest.raises(InvalidRequest):
+        await speaking.complete(REQUEST.changed(metadata=DEEP))
+    assert server.requests == []

@@ -12,6 +12,8 @@ from stormproof.gateway.dialects.chat import CHAT
 from stormproof.gateway.dialects.completions import COMPLETIONS
 from stormproof.gateway.dialects.messages.errors import PATH, MessagesError
 from stormproof.gateway.dialects.messages.request import MessagesRequest
+from stormproof.gateway.dialects.responses.reply import RESPONSES
+from stormproof.gateway.dialects.responses.request import ResponsesRequest
 from stormproof.gateway.openapi import BEARER, ERRORS, EVENT_STREAM, ErrorDocument
 from stormproof.providers.chat import ChatFields
 from stormproof.providers.texts import TextFields
@@ -32,6 +34,9 @@ _OPERATIONS: Final = (
     _Operation(CHAT.path, "OpenAI's API", "Answer a conversation", ChatFields, ErrorDocument),
     _Operation(
         COMPLETIONS.path, "OpenAI's API", "Continue one or several texts", TextFields, ErrorDocument
+    ),
+    _Operation(
+        RESPONSES.path, "OpenAI's API", "Answer a conversation", ResponsesRequest, ErrorDocument
     ),
     _Operation(PATH, "Anthropic's API", "Answer a conversation", MessagesRequest, MessagesError),
 )

@@ -149,6 +149,15 @@ def test_a_call_that_cannot_be_told_is_an_error(arguments: Any) -> None:
         reply().whole(Completion({"choices": [choice]}, Usage()), TOLD)
 
 
+def test_a_call_that_was_cut_is_left_out() -> None:
+    """As the answer says why it ended, it is not an error."""
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x'}}
+    message = {"role": "assistant", "content": "Yes.", "tool_calls": [call]}
+    choice = {"index": 0, "message": message, "finish_reason": "length"}
+    sent = json.loads(reply().whole(Completion({"choices": [choice]}, Usage()), TOLD))
+    assert (sent["content"], sent["stop_reason"]) == ([TEXT], "max_tokens")
+
+
 def test_a_stream_without_an_end_is_an_error() -> None:
     """It is not said to have ended."""
     answer = reply()

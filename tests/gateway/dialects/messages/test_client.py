@@ -1,62 +1,44 @@
 """Anthropic's own client talks to whoever answers, and takes it for Anthropic's API."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, TypeAlias
 
 import anthropic
 import httpx2
 import pytest
 
 from stormproof.engine import AsyncLLM
-from stormproof.providers import AnthropicModel, Endpoint, HttpClient, Ladder, OpenAIModel, Rung
+from stormproof.providers import Rung
 from stormproof.testing.provider import (
     Answer,
     Break,
     Broken,
     Refusal,
     Reply,
-    ScriptedProvider,
-    ScriptedTarget,
     Step,
     ToolCall,
     text_of,
 )
 from support.ladder_server import KEY, serving_ladders
 from support.scripted_engine import make_core
+from support.scripted_rungs import ScriptedRungs
 
 ASKED: Any = {"max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]}
 TOOL: Any = {"name": "f", "description": "F.", "input_schema": {"type": "object"}}
 TEXT = text_of(32)
 
+Connect: TypeAlias = Callable[..., Awaitable[anthropic.AsyncAnthropic]]
 
-class Gateway:
-    """Models that are served, and the providers behind them."""
 
-    def __init__(self, provider: ScriptedProvider, stack: AsyncExitStack) -> None:
-        self.provider = provider
-        self.targets: list[ScriptedTarget] = []
-        self._stack = stack
-        self._http = HttpClient()
-        stack.callback(self._http.close)
+@pytest.fixture
+def connect(gateway: ScriptedRungs, stack: AsyncExitStack) -> Connect:
+    """Serve rungs; return a client."""
 
-    def rung(self, kind: str, *steps: Step, reply: Reply | None = None) -> Rung:
-        name = f"rung-{len(self.targets)}"
-        says = (lambda _: reply) if reply else None
-        target = self.provider.target(name, *steps, says=says)
-        self.targets.append(target)
-        if kind == "openai":
-            endpoint = Endpoint(provider=name, url=f"{target.url}/chat/completions")
-            return Rung(OpenAIModel(endpoint, "m", client=self._http), name=name)
-        endpoint = Endpoint(provider=name, url=f"{target.url}/messages")
-        return Rung(AnthropicModel(endpoint, "m", client=self._http), name=name)
+    async def connect(*rungs: Rung, **options: Any) -> anthropic.AsyncAnthropic:
+        return client(await gateway.serve(*rungs), stack, **options)
 
-    async def client(self, *rungs: Rung, **options: Any) -> anthropic.AsyncAnthropic:
-        """Serve them as the model ``claude``; return a client of that."""
-        url = await self._stack.enter_async_context(
-            serving_ladders({"claude": Ladder("claude", rungs)})
-        )
-        return client(url, self._stack, **options)
+    return connect
 
 
 def client(url: str, stack: AsyncExitStack, **options: Any) -> anthropic.AsyncAnthropic:
@@ -65,19 +47,8 @@ def client(url: str, stack: AsyncExitStack, **options: Any) -> anthropic.AsyncAn
     return made
 
 
-@pytest.fixture
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-async def gateway(stack: AsyncExitStack) -> Gateway:
-    return Gateway(await stack.enter_async_context(ScriptedProvider()), stack)
-
-
 async def ask(
-    client: anthropic.AsyncAnthropic, *, streams: bool, model: str = "claude", **fields: Any
+    client: anthropic.AsyncAnthropic, *, streams: bool, model: str = "chat", **fields: Any
 ) -> Any:
     """Return the message, put together by the client if it comes in a stream."""
     fields = {"model": model, **ASKED, **fields}
@@ -89,12 +60,14 @@ async def ask(
 
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
-async def test_a_text_is_answered_with_a_text(gateway: Gateway, kind: str, streams: bool) -> None:
+async def test_a_text_is_answered_with_a_text(
+    gateway: ScriptedRungs, connect: Connect, kind: str, streams: bool
+) -> None:
     """With who answered, why it ended, and the tokens."""
-    client = await gateway.client(gateway.rung(kind))
+    client = await connect(gateway.rung(kind))
     message = await ask(client, streams=streams)
     assert [block.text for block in message.content] == [TEXT]
-    assert (message.model, message.role, message.type) == ("claude", "assistant", "message")
+    assert (message.model, message.role, message.type) == ("chat", "assistant", "message")
     assert (message.stop_reason, message.stop_sequence) == ("end_turn", None)
     assert message.usage.output_tokens == 32
     assert message.usage.input_tokens > 0
@@ -103,10 +76,12 @@ async def test_a_text_is_answered_with_a_text(gateway: Gateway, kind: str, strea
 
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
-async def test_calls_of_tools_come_as_blocks(gateway: Gateway, kind: str, streams: bool) -> None:
+async def test_calls_of_tools_come_as_blocks(
+    gateway: ScriptedRungs, connect: Connect, kind: str, streams: bool
+) -> None:
     """Several, behind a text; a call without arguments has an empty input."""
     calls = ToolCall("f", '{"a": [1, "é"]}'), ToolCall("g")
-    client = await gateway.client(gateway.rung(kind, reply=Reply("Wait. ", calls)))
+    client = await connect(gateway.rung(kind, reply=Reply("Wait. ", calls)))
     message = await ask(client, streams=streams, tools=[TOOL, {**TOOL, "name": "g"}])
     text, first, second = message.content
     assert text.text == "Wait. "
@@ -121,24 +96,28 @@ async def test_calls_of_tools_come_as_blocks(gateway: Gateway, kind: str, stream
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
-async def test_a_stream_that_breaks_is_gone_on_with(gateway: Gateway, kind: str) -> None:
+async def test_a_stream_that_breaks_is_gone_on_with(
+    gateway: ScriptedRungs, connect: Connect, kind: str
+) -> None:
     """In one message, with every word once."""
     broken = gateway.rung(kind, Broken(Break.CUT, 5))
-    client = await gateway.client(broken, gateway.rung("openai"))
+    client = await connect(broken, gateway.rung("openai"))
     message = await ask(client, streams=True)
     assert [block.text for block in message.content] == [TEXT]
     assert message.stop_reason == "end_turn"
     assert [target.calls for target in gateway.targets] == [1, 1]
 
 
-async def test_a_stream_that_nobody_goes_on_with_tells_of_the_error(gateway: Gateway) -> None:
+async def test_a_stream_that_nobody_goes_on_with_tells_of_the_error(
+    gateway: ScriptedRungs, connect: Connect
+) -> None:
     """After what there was of it; the client raises, and does not take it for the end."""
-    client = await gateway.client(gateway.rung("openai", Broken(Break.ERROR, 5)))
+    client = await connect(gateway.rung("openai", Broken(Break.ERROR, 5)))
     heard: list[str] = []
 
     async def listen() -> None:
         headers = {"x-stormproof-stream": "fail"}
-        fields = {"model": "claude", **ASKED, "extra_headers": headers}
+        fields = {"model": "chat", **ASKED, "extra_headers": headers}
         async with client.messages.stream(**fields) as stream:
             async for text in stream.text_stream:
                 heard.append(text)  # noqa: PERF401 - also before an error
@@ -161,10 +140,17 @@ async def test_a_stream_that_nobody_goes_on_with_tells_of_the_error(gateway: Gat
     ],
 )
 async def test_a_failure_is_one_that_the_client_knows(
-    gateway: Gateway, step: Step, status: int, kind: str, code: str, *, streams: bool
+    gateway: ScriptedRungs,
+    connect: Connect,
+    *,
+    step: Step,
+    status: int,
+    kind: str,
+    code: str,
+    streams: bool,
 ) -> None:
     """By its type; our own code stands beside."""
-    client = await gateway.client(gateway.rung("openai", step))
+    client = await connect(gateway.rung("openai", step))
     with pytest.raises(anthropic.APIStatusError) as caught:
         await ask(client, streams=streams)
     body: Any = caught.value.body
@@ -174,8 +160,10 @@ async def test_a_failure_is_one_that_the_client_knows(
     assert body["request_id"] == caught.value.response.headers["x-request-id"]
 
 
-async def test_what_is_no_request_is_refused_by_field(gateway: Gateway) -> None:
-    client = await gateway.client(gateway.rung("openai"))
+async def test_what_is_no_request_is_refused_by_field(
+    gateway: ScriptedRungs, connect: Connect
+) -> None:
+    client = await connect(gateway.rung("openai"))
     with pytest.raises(anthropic.BadRequestError) as caught:
         await ask(client, streams=False, messages=[{"role": "user", "content": [{"type": "x"}]}])
     body: Any = caught.value.body
@@ -184,8 +172,10 @@ async def test_what_is_no_request_is_refused_by_field(gateway: Gateway) -> None:
     assert gateway.targets[0].calls == 0
 
 
-async def test_a_model_that_nobody_has_is_not_found(gateway: Gateway) -> None:
-    client = await gateway.client(gateway.rung("openai"))
+async def test_a_model_that_nobody_has_is_not_found(
+    gateway: ScriptedRungs, connect: Connect
+) -> None:
+    client = await connect(gateway.rung("openai"))
     with pytest.raises(anthropic.NotFoundError) as caught:
         await ask(client, streams=False, model="nobody")
     body: Any = caught.value.body
@@ -193,13 +183,15 @@ async def test_a_model_that_nobody_has_is_not_found(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("how", ["api_key", "auth_token"])
-async def test_keys_are_asked_for_in_both_ways(gateway: Gateway, how: str) -> None:
+async def test_keys_are_asked_for_in_both_ways(
+    gateway: ScriptedRungs, connect: Connect, how: str
+) -> None:
     """In the header that this client uses, and in the usual one."""
     rung = gateway.rung("openai", Answer(1))
     keys = {"api_key": None, "auth_token": None}
-    good = await gateway.client(rung, **{**keys, how: KEY})
+    good = await connect(rung, **{**keys, how: KEY})
     assert (await ask(good, streams=False)).content[0].text == "w0 "
-    wrong = await gateway.client(rung, **{**keys, how: "wrong"})
+    wrong = await connect(rung, **{**keys, how: "wrong"})
     with pytest.raises(anthropic.AuthenticationError) as caught:
         await ask(wrong, streams=False)
     body: Any = caught.value.body
@@ -218,11 +210,13 @@ async def test_the_model_of_the_engine_answers(stack: AsyncExitStack, streams: b
     assert message.stormproof["rung"] == "engine"
 
 
-async def test_events_come_in_the_order_of_the_api(gateway: Gateway) -> None:
+async def test_events_come_in_the_order_of_the_api(
+    gateway: ScriptedRungs, connect: Connect
+) -> None:
     """And each names itself twice."""
     reply = Reply("A b ", (ToolCall("f", '{"a": 1}'),))
-    client = await gateway.client(gateway.rung("openai", reply=reply))
-    sent = {"model": "claude", **ASKED, "stream": True, "tools": [TOOL]}
+    client = await connect(gateway.rung("openai", reply=reply))
+    sent = {"model": "chat", **ASKED, "stream": True, "tools": [TOOL]}
     async with httpx2.AsyncClient() as plain:
         response = await plain.post(
             f"{client.base_url}/v1/messages", json=sent, headers={"x-api-key": KEY}
@@ -244,9 +238,11 @@ async def test_events_come_in_the_order_of_the_api(gateway: Gateway) -> None:
     assert response.headers["x-stormproof-rung"] == "rung-0"
 
 
-async def test_it_is_part_of_what_the_server_tells_of_itself(gateway: Gateway) -> None:
+async def test_it_is_part_of_what_the_server_tells_of_itself(
+    gateway: ScriptedRungs, connect: Connect
+) -> None:
     """Its place in the schema, and an answer in its own words to a method that it has not."""
-    client = await gateway.client(gateway.rung("openai"))
+    client = await connect(gateway.rung("openai"))
     async with httpx2.AsyncClient(base_url=client.base_url) as plain:
         schema = (await plain.get("/openapi.json")).json()
         refused = await plain.get("/v1/messages", headers={"x-api-key": KEY})

@@ -47,36 +47,37 @@ def thoughts(said: Mapping[str, Any]) -> Sequence[Thought]:
     return signed or ([Thought(thinking=told)] if isinstance(told, str) else [])
 
 
-def content(message: Document) -> list[Document]:
-    """Return the blocks of a whole message.
+def content(choice: Document) -> list[Document]:
+    """Return the blocks of a whole answer.
 
     Raises:
         ParsingError: The arguments of a call are no JSON object.
     """
+    message = choice["message"]
     text = message.get("content")
     said = [{"type": "text", "text": text}] if text else []
-    return [*(thought.block for thought in thoughts(message)), *said, *calls(message)]
+    return [*(thought.block for thought in thoughts(message)), *said, *calls(choice)]
 
 
-def calls(message: Document) -> list[Document]:
-    """Return the calls in a message.
+def calls(choice: Document) -> list[Document]:
+    """Return the calls of an answer; one that was cut is none.
 
     Raises:
         ParsingError: The arguments of one are no JSON object.
     """
-    try:
-        return [tool_use(_identified(call)) for call in message.get("tool_calls") or ()]
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise ParsingError(reason="a tool call's arguments are no JSON object") from None
+    made = []
+    for call in choice["message"].get("tool_calls") or ():
+        try:
+            made.append(tool_use(_identified(call)))
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            if choice["finish_reason"] != "length":
+                raise ParsingError(reason="a tool call's arguments are no JSON object") from None
+    return made
 
 
-def end(reason: str, message: Document) -> Document:
-    """Return why a message ends.
-
-    Args:
-        reason: Why, in the common tongue.
-        message: The whole of it; it may tell more.
-    """
+def end(choice: Document) -> Document:
+    """Return why an answer ends."""
+    reason, message = choice["finish_reason"], choice["message"]
     refusal, sequence = message.get("refusal"), message.get("stop_sequence")
     if refusal:
         details = {"type": "refusal", "category": None, "explanation": refusal}
@@ -87,9 +88,9 @@ def end(reason: str, message: Document) -> Document:
 
 def tokens(usage: Usage) -> Document:
     """Return how many there were; those that are in a cache are counted apart."""
-    read = _count(usage.prompt_tokens_details, "cached_tokens")
-    written = _count(usage.prompt_tokens_details, "cache_write_tokens")
-    thought = _count(usage.completion_tokens_details, "reasoning_tokens")
+    read = usage.prompt_detail("cached_tokens")
+    written = usage.prompt_detail("cache_write_tokens")
+    thought = usage.completion_detail("reasoning_tokens")
     counted = {
         "input_tokens": max(usage.prompt_tokens - read - written, 0),
         "cache_creation_input_tokens": written,
@@ -99,11 +100,6 @@ def tokens(usage: Usage) -> Document:
     return (
         {**counted, "output_tokens_details": {"thinking_tokens": thought}} if thought else counted
     )
-
-
-def _count(details: Document | None, name: str) -> int:
-    count = (details or {}).get(name)
-    return count if isinstance(count, int) else 0
 
 
 def _identified(call: Document) -> Document:

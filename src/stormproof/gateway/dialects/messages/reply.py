@@ -42,9 +42,7 @@ class MessagesReply:
     def whole(self, answer: Completion, told: Document) -> bytes:
         """Return one document."""
         choice = answer.choices[0]
-        message = choice["message"]
-        ended = end(choice["finish_reason"], message)
-        return _encode(self._message(content(message), ended, answer.usage, told))
+        return _encode(self._message(content(choice), end(choice), answer.usage, told))
 
     def opening(self, first: Chunk, told: Document) -> bytes:
         """Return the beginning of the message; a real count comes at its end."""
@@ -67,14 +65,11 @@ class MessagesReply:
         if rest is None:
             raise InternalError(reason="a stream ended without saying why")
         choice = rest.choices[0]
-        message = choice["message"]
-        events = [self._blocks.call(call) for call in calls(message)]
-        ended = end(choice["finish_reason"], message)
         return b"".join(
             (
-                *events,
+                *map(self._blocks.call, calls(choice)),
                 self._blocks.close(),
-                event("message_delta", delta=ended, usage=tokens(usage), stormproof=told),
+                event("message_delta", delta=end(choice), usage=tokens(usage), stormproof=told),
                 event("message_stop"),
             )
         )

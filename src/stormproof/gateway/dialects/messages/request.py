@@ -2,12 +2,12 @@
 
 from typing import Annotated, Final, Literal, TypeAlias
 
-import msgspec
 from msgspec import Meta, Struct
 
 from stormproof.gateway.dialects.messages.blocks import Text, content
 from stormproof.gateway.dialects.messages.conversation import Turn, messages
 from stormproof.providers import ChatRequest
+from stormproof.providers.anthropic.content import marked
 from stormproof.providers.anthropic.request import OWN_FIELDS
 from stormproof.providers.chat import Document
 from stormproof.providers.documents import understood
@@ -20,7 +20,7 @@ _Share = Annotated[float, Meta(ge=0, le=1)]
 _ToolName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 
 
-class Tool(Struct, frozen=True, omit_defaults=True):
+class Tool(Struct, frozen=True):
     """What the model may call."""
 
     name: _ToolName
@@ -113,14 +113,11 @@ def _conversation(asked: MessagesRequest) -> list[Document]:
 
 
 def _tool(tool: Tool) -> Document:
-    kept: Document = msgspec.to_builtins(tool)
-    kept.pop("type", None)
-    mark = {name: kept.pop(name) for name in ("cache_control",) if name in kept}
-    return {
-        "type": "function",
-        "function": {"parameters": kept.pop("input_schema"), **kept},
-        **mark,
-    }
+    told = {"description": tool.description, "strict": tool.strict}
+    kept = {name: value for name, value in told.items() if value is not None}
+    function = {"name": tool.name, "parameters": tool.input_schema, **kept}
+    mark = {"cache_control": tool.cache_control}
+    return marked(mark, {"type": "function", "function": function})
 
 
 def _choice(choice: ToolChoice) -> Document:

@@ -1,0 +1,1 @@
+"""OpenAI's Responses API, and what it shares with the common tongue."""
