@@ -1,12 +1,16 @@
 """``stormproof serve``: a model behind an OpenAI-compatible address."""
 
+import asyncio
 import inspect
+import json
 import os
+import socket
 import typing
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from pydantic.fields import FieldInfo
@@ -15,6 +19,7 @@ from rich.console import Console
 from stormproof.cli.failures import failures
 from stormproof.cli.loading import load_engine
 from stormproof.cli.model import pulled
+from stormproof.errors import ConfigurationError
 from stormproof.gateway.settings import ENV_PREFIX, Settings, load_settings
 
 if typing.TYPE_CHECKING:
@@ -30,11 +35,39 @@ def serve(**flags: str | None) -> None:
     """
     console = Console(stderr=True)
     with failures(console):
-        _serve(partial(load_settings, flags), console)
+        load = partial(load_settings, flags)
+        settings = load()
+        if settings.workers > 1:
+            _supervise(settings, load, flags, console)
+        else:
+            answer(settings, load, console)
 
 
-def _serve(load: Callable[[], Settings], console: Console) -> None:
-    settings = load()
+class Seat(NamedTuple):
+    """The place of one worker among several.
+
+    Attributes:
+        number: Which one.
+        port: Where all of them answer.
+        folder: Where they tell each other what they count.
+    """
+
+    number: int
+    port: int
+    folder: Path
+
+
+def answer(
+    settings: Settings, load: Callable[[], Settings], console: Console, seat: Seat | None = None
+) -> None:
+    """Answer until SIGTERM.
+
+    Args:
+        settings: What to run with.
+        load: Returns the same as they are now.
+        console: Told that it listens, and where.
+        seat: The place of this process, if it is one of several.
+    """
     # Heavy: what only --help and a typing mistake need comes before this.
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
@@ -42,20 +75,21 @@ def _serve(load: Callable[[], Settings], console: Console) -> None:
         Lifecycle,
         Reloader,
         ServedModels,
+        WorkerSeries,
         create_app,
         listen,
         load_keys,
         run,
     )
     from stormproof.providers import HttpClient, LocalEmbeddings  # noqa: PLC0415
-    from stormproof.signals import Metrics, configure_logging, log_events  # noqa: PLC0415
+    from stormproof.signals import Metrics  # noqa: PLC0415
 
-    configure_logging(settings.log_level, console=console.is_terminal)
-    log_events()
+    _log(settings, console)
 
     # What can be wrong is found before what is slow.
     keyring = load_keys(settings)
-    listener = listen(settings.host, settings.port)
+    port = seat.port if seat else settings.port
+    listener = listen(settings.host, port, shared=seat is not None)
     served = ServedModels(settings, load, HttpClient(), os.environ)
     embedding = settings.embedding_model
     wanted = {*served.models.embedders, *filter(None, [embedding])}
@@ -69,6 +103,9 @@ def _serve(load: Callable[[], Settings], console: Console) -> None:
     metrics = Metrics(CollectorRegistry())
     most = settings.max_prompt_chars
     local = {name: LocalEmbeddings(one, max_chars=most) for name, one in embedders.items()}
+    series = seat and WorkerSeries(
+        metrics.registry, seat.folder, number=seat.number, count=settings.workers
+    )
     app = create_app(
         engine,
         settings,
@@ -79,7 +116,59 @@ def _serve(load: Callable[[], Settings], console: Console) -> None:
         embedders={Path(embedding).name: embedders[embedding]} if embedding else {},
         make_ladders=served.begin,
         embedding_ladders=served.host(local),
+        scrape=series and series.scrape,
     )
+    reloader = Reloader(served, lifecycle, metrics.registry)
+    if seat:  # whoever started it reads a line, and tells the rest
+        tell = partial(print, flush=True)
+        run(app, lifecycle, listener, reloader=reloader, series=series, listening=tell)
+        return
+    _announce(console, listener, names)
+    run(app, lifecycle, listener, reloader=reloader)
+    console.print("Stopped.")
+
+
+def _supervise(
+    settings: Settings,
+    load: Callable[[], Settings],
+    flags: Mapping[str, str | None],
+    console: Console,
+) -> None:
+    """Have several processes answer, until SIGTERM."""
+    from stormproof.gateway import ServedModels, Workers, load_keys, reserve  # noqa: PLC0415
+    from stormproof.providers import HttpClient  # noqa: PLC0415
+
+    _log(settings, console)
+    # What each of them would find wrong is found once, before they start.
+    load_keys(settings)
+    models = ServedModels(settings, load, HttpClient(), os.environ).models
+    if settings.embedding_model or models.embedders or _needs_engine(settings, models):
+        reason = "must be 1 where this machine computes: a model is in one process"
+        raise ConfigurationError(setting="workers", reason=reason)
+    given = json.dumps({name: value for name, value in flags.items() if value is not None})
+    with (
+        reserve(settings.host, settings.port) as address,
+        TemporaryDirectory(prefix="stormproof-") as folder,
+    ):
+        workers = Workers(
+            "stormproof.cli.serve_worker",
+            (str(address.getsockname()[1]), folder, given),
+            count=settings.workers,
+            drain_timeout=settings.drain_timeout,
+            listening=lambda: _announce(console, address, [*models.models, *models.embeddings]),
+        )
+        asyncio.run(workers.run())
+    console.print("Stopped.")
+
+
+def _log(settings: Settings, console: Console) -> None:
+    from stormproof.signals import configure_logging, log_events  # noqa: PLC0415
+
+    configure_logging(settings.log_level, console=console.is_terminal)
+    log_events()
+
+
+def _announce(console: Console, listener: socket.socket, names: Sequence[str]) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     console.print(
@@ -87,8 +176,6 @@ def _serve(load: Callable[[], Settings], console: Console) -> None:
         f" · docs http://{shown}:{port}/docs",
         soft_wrap=True,
     )
-    run(app, lifecycle, listener, Reloader(served, lifecycle, metrics.registry))
-    console.print("Stopped.")
 
 
 def _needs_engine(settings: Settings, models: "ModelsFile") -> bool:

@@ -5,8 +5,10 @@ from stormproof.gateway.keys import Keyring, load_keys
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.reloading import Reloader
 from stormproof.gateway.served_models import ServedModels
-from stormproof.gateway.server import listen, run
+from stormproof.gateway.server import listen, reserve, run
 from stormproof.gateway.settings import Settings, load_settings
+from stormproof.gateway.workers.series import WorkerSeries
+from stormproof.gateway.workers.supervisor import Workers
 
 __all__ = [
     "Keyring",
@@ -14,9 +16,12 @@ __all__ = [
     "Reloader",
     "ServedModels",
     "Settings",
+    "WorkerSeries",
+    "Workers",
     "create_app",
     "listen",
     "load_keys",
     "load_settings",
+    "reserve",
     "run",
 ]

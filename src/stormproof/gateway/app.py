@@ -1,6 +1,6 @@
 """The application: routes, health, metrics, and the edge around them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -71,6 +71,7 @@ def create_app(
     embedders: Mapping[str, AsyncEmbedder] = MappingProxyType({}),
     make_ladders: Callable[[ChatModel | None], Mapping[str, Ladder]] = _no_ladders,
     embedding_ladders: Mapping[str, EmbeddingLadder] = MappingProxyType({}),
+    scrape: Callable[[], Awaitable[bytes]] | None = None,
 ) -> ASGIApp:
     """Build the server's application.
 
@@ -86,6 +87,8 @@ def create_app(
             for, by the names under which clients know them. What it returned may change its
             content while the server runs.
         embedding_ladders: The same for embedding models, which several may host.
+        scrape: Returns what ``/metrics`` shows, in Prometheus's text format, where that is more
+            than this process's.
 
     Returns:
         An ASGI application.
@@ -111,7 +114,7 @@ def create_app(
         app.include_router(routes.router())
     for each in (EmbeddingRoutes(embedders, settings), cards):
         app.include_router(each.router())
-    _add_probes(app, lifecycle, metrics.registry)
+    _add_probes(app, lifecycle, scrape or _scrape_of(metrics.registry))
     wire_errors.install(app)
     alone = {model_name: _alone(local, settings.request_timeout)} if local else {}
     native = [
@@ -176,7 +179,14 @@ async def _name_operation(request: Request) -> AsyncIterator[None]:
         yield
 
 
-def _add_probes(app: FastAPI, lifecycle: Lifecycle, registry: CollectorRegistry) -> None:
+def _scrape_of(registry: CollectorRegistry) -> Callable[[], Awaitable[bytes]]:
+    async def scrape() -> bytes:
+        return generate_latest(registry)
+
+    return scrape
+
+
+def _add_probes(app: FastAPI, lifecycle: Lifecycle, scrape: Callable[[], Awaitable[bytes]]) -> None:
     @app.get("/health", responses={503: ERRORS[503]})
     async def health() -> dict[str, str]:
         """Say whether the server is alive, and runs with the settings of its file."""
@@ -192,4 +202,4 @@ def _add_probes(app: FastAPI, lifecycle: Lifecycle, registry: CollectorRegistry)
     @app.get("/metrics", response_class=Response)
     async def read_metrics() -> Response:
         """Report every series in Prometheus's text format."""
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(await scrape(), media_type=CONTENT_TYPE_LATEST)

@@ -34,6 +34,13 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
 
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Processes that answer; more than one where nothing is computed here.",
+    )
+
     model: str = Field(
         "smollm2", min_length=1, description="Model name, folder, GGUF file or Hugging Face id."
     )
