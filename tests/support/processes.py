@@ -10,6 +10,16 @@ def workers(parent: int | None = None) -> list[int]:
     return [pid for pid in sorted(_children(parent or os.getpid())) if _is_worker(pid)]
 
 
+def servers(parent: int) -> dict[int, int]:
+    """Return the processes that serve for one, by their numbers."""
+    found = {}
+    for pid in _children(parent):
+        _, _, arguments = _command(pid).partition(b"cli.serve_worker\0")
+        if arguments and lives(pid):
+            found[int(arguments.split(b"\0")[0])] = pid
+    return found
+
+
 def lives(pid: int) -> bool:
     """Whether a process exists and is no zombie."""
     return _status(pid).get("State", "Z")[0] not in "ZX"
@@ -27,10 +37,14 @@ def _children(parent: int) -> Iterator[int]:
 
 
 def _is_worker(pid: int) -> bool:
+    return b"supervised.worker" in _command(pid) and lives(pid)
+
+
+def _command(pid: int) -> bytes:
     try:
-        return b"supervised.worker" in Path(f"/proc/{pid}/cmdline").read_bytes() and lives(pid)
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return False
+        return b""
 
 
 def _status(pid: int) -> dict[str, str]:

@@ -103,8 +103,10 @@ def answer(
     metrics = Metrics(CollectorRegistry())
     most = settings.max_prompt_chars
     local = {name: LocalEmbeddings(one, max_chars=most) for name, one in embedders.items()}
-    series = seat and WorkerSeries(
-        metrics.registry, seat.folder, number=seat.number, count=settings.workers
+    series = (
+        WorkerSeries(metrics.registry, seat.folder, number=seat.number, count=settings.workers)
+        if seat
+        else None
     )
     app = create_app(
         engine,
@@ -116,7 +118,7 @@ def answer(
         embedders={Path(embedding).name: embedders[embedding]} if embedding else {},
         make_ladders=served.begin,
         embedding_ladders=served.host(local),
-        scrape=series and series.scrape,
+        scrape=series.scrape if series else None,
     )
     reloader = Reloader(served, lifecycle, metrics.registry)
     if seat:  # whoever started it reads a line, and tells the rest

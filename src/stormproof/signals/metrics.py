@@ -162,7 +162,7 @@ class Metrics(Collector):
         elif isinstance(event, ThreadPinned | ThreadFreed):
             self._pinned.set(event.strategy, event.pinned)
         elif isinstance(event, StoreLost | StoreRegained):
-            self._stores.set(event.strategy, isinstance(event, StoreRegained))
+            self._stores.set(event.strategy, float(isinstance(event, StoreRegained)))
         else:
             return False
         return True

@@ -95,7 +95,7 @@ def _families(registry: CollectorRegistry) -> list[Family]:
             metric.name,
             metric.documentation,
             metric.type,
-            [(sample.name, sample.labels, sample.value) for sample in metric.samples],
+            [(sample.name, sample.labels, float(sample.value)) for sample in metric.samples],
         )
         for metric in registry.collect()
     ]
