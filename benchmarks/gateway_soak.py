@@ -4,7 +4,7 @@
 
 Clients come at random, each with a request that is nobody else's: whole, streamed, with tools,
 through Anthropic's API, for embeddings; some leave before they have their answer. Behind the
-gateway one call in twenty fails, in thirteen ways, and now and then it is told to read its settings
+gateway one call in ten fails, in thirteen ways, and now and then it is told to read its settings
 again. Every answer is compared with what was said, word by word, and both sides are counted: each
 request has one end, and each attempt was one call. Memory must not grow, and at the end no task,
 request or descriptor may be left; else the exit status is 1.
@@ -29,8 +29,8 @@ from engine_peers.process import EngineProcess
 from engine_peers.readme import write_section
 from gateway_soaking.ledger import Ledger
 from gateway_soaking.load import Load
-from gateway_soaking.questions import SHARES
-from gateway_soaking.upstream import Storm, targets, write_settings
+from gateway_soaking.questions import MODEL, SHARES
+from gateway_soaking.upstream import DEADLINE, Storm, targets, write_settings
 from gateway_soaking.verdict import Soak
 from gateway_soaking.watching import Sample, Watch
 from stormproof.testing.provider import ScriptedProvider
@@ -96,9 +96,12 @@ async def reloaded(gateway: Gateway, settings: Path, seconds: float) -> None:
 
 
 def variants(good: str, times: int) -> Iterator[str]:
-    """Yield a file again and again, each time another one; every third cannot be read."""
+    """Yield a file again and again: broken, with another deadline, with one more model."""
+    [model] = re.findall(rf"^\[models\.{MODEL}\]\n[^\[]*.*$", good, re.MULTILINE)
+    more = model.replace(MODEL, f"{MODEL}-more")
     for turn in range(times):
-        yield f"{good}# {turn}\n" if turn % 3 else f"{good}[models"
+        later = good.replace(f"deadline = {DEADLINE}", f"deadline = {DEADLINE + turn}")
+        yield [f"{good}[models", later, f"{later}{more}\n"][turn % 3]
 
 
 def failures(log: Path) -> Iterator[str]:

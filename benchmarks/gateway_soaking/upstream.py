@@ -39,7 +39,7 @@ FAULTS: Final = (
     Hang(),
     SlowHead(5),
 )
-ONE_IN: Final = 20
+ONE_IN: Final = 10
 """How many calls there are for each that fails."""
 
 PATIENCE: Final = 1.0
