@@ -105,7 +105,8 @@ class _Answer:
         for entry in document.get("data", ()):
             self.vector = tuple(entry["embedding"])
         for choice in document.get("choices", ()):
-            self._say(choice.get("delta") or choice.get("message") or {}, choice["finish_reason"])
+            said = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
+            self._say(said, choice["finish_reason"])
         for block in document.get("content", ()):
             self.text += block.get("text", "")
         self.text += document.get("delta", {}).get("text", "")

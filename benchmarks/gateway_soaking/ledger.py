@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway_soaking.hearing import Heard, Outcome
+from gateway_soaking.questions import is_begun
 from stormproof.testing.provider import Asked, Reset, Step
 
 _WHILE: Final = 1.0
@@ -63,7 +64,7 @@ class Ledger:
         if calls is None:
             self._late(number)
             return
-        continuing = any(role == "assistant" for role, _ in asked.conversation)
+        continuing = is_begun(asked)
         calls.all += 1
         calls.continuing += continuing
         calls.reset += isinstance(step, Reset)

@@ -25,21 +25,27 @@ class Kind(StrEnum):
     STREAMED = "streamed"
     PACED = "streamed, word by word"
     TOOLS = "tools, streamed"
+    TEXT = "a text to continue"
+    TEXT_STREAMED = "a text to continue, streamed"
     MESSAGES = "Anthropic's messages"
     MESSAGES_STREAMED = "Anthropic's messages, streamed"
     EMBEDDED = "embeddings"
 
 
 SHARES: Final = {
-    Kind.WHOLE: 30,
-    Kind.STREAMED: 25,
+    Kind.WHOLE: 25,
+    Kind.STREAMED: 20,
     Kind.PACED: 10,
     Kind.TOOLS: 15,
+    Kind.TEXT: 5,
+    Kind.TEXT_STREAMED: 5,
     Kind.MESSAGES: 5,
     Kind.MESSAGES_STREAMED: 5,
     Kind.EMBEDDED: 10,
 }
 _PATHS: Final = {
+    Kind.TEXT: "/v1/completions",
+    Kind.TEXT_STREAMED: "/v1/completions",
     Kind.MESSAGES: "/v1/messages",
     Kind.MESSAGES_STREAMED: "/v1/messages",
     Kind.EMBEDDED: "/v1/embeddings",
@@ -87,16 +93,22 @@ class Question:
     def _body(self) -> dict[str, Any]:
         if self.kind is Kind.EMBEDDED:
             return {"model": EMBEDDER, "input": [self.text], "encoding_format": "float"}
-        body = {"model": MODEL, "messages": [{"role": "user", "content": self.text}]}
+        if self.kind in {Kind.TEXT, Kind.TEXT_STREAMED}:
+            asked: dict[str, Any] = {"model": MODEL, "prompt": self.text}
+        else:
+            asked = {"model": MODEL, "messages": [{"role": "user", "content": self.text}]}
+        return {**asked, **self._options()}
+
+    def _options(self) -> dict[str, Any]:
         match self.kind:
-            case Kind.WHOLE:
-                return body
+            case Kind.WHOLE | Kind.TEXT:
+                return {}
             case Kind.MESSAGES:
-                return {**body, "max_tokens": 999}
+                return {"max_tokens": 999}
             case Kind.MESSAGES_STREAMED:
-                return {**body, "max_tokens": 999, "stream": True}
+                return {"max_tokens": 999, "stream": True}
         counted = {"stream": True, "stream_options": {"include_usage": True}}
-        return {**body, **counted, **(_TOOLS if self.kind is Kind.TOOLS else {})}
+        return {**counted, **(_TOOLS if self.kind is Kind.TOOLS else {})}
 
 
 def drawn(number: int, kinds: Sequence[Kind], chance: random.Random) -> Question:
@@ -128,6 +140,13 @@ def number_in(text: str) -> int:
     found = _NUMBER.match(text)
     assert found is not None
     return int(found[1])
+
+
+def is_begun(asked: Asked) -> bool:
+    """Say whether a provider is asked for the rest of an answer."""
+    if asked.api is Api.COMPLETIONS:
+        return not asked.document["prompt"].endswith(_FILLER)
+    return any(role == "assistant" for role, _ in asked.conversation)
 
 
 _TOOLS: Final[Mapping[str, Any]] = {

@@ -89,7 +89,7 @@ def write_settings(file: Path, listening: Mapping[str, ScriptedTarget]) -> None:
     """Tell a gateway of them."""
     providers = [
         f'[providers.{name}]\npreset = "openai-compatible"\nurl = "{target.url}"\n'
-        f'api = "{_APIS[name]}"\n'
+        f'api = "{_APIS[name]}"\n{"completions = true" if _APIS[name] == "openai" else ""}\n'
         for name, target in listening.items()
     ]
     speaking = [_rung(name, f"idle = {PATIENCE}") for name in _APIS]

@@ -150,6 +150,23 @@ async def test_a_whole_reply_is_not_continued_by_a_question(chat: AsyncOpenAI) -
     assert answer.choices[0].message.content == "It is 30 and 3."
 
 
+@pytest.mark.parametrize(("begun", "rest"), [("", "I will look. "), ("I will", " look. ")])
+async def test_texts_are_continued(chat: AsyncOpenAI, begun: str, rest: str) -> None:
+    """Also where a text ends with a beginning of the reply."""
+    asked: Any = {"model": "m", "prompt": f"Where is it warmer? {begun}"}
+    whole = await chat.completions.create(**asked)
+    counted: Any = {"include_usage": True}
+    stream = await chat.completions.create(**asked, stream=True, stream_options=counted)
+    chunks = [chunk async for chunk in stream]
+    assert whole.choices[0].text == rest
+    assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == rest
+    assert chunks[-2].choices[0].finish_reason == whole.choices[0].finish_reason == "stop"
+    tokens = len(rest.split())
+    assert whole.usage == chunks[-1].usage
+    assert whole.usage is not None
+    assert (whole.usage.prompt_tokens, whole.usage.completion_tokens) == (23 - tokens, tokens)
+
+
 async def test_texts_are_embedded(chat: AsyncOpenAI) -> None:
     """Each has its own vector."""
     plain = await chat.embeddings.create(model="m", input=["a", "b"], encoding_format="float")

@@ -22,6 +22,9 @@ class Api(StrEnum):
     MESSAGES = "/messages"
     """Anthropic's messages."""
 
+    COMPLETIONS = "/completions"
+    """OpenAI's older completions."""
+
     EMBEDDINGS = "/embeddings"
     """OpenAI's embeddings."""
 
@@ -60,9 +63,10 @@ class Asked:
 
     @cached_property
     def conversation(self) -> tuple[Said, ...]:
-        """Everything that was said so far, alike in both APIs."""
+        """Everything that was said so far, alike in all APIs; a text to continue is a user's."""
         before = {"role": "system", "content": self.document.get("system")}
-        return tuple(_flattened([before, *self.document.get("messages", ())]))
+        text = {"role": "user", "content": self.document.get("prompt")}
+        return tuple(_flattened([before, text, *self.document.get("messages", ())]))
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def whole(rest: Rest) -> bytes:
             {"id": call.id, "type": "function", "function": call._asdict()} for call in reply.calls
         ]
     choice = {"index": 0, "message": message, "finish_reason": _reason(rest)}
-    return document(_document("chat.completion", choice, usage=_usage(rest)))
+    return document(described("chat.completion", choice, usage=usage_of(rest)))
 
 
 @lru_cache
@@ -71,14 +71,15 @@ def _reason(rest: Rest) -> str:
 
 def _event(delta: Mapping[str, Any], finish_reason: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-    return event(compact(_document("chat.completion.chunk", choice)))
+    return event(compact(described("chat.completion.chunk", choice)))
 
 
 def _usage_event(rest: Rest) -> bytes:
-    return event(compact(_document("chat.completion.chunk", usage=_usage(rest))))
+    return event(compact(described("chat.completion.chunk", usage=usage_of(rest))))
 
 
-def _usage(rest: Rest) -> dict[str, int]:
+def usage_of(rest: Rest) -> dict[str, int]:
+    """Return how many tokens there are."""
     prompt, tokens = PROMPT_TOKENS + rest.begun, rest.reply.tokens
     return {
         "prompt_tokens": prompt,
@@ -87,7 +88,8 @@ def _usage(rest: Rest) -> dict[str, int]:
     }
 
 
-def _document(kind: str, *choices: Mapping[str, Any], usage: Any = None) -> dict[str, Any]:
+def described(kind: str, *choices: Mapping[str, Any], usage: Any = None) -> dict[str, Any]:
+    """Return choices with what every object of OpenAI's has beside them."""
     made = {
         "id": "chatcmpl-scripted",
         "object": kind,

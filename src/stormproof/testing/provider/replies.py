@@ -102,3 +102,14 @@ def rest_of(conversation: Sequence[Said], says: Speaker) -> Rest:
             wish = conversation[-1].text if last == "user" else ""
             return Rest(left, len(tokens_of(text)) + len(wish) // _LETTERS)
     return Rest(says(conversation))
+
+
+def rest_of_text(text: str, says: Speaker) -> Rest:
+    """Return what is left of a reply that a text to continue may end with a beginning of.
+
+    It is the same reply wherever the text ends.
+    """
+    reply = says([Said("user", text)])
+    ends = (end for end in range(len(reply.text), 0, -1) if text.endswith(reply.text[:end]))
+    end = next(ends, 0)
+    return Rest(Reply(reply.text[end:]), len(tokens_of(reply.text[:end])))

@@ -15,7 +15,7 @@ from stormproof.testing.provider.target import ScriptedTarget
 class ScriptedProvider:
     """Answers on a port of this machine, for as many targets as wanted.
 
-    Each speaks OpenAI's chat completions and embeddings, and Anthropic's messages.
+    Each speaks OpenAI's chat completions, completions and embeddings, and Anthropic's messages.
 
     ```python
     async with ScriptedProvider() as provider:
@@ -27,7 +27,8 @@ class ScriptedProvider:
 
     An answer of n tokens is `text_of` (n), unless the target has somebody who speaks for it. A
     request whose conversation ends with a beginning of the answer, said by the assistant, gets the
-    rest; so does one in which somebody then wishes that it go on.
+    rest; so does one in which somebody then wishes that it go on, and a text to continue that ends
+    with such a beginning.
     """
 
     def __init__(self) -> None:

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from stormproof.testing.provider import anthropic_wire, embeddings_wire, openai_wire
+from stormproof.testing.provider import (
+    anthropic_wire,
+    completions_wire,
+    embeddings_wire,
+    openai_wire,
+)
 from stormproof.testing.provider.asked import Api, Asked
 from stormproof.testing.provider.http_wire import Stream
-from stormproof.testing.provider.replies import Reply, Rest, Speaker, rest_of, text_of
+from stormproof.testing.provider.replies import Reply, Rest, Speaker, rest_of, rest_of_text, text_of
 
 
 class _Streams(Protocol):
@@ -45,11 +50,17 @@ _ANTHROPIC: Final = Dialect(
     anthropic_wire.ERROR_EVENT,
     anthropic_wire.GARBAGE,
 )
+_TEXTS: Final = _OPENAI._replace(
+    whole=completions_wire.whole,
+    stream=completions_wire.stream,
+    garbage=completions_wire.GARBAGE,
+)
+_DIALECTS: Final = {Api.MESSAGES: _ANTHROPIC, Api.COMPLETIONS: _TEXTS}
 
 
 def dialect_of(api: Api) -> Dialect:
     """Return how an API is spoken."""
-    return _ANTHROPIC if api is Api.MESSAGES else _OPENAI
+    return _DIALECTS.get(api, _OPENAI)
 
 
 def whole_answer(asked: Asked, says: Speaker | None, tokens: int) -> bytes:
@@ -74,6 +85,9 @@ def streamed_answer(asked: Asked, says: Speaker | None, tokens: int) -> Stream:
 
 def _rest(asked: Asked, says: Speaker | None, tokens: int) -> Rest:
     text = Reply(text_of(tokens))
-    if says is None and b'"assistant"' not in asked.body:
+    if says is None and asked.api is Api.CHAT and b'"assistant"' not in asked.body:
         return Rest(text)  # read by nobody: a provider under load has no time for that
-    return rest_of(asked.conversation, says or (lambda _: text))
+    says = says or (lambda _: text)
+    if asked.api is Api.COMPLETIONS:
+        return rest_of_text(asked.document["prompt"], says)
+    return rest_of(asked.conversation, says)
