@@ -16,6 +16,9 @@ from stormproof.errors import redact
 Plain = str | int | float | None
 """What a field may be that nobody looks at."""
 
+_MOMENT: Final = 0.02
+"""Seconds for which lines are held."""
+
 _quickly: Final = msgspec.json.Encoder().encode
 
 
@@ -30,7 +33,7 @@ class Lines(logging.StreamHandler[TextIO]):
 
 
 class JsonLines(Lines):
-    """Writes JSON objects; what is no record, once for each turn of the event loop."""
+    """Writes JSON objects; what is no record, some at once: writing costs more than making it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +41,7 @@ class JsonLines(Lines):
         self._due: asyncio.AbstractEventLoop | None = None
 
     def hold(self, fields: Mapping[str, object]) -> None:
-        """Write a line soon, together with others: writing costs more than making it."""
+        """Write a line, a moment later where an event loop runs."""
         line = _quickly({**fields, "timestamp": datetime.now(UTC)})
         self.acquire()
         try:
@@ -71,7 +74,7 @@ class JsonLines(Lines):
             return
         if loop is not self._due:  # one that has ended does nothing any more
             self._due = loop
-            loop.call_soon(self.flush)
+            loop.call_later(_MOMENT, self.flush)
 
 
 def log_often(logger: logging.Logger, level: int, event: str, **fields: Plain) -> None:
