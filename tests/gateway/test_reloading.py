@@ -13,7 +13,7 @@ from stormproof.gateway.lifecycle import Lifecycle, SettingsState
 from stormproof.gateway.reloading import Changes, Reloader
 from stormproof.gateway.served_models import ServedModels
 from stormproof.gateway.settings import load_settings
-from stormproof.providers import FixedAnswer, HttpClient
+from stormproof.providers import EmbeddingRequest, Embeddings, FixedAnswer, HttpClient
 
 A, B = [b"a"], [b"b"]
 
@@ -196,6 +196,35 @@ async def test_the_last_model_may_go_where_an_engine_answers_as_well(make: Make)
     house = make(model("a"), engine=True)
     await house.becomes("")
     assert (dict(house.ladders), house.state) == ({}, SettingsState.CURRENT)
+
+
+EMBEDDINGS = """
+[embeddings.{}]
+rungs = [{{ embedder = "minilm" }}]
+"""
+
+
+class Vectors:
+    """An embedding model that is loaded."""
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        raise NotImplementedError
+
+
+async def test_embedding_models_are_served_anew_as_well(make: Make) -> None:
+    house = make(model("a") + EMBEDDINGS.format("v"))
+    embeddings = house.served.host({"minilm": Vectors()})
+    await house.becomes(model("a") + EMBEDDINGS.format("w"))
+    assert (list(embeddings), list(house.ladders)) == (["w"], ["a"])
+
+
+async def test_an_embedding_model_that_is_not_loaded_needs_a_restart(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = make(model("a"))
+    await house.becomes(model("b") + EMBEDDINGS.format("v"))
+    assert (list(house.ladders), house.state) == (["a"], SettingsState.REFUSED)
+    assert "was not loaded when the process started" in str(vars(caplog.records[-1]))
 
 
 async def test_a_mistake_of_ours_does_not_end_the_looking(

@@ -170,6 +170,15 @@ async def test_a_ladder_of_which_nothing_changed_is_the_same(gateway: Gateway) -
     assert gateway.ladders(model("n", house()) + model("m", house()))["m"] is before
 
 
+async def test_what_was_counted_goes_on(gateway: Gateway) -> None:
+    """Prometheus' counters never go back."""
+    await gateway.answering(HELLO, HELLO)
+    await ask(gateway.ladders(model("m", house()))["m"])
+    after = gateway.ladders(model("m", house(more=", weight = 2")))["m"]
+    await ask(after)
+    assert after.figures()["house/llama"].outcomes == {"answered": 2}
+
+
 async def test_what_nobody_uses_any_more_is_forgotten(gateway: Gateway) -> None:
     await opened(gateway)
     gateway.ladders(model("other", house("qwen")))
