@@ -86,6 +86,19 @@ async def test_a_circuit_opens_for_every_name_that_needs_the_same_model(gateway:
     assert await ask(ladders["other"]) == "house/qwen"
 
 
+BUSY = b"HTTP/1.1 429 X\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n"
+
+
+async def test_who_asks_for_a_rest_gets_it_whatever_name_needs_him(gateway: Gateway) -> None:
+    """Also when the settings around him change."""
+    await gateway.answering(BUSY, HELLO)
+    ladders = gateway.ladders(model("m", house(), SORRY) + model("n", house(), SORRY))
+    assert [await ask(ladders[name]) for name in ("m", "n")] == ["default", "default"]
+    changed = gateway.ladders(model("n", house(more=", weight = 2"), SORRY))["n"]
+    assert await ask(changed) == "default"
+    assert len(gateway.server.requests) == 1
+
+
 @pytest.mark.parametrize(
     "limit", ["requests_per_minute = 2", "requests_per_minute = 2\ntokens_per_minute = 100_000"]
 )

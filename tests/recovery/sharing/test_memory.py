@@ -208,14 +208,12 @@ class TestRest:
 
     def test_a_circuit_that_opens_leaves_it_as_it_is(self, start: Start) -> None:
         ours = breaker(start(), opens_on=ConsecutiveFailures(1))
-        assert ours.shared_rest
-        ours.shared_rest.ask(60.0)
+        ours.rest.ask(60.0)
         fail(ours)
         theirs = breaker(start())
         theirs.look()
         assert theirs.state is CircuitState.OPEN
-        assert theirs.shared_rest
-        assert theirs.shared_rest.left() == pytest.approx(60.0)
+        assert theirs.rest.left() == pytest.approx(60.0)
 
     def test_who_comes_over_a_limit_of_ours_asks_nobody_to_rest(self, start: Start) -> None:
         """The limit may be one pipeline's alone, and knows by itself when it lets in again."""
@@ -226,8 +224,7 @@ class TestRest:
         assert [limited.call(through) for _ in range(2)] == ["first", "b"]
         theirs = CircuitBreaker("first", store=start())
         theirs.look()
-        assert theirs.shared_rest
-        assert theirs.shared_rest.left() == 0
+        assert theirs.rest.left() == 0
 
 
 def let_in(limit: Any, times: int) -> int:

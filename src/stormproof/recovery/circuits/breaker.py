@@ -14,6 +14,7 @@ from stormproof.errors import CircuitOpen, Problems
 from stormproof.recovery.circuits.break_length import GrowingBreak
 from stormproof.recovery.circuits.circuit import Circuit, CircuitOptions, CircuitState, Pass
 from stormproof.recovery.circuits.opening_rules import ConsecutiveFailures, OpeningRule
+from stormproof.recovery.circuits.rest import Rest
 from stormproof.recovery.classification import ErrorFilter, failure_filter, is_filter
 from stormproof.recovery.events import (
     CallRejected,
@@ -29,7 +30,6 @@ from stormproof.recovery.strategy import Admission, Call, Gate, Site, Strategy
 
 if TYPE_CHECKING:
     from stormproof.recovery.sharing.shared_circuit import SharedCircuit
-    from stormproof.recovery.sharing.shared_rest import SharedRest
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +67,7 @@ class CircuitBreaker(Admission[Pass]):
     store: Store | None = None
     _counts: Callable[[Exception], bool] = field(init=False, repr=False)
     _circuit: Circuit = field(init=False, repr=False)
+    _rest: Rest = field(init=False, repr=False)
     _shared: "SharedCircuit | None" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +77,7 @@ class CircuitBreaker(Admission[Pass]):
         vars(self)["_circuit"] = Circuit(
             self._circuit_options, rejection=self._reject, on_transition=self._announce
         )
+        vars(self)["_rest"] = Rest()
         vars(self)["_shared"] = None if self.store is None else self._share(self.store)
 
     def _check(self) -> None:
@@ -134,9 +136,9 @@ class CircuitBreaker(Admission[Pass]):
         return None if self._shared is None else 0.0
 
     @property
-    def shared_rest(self) -> "SharedRest | None":
-        """For how long the dependency asked any process to be left alone, if they share that."""
-        return None if self._shared is None else self._shared.rest
+    def rest(self) -> Rest:
+        """For how long the dependency asked to be left alone, as far as this process knows."""
+        return self._rest if self._shared is None else self._shared.rest
 
     @property
     def remembers(self) -> bool:

@@ -40,7 +40,8 @@ class Failover(Strategy):
     a retriable one before one that is not, then the one that asks for the shortest wait, then the
     first. Notes on it tell what became of the others.
 
-    What is known of the targets belongs to the failover: pipelines that share it share that.
+    What is known of the targets belongs to the failover: pipelines that share it share that. A
+    circuit, and a rest that was asked for, belong to the breaker.
 
     A stream fails over until its first item is delivered, and never after. No further target is
     begun when the deadline in force is over. Latencies of failed and of cancelled calls do not

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from stormproof.errors import CapacityExceeded, CircuitOpen, Problems, RateLimitExceeded
 from stormproof.recovery.circuits.breaker import CircuitBreaker
 from stormproof.recovery.circuits.circuit import CircuitState
+from stormproof.recovery.circuits.rest import Rest
 from stormproof.recovery.classification import blames_callee, verdict
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.latency import LatencyRecord
@@ -34,7 +35,8 @@ class Target:
             is drawn, or chosen for its speed, only when no other one is healthy.
         breaker: What leaves it alone while it fails. By default one of this name, which does not
             count that the target is busy: a ``CapacityExceeded``, or an error that says when to
-            come back. One that other pipelines use too makes them share its circuit.
+            come back. One that other pipelines use too makes them share its circuit,
+            and the rest that the target asks for.
         refuses: Looks at the arguments of a call, and returns an error if the target could not
             serve it: then it is passed over, without a call. By default it serves any.
     """
@@ -87,24 +89,22 @@ class Route:
     lasts.
     """
 
-    __slots__ = ("_asked_at", "_latency", "_rests_until", "_shared_rest", "breaker", "target")
+    __slots__ = ("_latency", "_limited", "_rest", "breaker", "target")
 
     def __init__(self, target: Target) -> None:
         self.target: Final = target
         self.breaker: Final = target.breaker or CircuitBreaker(target.name, failures=is_breakdown)
-        self._shared_rest: Final = self.breaker.shared_rest
+        self._rest: Final = self.breaker.rest
+        self._limited: Final = Rest()  # by what stands on this side, in this failover's way alone
         self._latency: Final = LatencyRecord()
-        self._asked_at = self._rests_until = 0.0
 
     def is_healthy(self) -> bool:
         """Whether it may be asked first."""
-        resting = (self._rests_until or self._shared_rest) and self.rest()
-        return self.breaker.retry_after == 0 and not resting
+        return self.breaker.retry_after == 0 and not self.rest()
 
     def rest(self) -> float:
         """Return the seconds that its errors have asked to leave it alone for, from now on."""
-        own = max(self._rests_until - current_clock().now(), 0.0)
-        return max(own, self._shared_rest.left()) if self._shared_rest else own
+        return max(self._rest.left(), self._limited.left())
 
     def rejects_for(self) -> float:
         """Return the seconds until its circuit lets a call in, infinite if nobody knows."""
@@ -118,10 +118,8 @@ class Route:
     def answered(self, began: float) -> None:
         """Take note of an answer; to a call that began while it rested, it is the end of that."""
         self._latency.add(current_clock().now() - began)
-        if self._rests_until and began >= self._asked_at:
-            self._rests_until = 0.0
-        if self._shared_rest:
-            self._shared_rest.answered(began)
+        self._rest.answered(began)
+        self._limited.answered(began)
 
     def rejected(self, error: Exception) -> bool:
         """Whether ``error`` is the rejection of its own circuit: it was not called."""
@@ -131,10 +129,7 @@ class Route:
         """Take note of a failure; one may be quick, so it says nothing about latency."""
         asked = rest_asked_by(error)
         if asked:
-            self._asked_at = current_clock().now()
-            self._rests_until = self._asked_at + asked
-            if self._shared_rest and not _is_of_ours(error):
-                self._shared_rest.ask(asked)
+            (self._limited if _is_of_ours(error) else self._rest).ask(asked)
 
     def health(self) -> TargetHealth:
         """Return what is known of it."""
