@@ -102,6 +102,32 @@ def test_an_engine_among_the_rungs_is_started(tmp_path: Path, model_path: Path) 
     assert answer["stormproof"] == {"rung": "engine", "attempts": 2, "degraded": False}
 
 
+def test_an_embedding_model_among_the_hosts_is_loaded(
+    tmp_path: Path, embedding_model_path: Path
+) -> None:
+    """And embeds when nobody else does; where it lies is in no answer, and no engine is started."""
+    file = tmp_path / "stormproof.toml"
+    name = embedding_model_path.name
+    file.write_text(
+        f"""
+        [providers.house]
+        preset = "openai-compatible"
+        url = "http://127.0.0.1:9/v1"
+        [embeddings.text]
+        rungs = [
+          {{ provider = "house", model = "{name}" }},
+          {{ embedder = "{embedding_model_path}" }},
+        ]
+        """
+    )
+    with running("--config", str(file)) as server, server.client() as client:
+        answer = client.post("/v1/embeddings", json={"model": "text", "input": "rain"})
+        assert len(answer.json()["data"][0]["embedding"]) == 384
+        assert answer.headers["x-stormproof-rung"] == name
+        assert [card["id"] for card in client.get("/v1/models").json()["data"]] == ["text"]
+        assert workers(server.process.pid) == []
+
+
 def test_a_missing_key_is_told_before_anything_starts(tmp_path: Path) -> None:
     file = models_file(tmp_path, "http://127.0.0.1:9/v1", "{ engine = true }")
     with pytest.raises(AssertionError, match="HOUSE_KEY"), running("--config", file):

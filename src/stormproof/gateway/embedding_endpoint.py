@@ -3,7 +3,6 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Mapping
-from struct import pack
 from typing import Final
 
 import msgspec
@@ -15,7 +14,7 @@ from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.presence import unless_gone
 from stormproof.providers import EmbeddingLadder, EmbeddingRequest, Embeddings, Journey
-from stormproof.providers.embeddings.request import Vector
+from stormproof.providers.embeddings.vectors import Vector, to_bytes
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -91,5 +90,4 @@ def _document(request: EmbeddingRequest, embeddings: Embeddings, journey: Journe
 
 
 def _base64(vector: Vector) -> str:
-    """Write a vector as OpenAI's clients read it: floats of 32 bits, the lowest byte first."""
-    return b64encode(pack(f"<{len(vector)}f", *vector)).decode()
+    return b64encode(to_bytes(vector)).decode()

@@ -217,3 +217,26 @@ async def test_a_key_that_is_missing_is_told_before_anybody_is_asked(
     [found] = await check(read(f"{text}[models.m]\nrungs = [{rung('a')}]"), client, call=False)
     assert (found.reached, found.key) == (None, "NOT_THERE")
     assert isinstance(found.error, ConfigurationError)
+
+
+@pytest.mark.parametrize(
+    ("vector", "fine"),
+    [([1.0, 2.0, 3.0], True), ([2.01, 4.0, 6.1], True), ([3.0, -2.0, 1.0], False), ([1.0], False)],
+)
+async def test_hosts_of_one_model_must_give_its_vectors(
+    read: Read, client: HttpClient, vector: list[float], *, fine: bool
+) -> None:
+    """Who gives others would spoil every search, though nothing failed."""
+    servers, text = [], ""
+    for name, given in (("a", [1.0, 2.0, 3.0]), ("b", vector)):
+        body = json.dumps({"data": [{"index": 0, "embedding": given}]}).encode()
+        servers.append(RawServer())
+        head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)
+        url = await servers[-1].answering(head + body)
+        text += provider(name, url.removesuffix("/x"))
+    rungs = f"[embeddings.e]\nrungs = [{rung('a')}, {rung('b')}]"
+    first, second = await check(read(text + rungs), client, call=True)
+    assert first.error is None
+    assert isinstance(second.error, type(None) if fine else ConfigurationError)
+    for server in servers:
+        server.stop()

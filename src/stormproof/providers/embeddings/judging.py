@@ -1,19 +1,15 @@
 """Whether what a provider sent are the vectors that were asked for."""
 
-import sys
 from array import array
 from binascii import Error, a2b_base64
 from math import isfinite
-from typing import Final
 
 import msgspec
 
 from stormproof.providers.chat import Document, Usage
-from stormproof.providers.embeddings.request import Embeddings, Vector
+from stormproof.providers.embeddings.request import Embeddings
+from stormproof.providers.embeddings.vectors import BYTES, Vector, from_bytes
 from stormproof.providers.judging import Judge, usage_of
-
-_BYTES: Final = 4
-"""Of a number, where vectors come as bytes: floats of 32 bits, the lowest byte first."""
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -57,24 +53,17 @@ def _in_order(judge: Judge, entries: list[_Entry]) -> list[_Entry]:
 def _vector(judge: Judge, entry: _Entry) -> Vector:
     sent = entry.embedding
     vector = _decoded(judge, sent) if isinstance(sent, str) else sent
-    if not vector or not isfinite(sum(vector)):  # which it is not if one number is not
+    # As floats of 32 bits, since that is what clients make of them; a sum is none if one is none.
+    if not vector or not isfinite(sum(array("f", vector))):
         raise judge.bad("answered with a vector that is none")
     return vector
 
 
-def _decoded(judge: Judge, text: str) -> "array[float]":
+def _decoded(judge: Judge, text: str) -> Vector:
     try:
         content = a2b_base64(text, strict_mode=True)
     except (Error, ValueError) as error:
         raise judge.bad("answered with a vector that is not base64") from error
-    if len(content) % _BYTES:
+    if len(content) % BYTES:
         raise judge.bad("answered with half a number")
     return from_bytes(content)
-
-
-def from_bytes(content: bytes) -> "array[float]":
-    """Return the numbers of a vector."""
-    vector = array("f", content)
-    if sys.byteorder == "big":
-        vector.byteswap()
-    return vector

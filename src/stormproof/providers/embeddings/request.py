@@ -5,15 +5,13 @@ we do not.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal, Protocol, Self, TypeAlias
+from typing import Annotated, Final, Literal, Protocol, Self
 
 from msgspec import Meta, Struct
 
 from stormproof.providers.chat import CHARACTERS_PER_TOKEN, Document, Model, Usage
 from stormproof.providers.documents import Input, decoded, listed, understood
-
-Vector: TypeAlias = Sequence[float]
-"""A list, or an array of floats of 32 bits."""
+from stormproof.providers.embeddings.vectors import Vector
 
 _MOST_TEXTS: Final = 2048
 

@@ -3,8 +3,8 @@
 from stormproof.engine import AsyncEmbedder
 from stormproof.errors import InvalidRequest
 from stormproof.providers.chat import Usage
-from stormproof.providers.embeddings.judging import from_bytes
 from stormproof.providers.embeddings.request import EmbeddingRequest, Embeddings
+from stormproof.providers.embeddings.vectors import from_bytes
 
 
 class LocalEmbeddings:

@@ -15,7 +15,7 @@ from stormproof.providers.http.client import HttpClient
 class OpenAIEmbeddings:
     """A model of a provider; an `EmbeddingModel`.
 
-    It is asked for numbers, as all providers give them, whichever form the client wants.
+    It is asked for the form that the client wants, and may answer in another.
 
     Args:
         endpoint: The provider.
@@ -45,7 +45,7 @@ class OpenAIEmbeddings:
         return self._joined([await self._ask(request, batch) for batch in batches])
 
     async def _ask(self, request: EmbeddingRequest, texts: Sequence[Text]) -> Embeddings:
-        fields = {"model": self._model, "input": texts, "encoding_format": None}
+        fields = {"model": self._model, "input": texts}
         with await self._api.send({**request.document, **fields}) as response:
             document = await self._api.document(response)
         judge, dimensions = self._api.judge, request.dimensions

@@ -16,6 +16,7 @@ from stormproof.errors import (
 )
 from stormproof.providers.chat import ChatRequest
 from stormproof.providers.embeddings.request import EmbeddingRequest
+from stormproof.providers.embeddings.vectors import Vector, likeness
 from stormproof.providers.settings.hosted import Hosted
 from stormproof.providers.settings.hosts import EmbeddingRung
 from stormproof.providers.settings.keys import key_place
@@ -29,7 +30,12 @@ _QUESTION: Final = ChatRequest(
         "max_tokens": 16,  # with fewer, some reasoning models refuse
     }
 )
-_TEXT: Final = EmbeddingRequest({"model": "check", "input": "ok"})
+_TEXT: Final = EmbeddingRequest(
+    {"model": "check", "input": "The storm has passed over the harbour."}
+)
+_ALIKE: Final = 0.95
+"""What vectors of one model have in common at least, whoever computes them with what precision."""
+
 _AT_ONCE: Final = 32
 
 _Checked: TypeAlias = ModelRung | EmbeddingRung
@@ -49,6 +55,7 @@ class Finding:
         seconds: How long it took to find out.
         error: Why it does not work; None if it does, as far as one can see.
         note: What else there is to say.
+        vector: Of a text that is the same for all who host embedding models, if it was called.
     """
 
     target: str
@@ -60,6 +67,7 @@ class Finding:
     seconds: float = 0.0
     error: StormproofError | None = None
     note: str = ""
+    vector: Vector | None = None
 
 
 async def check_targets(
@@ -88,12 +96,15 @@ async def check_targets(
             found.seconds = current_clock().now() - began
         return found
 
-    return await asyncio.gather(*(check(rung, names) for rung, names in _targets(models)))
+    found = await asyncio.gather(*(check(rung, names) for rung, names in _targets(models)))
+    for name in models.embeddings:
+        _compare(name, [one for one in found if name in one.models and one.vector])
+    return found
 
 
 async def _call(rung: _Checked, hosted: Hosted, found: Finding) -> None:
     if isinstance(rung, EmbeddingRung):
-        await hosted.embedding_model(rung).embed(_TEXT)
+        [found.vector] = (await hosted.embedding_model(rung).embed(_TEXT)).vectors
     else:
         await hosted.model(rung).complete(_QUESTION)
     found.reached = found.known = True
@@ -111,6 +122,18 @@ async def _look(rung: _Checked, hosted: Hosted, found: Finding) -> None:
     found.known = known or None
     if not known:
         found.note = "it does not tell which models it has: --call finds out"
+
+
+def _compare(name: str, hosts: Sequence[Finding]) -> None:
+    """Note who is said to host the same model as the first, and does not."""
+    for other in hosts[1:]:
+        first, theirs = hosts[0].vector or (), other.vector or ()
+        if len(first) != len(theirs) or likeness(first, theirs) < _ALIKE:
+            reason = f"the vectors of {other.target} are not those of {hosts[0].target}: it is"
+            other.error = ConfigurationError(
+                setting=f"embeddings.{name}",
+                reason=f"{reason} another model, or is asked otherwise",
+            )
 
 
 def _failed(found: Finding, error: StormproofError) -> None:
