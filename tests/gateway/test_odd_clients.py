@@ -64,6 +64,12 @@ class Gateway:
         writer.close()
         return received
 
+    async def counted(self, status: int) -> float:
+        """Return how many requests for no route that is known had this status."""
+        text = await self.sent(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        series = rf'_requests_total{{method="POST",route="\(none\)",status="{status}"}} (\S+)'
+        return sum(map(float, re.findall(series, text.decode())))
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
@@ -269,6 +275,19 @@ async def test_nobody_works_for_who_has_left(
     await until(lambda: silent.abandoned > abandoned)
     assert silent.calls == calls + 1
     writer.close()
+
+
+async def test_half_a_request_is_not_a_bad_one(gateway: Gateway) -> None:
+    """Its client left, and that is what is counted."""
+    before = left, refused = await gateway.counted(499), await gateway.counted(400)
+    _, writer = await gateway.connect()
+    writer.write(asking()[:-5])
+    await writer.drain()
+    writer.close()
+    after = before
+    while after == before:
+        after = await gateway.counted(499), await gateway.counted(400)
+    assert after == (left + 1, refused)
 
 
 async def test_who_reads_slowly_is_not_read_for(gateway: Gateway) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stormproof.errors import InvalidRequest
@@ -77,10 +78,16 @@ class ChatEndpoint:
 
 
 async def read_body(receive: Receive) -> bytes:
-    """Return a request's whole body."""
+    """Return a request's whole body.
+
+    Raises:
+        ClientDisconnect: It does not come.
+    """
     parts: list[bytes] = []
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)

@@ -10,7 +10,7 @@ import time
 from collections.abc import MutableMapping
 from typing import Any, Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stormproof.errors import PayloadTooLarge, UnsupportedMediaType
@@ -89,6 +89,8 @@ class Edge:
             self._admit(scope)
             body = _BoundedBody(receive, self._max_body_bytes)
             await self._app(scope, body.receive, exchange.send)
+        except ClientDisconnect:
+            pass  # nobody hears an answer
         except Exception as error:  # noqa: BLE001 - the last resort: nothing internal gets out
             await exchange.fail(error, receive)
 
