@@ -174,7 +174,8 @@ class EngineCore:
             alone_until=alone_until,
             alone_from=alone_from,
         )
-        matcher = self._grammars.matcher(params.grammar) if params.grammar else None
+        begun = prompt[max(len(prompt) - params.begun, 0) :]
+        matcher = self._grammars.matcher(params.grammar, begun) if params.grammar else None
         answer = Answer(sequence, Detokenizer(self.tokenizer), self._eos_ids, matcher)
         _repeat(answer, generated)
         self._scheduler.add(sequence)

@@ -86,7 +86,7 @@ def rest_of(request: Question, delivered: Delivered, way: Continuation) -> Quest
     """Return what to ask for the rest of an answer; None if it has no room for any.
 
     An answer of which no word was delivered is asked for as at first. A form that answers must
-    have is left out, since the rest of a document is none.
+    have is left out, since the rest of a document is none; who goes on exactly knows of both.
 
     Args:
         request: What was asked at first.
@@ -107,7 +107,9 @@ def rest_of(request: Question, delivered: Delivered, way: Continuation) -> Quest
     messages = [*request.document["messages"], {"role": "assistant", "content": delivered.text}]
     if way is Continuation.INSTRUCTION:
         messages.append({"role": "user", "content": _INSTRUCTION + delivered.last_words})
-    return request.changed(messages=messages, response_format=None, **changes)
+    if way is not Continuation.EXACT:
+        changes["response_format"] = None
+    return request.changed(messages=messages, **changes)
 
 
 async def joined(

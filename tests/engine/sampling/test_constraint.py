@@ -95,6 +95,26 @@ def test_the_answer_may_end_only_where_the_grammar_is_satisfied(
     assert matcher.finished
 
 
+@pytest.mark.parametrize(
+    "begun", ['{"name": "Bo', '{\n  "name":"B",\n  "ag', '{"name":"B","age":1}']
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_an_answer_that_was_begun_matches_as_a_whole(
+    grammars: Grammars, tokenizer: Tokenizer, begun: str, seed: int
+) -> None:
+    """However whoever began it lays JSON out."""
+    tokens = tokenizer.encode(begun, special=False)
+    matcher = grammars.matcher(Grammar.json_schema(PERSON), tokens)
+    person = json.loads(begun + tokenizer.decode(babble(matcher, seed)))
+    assert set(person) >= {"name", "age"}
+
+
+def test_what_is_no_beginning_is_no_part_of_it(grammars: Grammars, tokenizer: Tokenizer) -> None:
+    matcher = grammars.matcher(Grammar.regex("ab*"), tokenizer.encode("Well: ", special=False))
+    [a] = tokenizer.encode("a", special=False)
+    assert a in allowed_tokens(matcher.allowed())
+
+
 def test_a_token_that_is_not_allowed_is_refused(grammars: Grammars, tokenizer: Tokenizer) -> None:
     """A continued answer that does not fit its grammar is an error, not a crash."""
     matcher = grammars.matcher(Grammar.regex("ab*"))

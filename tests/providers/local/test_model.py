@@ -1,6 +1,7 @@
 """The engine answers as any provider does, and goes on with what another began."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -59,6 +60,18 @@ def asked(*messages: tuple[str, str], **fields: Any) -> ChatRequest:
     return ChatRequest({"model": "m", "messages": said, "max_tokens": 12, **fields})
 
 
+class Cut(EngineModel):
+    """Begins an answer, and breaks off."""
+
+    def __init__(self, begun: str, engine: AsyncLLM) -> None:
+        super().__init__(engine, Limits(), unwatched)
+        self._text = begun
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        yield Chunk(0, {"content": self._text})
+        raise ConnectionResetError
+
+
 QUESTION = ("user", "Name three primary colours.")
 
 
@@ -92,17 +105,29 @@ async def test_it_goes_on_with_a_stream_that_another_left(
     """The client gets one answer."""
     begun = (await model.complete(asked(QUESTION, max_tokens=8))).text
 
-    class Cut(EngineModel):
-        async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-            yield Chunk(0, {"content": begun})
-            raise ConnectionResetError
-
-    cut = Rung(Cut(engine, Limits(), unwatched), name="cut", continues=Continuation.NEVER)
+    cut = Rung(Cut(begun, engine), name="cut", continues=Continuation.NEVER)
     both = Ladder("m", [cut, Rung(model, continues=Continuation.EXACT)])
     async with aclosing(both.stream(asked(QUESTION, stream=True), Journey())) as chunks:
         text = "".join([chunk.text async for chunk in chunks])
     assert text.startswith(begun)
     assert len(text) > len(begun)
+
+
+@pytest.mark.parametrize("begun", ['{"colour": "r', '{\n  "col', '{"colour":"red"}'])
+async def test_a_document_that_another_left_is_completed(
+    engine: AsyncLLM, model: EngineModel, begun: str
+) -> None:
+    """As the schema has it, whatever the model would rather say."""
+    one = {"type": "object", "properties": {"colour": {"enum": ["red"]}}, "required": ["colour"]}
+    schema = {"name": "n", "schema": {**one, "additionalProperties": False}}
+    form = {"type": "json_schema", "json_schema": schema}
+    first = Rung(Cut(begun, engine), name="cut", continues=Continuation.NEVER)
+    both = Ladder("m", [first, Rung(model, continues=Continuation.EXACT)])
+    request = asked(QUESTION, stream=True, response_format=form, max_tokens=100)
+    async with aclosing(both.stream(request, Journey())) as chunks:
+        heard = [chunk async for chunk in chunks]
+    assert json.loads("".join(chunk.text for chunk in heard)) == {"colour": "red"}
+    assert [chunk.finish_reason for chunk in heard if chunk.finish_reason] == ["stop"]
 
 
 async def test_fields_for_others_are_left_aside(model: EngineModel) -> None:

@@ -17,7 +17,7 @@ from stormproof.engine.sampling.grammar_limits import check_lark, check_schema, 
 from stormproof.errors import InvalidRequest, OutOfMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from llguidance import LLMatcher, LLParserLimits, LLTokenizer
     from llguidance._lib import JsonCompileOptions
@@ -30,6 +30,13 @@ MAX_KEPT: Final = 32
 
 # Whatever the schema itself may wish: an answer that validates, or a refusal.
 _JSON_OPTIONS: Final = {**COMPACT_JSON, "lenient": False, "coerce_one_of": False}
+_BEGUN_OPTIONS: Final = {
+    "whitespace_pattern": r"[\x20\x0A\x0D\x09]{0,64}",
+    "lenient": False,
+    "coerce_one_of": False,
+}
+"""For a document that somebody else began, in whatever layout; space has an end here, too."""
+
 _COMPILER_STACK: Final = 256 << 20
 """Bytes. Rules refer to rules as deep as a grammar is long, and the compiler recurses."""
 
@@ -47,46 +54,64 @@ class Grammars:
         self._tokenizer = tokenizer
         self._eos_ids = sorted(token for token in eos_ids if token < vocab_size)
         self._vocab_size = vocab_size
-        self._compiled: OrderedDict[Grammar, LLMatcher] = OrderedDict()
+        self._compiled: OrderedDict[tuple[Grammar, bool], LLMatcher] = OrderedDict()
         self._lock = threading.Lock()
         self._compiling = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._compiled)
 
-    def matcher(self, grammar: Grammar) -> Matcher:
+    def matcher(self, grammar: Grammar, begun: Sequence[int] = ()) -> Matcher:
         """Return what watches over one answer.
 
         Compiles the grammar, for up to about a second, unless it was used lately.
+
+        Args:
+            grammar: What the answer must match.
+            begun: Its first tokens, if it goes on; those that match nothing are no part of it.
 
         Raises:
             InvalidRequest: The grammar is wrong, unsupported, contradictory or too complex.
             OutOfMemory: There is none for compiling it now.
         """
-        compiled = self._kept(grammar)
+        if begun:
+            state = self._state(grammar, loosely=True)
+            if state.try_consume_tokens(list(begun)) == len(begun):
+                return Matcher(state, self._vocab_size)
+        return Matcher(self._state(grammar, loosely=False), self._vocab_size)
+
+    def _state(self, grammar: Grammar, *, loosely: bool) -> LLMatcher:
+        """Return where an answer begins.
+
+        Args:
+            grammar: What it must match.
+            loosely: Whether its white space is up to whoever began it.
+        """
+        key = grammar, loosely
+        compiled = self._kept(key)
         if compiled is None:
             with self._compiling:  # one at a time, and nobody who needs none has to wait
-                compiled = self._kept(grammar) or self._compile(grammar)
-            self._keep(grammar, compiled)
-        return Matcher(compiled.deep_copy(), self._vocab_size)
+                compiled = self._kept(key) or self._compile(grammar, loosely=loosely)
+            self._keep(key, compiled)
+        return compiled.deep_copy()
 
-    def _kept(self, grammar: Grammar) -> LLMatcher | None:
+    def _kept(self, key: tuple[Grammar, bool]) -> LLMatcher | None:
         with self._lock:
-            if grammar in self._compiled:
-                self._compiled.move_to_end(grammar)
-            return self._compiled.get(grammar)
+            if key in self._compiled:
+                self._compiled.move_to_end(key)
+            return self._compiled.get(key)
 
-    def _keep(self, grammar: Grammar, compiled: LLMatcher) -> None:
+    def _keep(self, key: tuple[Grammar, bool], compiled: LLMatcher) -> None:
         with self._lock:
-            self._compiled[grammar] = compiled
+            self._compiled[key] = compiled
             if len(self._compiled) > MAX_KEPT:
                 self._compiled.popitem(last=False)
 
-    def _compile(self, grammar: Grammar) -> LLMatcher:
+    def _compile(self, grammar: Grammar, *, loosely: bool) -> LLMatcher:
         from llguidance import LLMatcher  # noqa: PLC0415 - takes a while, and few need it
 
         try:
-            source = _source(grammar)
+            source = _source(grammar, _BEGUN_OPTIONS if loosely else _JSON_OPTIONS)
         except ValueError as error:  # nested too deeply for it, or half a surrogate pair
             raise refused(str(error)) from error
         tokens = self._tokens
@@ -193,14 +218,14 @@ def _limits() -> LLParserLimits:
     )
 
 
-def _source(grammar: Grammar) -> str:
+def _source(grammar: Grammar, json_options: Mapping[str, object]) -> str:
     """Return the grammar in llguidance's own form."""
     from llguidance import LLMatcher  # noqa: PLC0415
 
     match grammar.kind:
         case GrammarKind.JSON_SCHEMA:
             check_schema(grammar.text)
-            options = cast("JsonCompileOptions", _JSON_OPTIONS)
+            options = cast("JsonCompileOptions", json_options)
             return LLMatcher.grammar_from_json_schema(grammar.text, overrides=options)
         case GrammarKind.REGEX:
             return LLMatcher.grammar_from_regex(grammar.text)

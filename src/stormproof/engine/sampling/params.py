@@ -31,6 +31,7 @@ _RANGES: Final[Mapping[str, _Range]] = {
     "max_tokens": _Range(1, 2**31 - 1, integer=True),
     "seed": _Range(-(2**63), 2**64 - 1, integer=True),
     "logprobs": _Range(0, 20, integer=True),
+    "begun": _Range(0, 2**31 - 1, integer=True),
 }
 _OPTIONAL: Final = frozenset({"seed", "logprobs"})
 
@@ -55,6 +56,8 @@ class SamplingParams:
             probability of the token itself; None reports nothing.
         grammar: What the answer must match as a whole; None for anything. Once it does and cannot
             go on, it ends.
+        begun: How many tokens at the end of the prompt are the beginning of the answer: what
+            matches the grammar is both together, if they are a beginning of what does.
 
     Raises:
         ValidationErrors: Values are out of range; all of them are named.
@@ -73,6 +76,7 @@ class SamplingParams:
     ignore_eos: bool = False
     logprobs: int | None = None
     grammar: Grammar | None = None
+    begun: int = 0
 
     def __post_init__(self) -> None:
         problems = [*_number_problems(self), *_stop_problems(self.stop), *_bias_problems(self)]

@@ -20,6 +20,7 @@ class _Asked(NamedTuple):
     max_tokens: int | None
     logprobs: int | None
     grammar: Grammar | None
+    begun: int = 0
 
 
 class Limits(Protocol):
@@ -72,13 +73,14 @@ class Prompts:
         self._check_length(body.length, "messages")
         tokenizer = self._engine.tokenizer
         # Tokenizing a long prompt takes long enough to make other clients wait.
-        prompt = await asyncio.to_thread(self._conversation, body, begun)
+        prompt, said_of_it = await asyncio.to_thread(self._conversation, body, begun)
         asked = _Asked(
             max_tokens=body.max_completion_tokens or body.max_tokens,
             logprobs=(body.top_logprobs or 0) if body.logprobs else None,
             grammar=chat_grammar(body, tokenizer),
+            begun=len(said_of_it),
         )
-        return self._choices(body, [prompt], asked)
+        return self._choices(body, [[*prompt, *said_of_it]], asked)
 
     async def complete(self, body: CompletionRequest) -> list[Choice]:
         """Return the answers that a plain completion asks for.
@@ -91,11 +93,11 @@ class Prompts:
         asked = _Asked(body.max_tokens, body.logprobs, structured(body.structured_outputs))
         return self._choices(body, prompts, asked)
 
-    def _conversation(self, body: ChatRequest, begun: str) -> list[int]:
+    def _conversation(self, body: ChatRequest, begun: str) -> tuple[list[int], list[int]]:
         tokenizer = self._engine.tokenizer
         messages = [said(message) for message in body.messages]
         prompt = tokenizer.chat(messages, offered(body))
-        return [*prompt, *tokenizer.encode(begun, special=False)] if begun else prompt
+        return prompt, tokenizer.encode(begun, special=False) if begun else []
 
     def _tokenize(self, prompts: "list[str] | list[list[int]]") -> list[list[int]]:
         tokenizer = self._engine.tokenizer
@@ -138,6 +140,7 @@ class Prompts:
             ignore_eos=body.ignore_eos,
             logprobs=asked.logprobs,
             grammar=asked.grammar,
+            begun=asked.begun,
         )
 
     def _max_tokens(self, asked: int | None, prompt_tokens: int) -> int:
