@@ -97,3 +97,15 @@ async def test_a_model_that_only_chats_says_where_to_ask(house: House) -> None:
 async def test_what_is_no_request_is_refused_by_name(house: House) -> None:
     response = await post(await house.gateway([whole("no")]), prompt=None)
     assert (response.status_code, response.json()["error"]["param"]) == (400, "prompt")
+
+
+async def test_no_token_is_lost_that_is_no_whole_character(house: House) -> None:
+    """It has no text yet, but was likely."""
+    half = {"index": 0, "text": "", "logprobs": {"tokens": ["?"]}, "finish_reason": None}
+    end = {"index": 0, "text": "é", "logprobs": {"tokens": ["!"]}, "finish_reason": "stop"}
+    events = [b"data: %b\n\n" % json.dumps({"choices": [one]}).encode() for one in (half, end)]
+    sent = answer(b"".join([*events, b"data: [DONE]\n\n"]), kind="text/event-stream")
+    response = await post(await house.gateway([sent]), stream=True, logprobs=1)
+    told = [json.loads(one.removeprefix("data: ")) for one in response.text.split("\n\n")[:-2]]
+    tokens = [one["choices"][0]["logprobs"]["tokens"] for one in told]
+    assert tokens == [["?"], ["!"]]

@@ -12,6 +12,7 @@ from stormproof.providers.candidate import Journey
 from stormproof.providers.chat import Chunk, Completion, Usage
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.ladder import Ladder
+from stormproof.providers.local.model import ENGINE_CAPABILITIES
 from stormproof.providers.rung import Rung
 from stormproof.providers.texts import TextRequest
 
@@ -81,6 +82,16 @@ async def test_the_rest_of_a_text_is_the_text_of_a_longer_prompt() -> None:
     assert rest.document["prompt"] == "Once upon upon"
     assert (rest.max_tokens, rest.document["suffix"]) == (7, ".")
     assert (journey.asked, journey.rung) == (["a", "b"], "b")
+
+
+@pytest.mark.parametrize("fields", [{"echo": True}, {"suffix": "."}])
+async def test_who_cannot_do_what_is_asked_is_not_asked(fields: dict[str, Any]) -> None:
+    """Such as the engine, which goes on with a text, and no more."""
+    journey = Journey()
+    plain = rung("a", Model(), capabilities=ENGINE_CAPABILITIES)
+    ladder = Ladder("m", [plain, rung("b", Model([" upon"]))])
+    await ladder.complete(asked(**fields), journey)
+    assert journey.asked == ["b"]
 
 
 async def test_white_space_is_text() -> None:

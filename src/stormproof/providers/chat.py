@@ -37,6 +37,8 @@ class Capability(StrEnum):
     JSON_SCHEMA = "json_schema"
     LOGPROBS = "logprobs"
     CHOICES = "choices"
+    ECHO = "echo"
+    SUFFIX = "suffix"
 
 
 class Message(Struct, frozen=True):

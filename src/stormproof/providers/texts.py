@@ -35,6 +35,7 @@ class TextFields(Struct, frozen=True):
     max_tokens: Annotated[int, Meta(ge=0, lt=2**31)] | None = None
     logprobs: Annotated[int, Meta(ge=0)] | None = None
     echo: bool | None = None
+    suffix: str | None = None
 
 
 class TextRequest:
@@ -134,6 +135,10 @@ def _needs(known: TextFields) -> frozenset[Capability]:
         needed.add(Capability.LOGPROBS)
     if (known.n or 1) > 1:
         needed.add(Capability.CHOICES)
+    if known.echo:
+        needed.add(Capability.ECHO)
+    if known.suffix:
+        needed.add(Capability.SUFFIX)
     return frozenset(needed)
 
 

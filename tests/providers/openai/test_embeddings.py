@@ -174,3 +174,11 @@ def test_what_is_no_request_is_refused_by_name(fields: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest) as caught:
         EmbeddingRequest({"model": "m", "input": "rain", **fields})
     assert (caught.value.param or "").startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("given", "tokens"), [("a", 1), (["a" * 40, "b"], 12), ([1, 2, 3], 3), ([[1], [2, 3]], 3)]
+)
+def test_how_long_texts_are_can_be_told_before(given: Any, tokens: int) -> None:
+    """No text is nothing."""
+    assert EmbeddingRequest({"model": "m", "input": given}).tokens == tokens

@@ -74,7 +74,7 @@ class EmbeddingRequest:
     def tokens(self) -> int:
         """About how long the texts are together."""
         return sum(
-            len(text) // CHARACTERS_PER_TOKEN if isinstance(text, str) else len(text)
+            len(text) // CHARACTERS_PER_TOKEN + 1 if isinstance(text, str) else len(text)
             for text in self.texts
         )
 

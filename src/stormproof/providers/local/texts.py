@@ -41,6 +41,6 @@ class EngineTexts:
         async with aclosing(generate(self._engine, choices, None, self._watch)) as pieces:
             async for index, piece in pieces:
                 last[index] = piece
-                said = {"content": piece.text} if piece.text else {}
+                said = {"content": piece.text} if piece.text or piece.logprobs else {}
                 yield Chunk(index, said, piece.finish_reason, logprobs.of(index, piece))
         yield Chunk(usage=usage(choices, [*last.values()]))

@@ -71,7 +71,7 @@ def _pieces(judge: Judge, document: Document) -> list[Chunk]:
     chunks = [
         Chunk(
             choice.index,
-            {"content": choice.text} if choice.text else {},
+            {"content": choice.text} if choice.text or choice.logprobs else {},
             choice.finish_reason or None,
             choice.logprobs,
         )

@@ -36,7 +36,11 @@ from stormproof.providers.settings.schema import (
 from stormproof.providers.settings.sharing import shared_store
 from stormproof.providers.stream_policy import StreamPolicy
 
-_OF_TEXT: Final = frozenset(Capability) - {Capability.JSON_SCHEMA, Capability.LOGPROBS}
+_OF_TEXT: Final = frozenset(Capability) - {
+    Capability.ECHO,
+    Capability.JSON_SCHEMA,
+    Capability.LOGPROBS,
+}
 """What a fixed text is an answer to."""
 
 _OF_API: Final = {"openai": frozenset(Capability), "anthropic": ANTHROPIC_CAPABILITIES}
