@@ -1,24 +1,17 @@
 """The application: routes, health, metrics, and the edge around them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
-from typing import Final
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.gateway import wire_errors
 from stormproof.gateway.chat_endpoint import ChatEndpoint
-from stormproof.gateway.dialects.chat import CHAT
-from stormproof.gateway.dialects.completions import COMPLETIONS
-from stormproof.gateway.dialects.described import described
-from stormproof.gateway.dialects.messages.reply import MESSAGES
-from stormproof.gateway.dialects.responses.reply import RESPONSES
+from stormproof.gateway.conversations import answer_conversations, engine_ladder
 from stormproof.gateway.edge import Edge
 from stormproof.gateway.embedding_endpoint import EmbeddingEndpoint
 from stormproof.gateway.embedding_routes import EmbeddingRoutes
@@ -30,15 +23,7 @@ from stormproof.gateway.model_routes import ModelRoutes, model_card
 from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
 from stormproof.gateway.routes import Routes
 from stormproof.gateway.settings import Settings
-from stormproof.providers import (
-    ChatModel,
-    Continuation,
-    EmbeddingLadder,
-    EngineModel,
-    Ladder,
-    Rung,
-)
-from stormproof.providers.local.model import ENGINE_CAPABILITIES
+from stormproof.providers import ChatModel, EmbeddingLadder, EngineModel, Ladder
 from stormproof.signals import Metrics, log_context
 from stormproof.version import __version__
 
@@ -47,13 +32,6 @@ _DESCRIPTION = """An OpenAI-compatible server.
 Every error on every route has one shape: a JSON object `error` with a stable `code`, `retriable`,
 and, where waiting helps, `retry_after`. Ask with `accept: application/problem+json` for RFC 9457.
 """
-
-
-NATIVE: Final = (CHAT, COMPLETIONS)
-"""Dialects in which the engine has routes of its own, where there is one."""
-
-TRANSLATED: Final = (MESSAGES, RESPONSES)
-"""Dialects in which the engine has no routes of its own."""
 
 
 def _no_ladders(_engine: ChatModel | None) -> Mapping[str, Ladder]:
@@ -116,27 +94,12 @@ def create_app(
         app.include_router(each.router())
     _add_probes(app, lifecycle, scrape or _scrape_of(metrics.registry))
     wire_errors.install(app)
-    alone = {model_name: _alone(local, settings.request_timeout)} if local else {}
-    native = [
-        ChatEndpoint(dialect, ladders, lifecycle, others=dict.fromkeys(alone, app))
-        for dialect in NATIVE
-    ]
-    translated = [
-        ChatEndpoint(
-            dialect,
-            ladders,
-            lifecycle,
-            others=dict.fromkeys(alone, ChatEndpoint(dialect, alone, lifecycle)),
-        )
-        for dialect in TRANSLATED
-    ]
-    for endpoint in translated if engine else (*native, *translated):
-        app.router.routes.append(Route(endpoint.path, endpoint, methods=["POST"]))
+    alone = {model_name: engine_ladder(local, settings.request_timeout)} if local else {}
+    conversations = answer_conversations(app, ladders, alone, lifecycle)
     local_embedders = dict.fromkeys(embedders, app)
     embedding = EmbeddingEndpoint(embedding_ladders, lifecycle, others=local_embedders)
-    app.openapi = partial(described, app.openapi)  # type: ignore[method-assign]
     return Edge(
-        _HotPath(app, [*native, *translated, embedding]),
+        _HotPath(app, [*conversations, embedding]),
         keyring=keyring,
         lifecycle=lifecycle,
         metrics=server_metrics,
@@ -159,18 +122,6 @@ class _HotPath:
                 await endpoint(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-
-def _alone(engine: EngineModel, seconds: float) -> Ladder:
-    """Return a ladder on which nobody but the engine stands."""
-    rung = Rung(
-        engine,
-        deadline=seconds,
-        idle=seconds,
-        capabilities=ENGINE_CAPABILITIES,
-        continues=Continuation.PREFILL,
-    )
-    return Ladder(engine.name, [rung], deadline=seconds)
 
 
 async def _name_operation(request: Request) -> AsyncIterator[None]:

@@ -122,6 +122,16 @@ def test_what_other_models_think_is_a_thought_too(name: str) -> None:
     assert sent["content"] == [{**THOUGHT, "signature": ""}, TEXT]
 
 
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning", "thinking_blocks"])
+@pytest.mark.parametrize("value", ["", [], None, {"text": "Hm."}, [1]])
+def test_what_is_no_thought_is_none(name: str, value: Any) -> None:
+    """Providers have other uses for these names."""
+    message = {"role": "assistant", "content": "Yes.", name: value}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    sent = json.loads(reply().whole(Completion({"choices": [choice]}, Usage()), TOLD))
+    assert sent["content"] == [TEXT]
+
+
 def test_calls_that_come_at_once_are_told_one_after_another() -> None:
     """With an id, which some models do not give them."""
     answer = reply()

@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from stormproof.errors import ParsingError
+from stormproof.gateway.dialects.reasoning import reasoning_in
 from stormproof.providers.anthropic.answer import FINISH_REASONS
 from stormproof.providers.anthropic.conversation import tool_use
 from stormproof.providers.chat import Document, Usage
@@ -39,12 +41,11 @@ class Thought(Struct, frozen=True):
 
 def thoughts(said: Mapping[str, Any]) -> Sequence[Thought]:
     """Return the thoughts in a message or in a piece of one, most of them unsigned."""
-    try:
-        signed = msgspec.convert(said.get("thinking_blocks") or [], list[Thought])
-    except msgspec.ValidationError:
-        signed = []  # somebody else has another use for the name
-    told = said.get("reasoning_content") or said.get("reasoning")
-    return signed or ([Thought(thinking=told)] if isinstance(told, str) else [])
+    if blocks := said.get("thinking_blocks"):
+        with suppress(msgspec.ValidationError):  # somebody else has another use for the name
+            return msgspec.convert(blocks, list[Thought])
+    told = reasoning_in(said)
+    return [Thought(thinking=told)] if told else ()
 
 
 def content(choice: Document) -> list[Document]:

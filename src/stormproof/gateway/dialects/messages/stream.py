@@ -43,7 +43,7 @@ class Blocks:
     def call(self, call: Document) -> bytes:
         """Return what calls a tool."""
         arguments = _encode(call["input"]).decode()
-        return self._opened(call["id"], {**call, "input": {}}) + self._delta(
+        return self._opened(object(), {**call, "input": {}}) + self._delta(
             {"type": "input_json_delta", "partial_json": arguments}
         )
 

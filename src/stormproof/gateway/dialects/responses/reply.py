@@ -9,6 +9,7 @@ import msgspec
 
 from stormproof.errors import InternalError, ParsingError, StormproofError, to_wire
 from stormproof.gateway.dialects.dialect import Dialect
+from stormproof.gateway.dialects.reasoning import reasoning_in
 from stormproof.gateway.dialects.responses.output import Call, Kind, Output
 from stormproof.gateway.dialects.responses.request import chat_request, told_back
 from stormproof.providers import Chunk, Completion, Usage
@@ -91,7 +92,7 @@ class ResponsesReply:
 
     def _say(self, said: Mapping[str, Any]) -> bytes:
         spoken = {
-            Kind.REASONING: said.get("reasoning_content") or said.get("reasoning"),
+            Kind.REASONING: reasoning_in(said),
             Kind.TEXT: said.get("content"),
             Kind.REFUSAL: said.get("refusal"),
         }
