@@ -108,19 +108,19 @@ def _show(config: Path, models: "ModelsFile", findings: "Sequence[Finding]") -> 
     if not findings:
         console.print("Nobody is asked.")
         return
-    table = Table("", "Who", "For", "Key", "There", "Key good", "Model", "Time", box=None)
-    table.add_column("What", overflow="fold")
+    table = Table(box=None)
+    for name in ("", "Who", "For", "Key", "There", "Key good", "Model", "Time"):
+        table.add_column(name, overflow="fold")
     for finding in findings:
         table.add_row(*_cells(finding))
     console.print(table)
+    for finding in findings:
+        if more := _said(finding):
+            console.print("", more, sep="\n", soft_wrap=True)
 
 
 def _cells(finding: "Finding") -> Sequence[str | Text]:
-    error = finding.error
-    works = Text("works", "green") if error is None else Text("fails", "bold red")
-    why = Text(finding.note, "dim")
-    if error is not None:
-        why = Text.assemble(str(error), "\n", (_advice(error), "dim"))
+    works = Text("works", "green") if finding.error is None else Text("fails", "bold red")
     return (
         works,
         finding.target,
@@ -130,5 +130,12 @@ def _cells(finding: "Finding") -> Sequence[str | Text]:
         _MARKS[finding.accepted],
         _MARKS[finding.known],
         f"{finding.seconds:.2f} s",
-        why,
     )
+
+
+def _said(finding: "Finding") -> Text | None:
+    """Return what cannot be told in a cell."""
+    who = (f"{finding.target}: ", "bold")
+    if finding.error is not None:
+        return Text.assemble(who, str(finding.error), "\n", (_advice(finding.error), "dim"))
+    return Text.assemble(who, finding.note) if finding.note else None
