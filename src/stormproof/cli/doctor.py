@@ -61,10 +61,11 @@ async def _hosted(models: "ModelsFile", *, call: bool) -> "list[Finding]":
     from stormproof.providers import (  # noqa: PLC0415 - heavy
         HttpClient,
         LadderBuilder,
+        Proxies,
         check_targets,
     )
 
-    client = HttpClient()
+    client = HttpClient(proxy=Proxies(os.environ).of)
     try:
         hosted = LadderBuilder(models, client, os.environ).hosted
         return await check_targets(models, hosted, deadline=_DEADLINE, call=call)

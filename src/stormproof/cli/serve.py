@@ -24,7 +24,7 @@ from stormproof.gateway.settings import ENV_PREFIX, Settings, load_settings
 
 if typing.TYPE_CHECKING:
     from stormproof.engine import AsyncEmbedder, AsyncLLM
-    from stormproof.providers import ModelsFile
+    from stormproof.providers import HttpClient, ModelsFile
 
 
 def serve(**flags: str | None) -> None:
@@ -81,7 +81,7 @@ def answer(
         load_keys,
         run,
     )
-    from stormproof.providers import HttpClient, LocalEmbeddings  # noqa: PLC0415
+    from stormproof.providers import LocalEmbeddings  # noqa: PLC0415
     from stormproof.signals import Metrics  # noqa: PLC0415
 
     _log(settings, console)
@@ -90,7 +90,7 @@ def answer(
     keyring = load_keys(settings)
     port = seat.port if seat else settings.port
     listener = listen(settings.host, port, shared=seat is not None)
-    served = ServedModels(settings, load, HttpClient(), os.environ)
+    served = ServedModels(settings, load, _client(), os.environ)
     embedding = settings.embedding_model
     wanted = {*served.models.embedders, *filter(None, [embedding])}
     embedders = _load_embedders(wanted, settings, console)
@@ -138,12 +138,11 @@ def _supervise(
 ) -> None:
     """Have several processes answer, until SIGTERM."""
     from stormproof.gateway import ServedModels, Workers, load_keys, reserve  # noqa: PLC0415
-    from stormproof.providers import HttpClient  # noqa: PLC0415
 
     _log(settings, console)
     # What each of them would find wrong is found once, before they start.
     load_keys(settings)
-    models = ServedModels(settings, load, HttpClient(), os.environ).models
+    models = ServedModels(settings, load, _client(), os.environ).models
     if settings.embedding_model or models.embedders or _needs_engine(settings, models):
         reason = "must be 1 where this machine computes: a model is in one process"
         raise ConfigurationError(setting="workers", reason=reason)
@@ -161,6 +160,12 @@ def _supervise(
         )
         asyncio.run(workers.run())
     console.print("Stopped.")
+
+
+def _client() -> "HttpClient":
+    from stormproof.providers import HttpClient, Proxies  # noqa: PLC0415
+
+    return HttpClient(proxy=Proxies(os.environ).of)
 
 
 def _log(settings: Settings, console: Console) -> None:

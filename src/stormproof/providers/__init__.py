@@ -10,6 +10,7 @@ from stormproof.providers.embeddings.ladder import EmbeddingLadder
 from stormproof.providers.embeddings.request import EmbeddingModel, EmbeddingRequest, Embeddings
 from stormproof.providers.figures import Figures
 from stormproof.providers.http.client import HttpClient
+from stormproof.providers.http.proxies import Proxies, Proxy
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.local.embedder import LocalEmbeddings
 from stormproof.providers.local.model import EngineModel
@@ -59,6 +60,8 @@ __all__ = [
     "OpenAIEmbeddings",
     "OpenAIModel",
     "OpenAITexts",
+    "Proxies",
+    "Proxy",
     "Question",
     "Rung",
     "StreamPolicy",

@@ -9,12 +9,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from stormproof.errors import ConfigurationError, ConnectionLost
+from stormproof.errors import ConfigurationError, ConnectionLost, NetworkError
 from stormproof.providers.http.pool import Origin, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from stormproof.providers.http.proxies import Proxy
     from stormproof.providers.http.response import Response
 
 _LINE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -22,6 +23,9 @@ _TARGET: Final = re.compile(r"[\x21-\x7e]+")
 _STALE: Final = 1.0
 """Seconds of idleness after which a server may have closed a connection before the request came.
 One that it cuts sooner it cuts because of the request, which is not sent again."""
+
+_WHO_ARE_YOU: Final = 407
+"""The status of a proxy that wants credentials, or others; nobody else has it."""
 
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -50,6 +54,8 @@ class HttpClient:
         connections: Most connections to one server at once; who needs another waits in line.
         connect_timeout: Seconds for opening one.
         tls: How servers prove who they are; by default as the system trusts.
+        proxy: Returns who passes requests to a server on, None if nobody has to; by default
+            nobody has. `Proxies` reads it from the environment.
         clock: Seconds.
     """
 
@@ -59,13 +65,32 @@ class HttpClient:
         connections: int = 512,
         connect_timeout: float = 5.0,
         tls: ssl.SSLContext | None = None,
+        proxy: Callable[[Origin], Proxy | None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connections = connections
         self._connect_timeout = connect_timeout
         self._tls = tls
+        self._proxy = proxy
         self._clock = clock
         self._pools: dict[Origin, Pool] = {}
+        self._others: dict[Proxy | None, HttpClient] = {}
+
+    def through(self, proxy: Proxy | None) -> HttpClient:
+        """Return a client like this one that asks everybody through one proxy.
+
+        Args:
+            proxy: Which; None for none. This client closes the other with itself.
+        """
+        if proxy not in self._others:
+            self._others[proxy] = HttpClient(
+                connections=self._connections,
+                connect_timeout=self._connect_timeout,
+                tls=self._tls,
+                proxy=lambda _: proxy,
+                clock=self._clock,
+            )
+        return self._others[proxy]
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
@@ -85,20 +110,20 @@ class HttpClient:
             ConfigurationError: The URL or a header cannot be used.
         """
         address = parse_url(url)
-        request = _request(method, address, headers, body)
         pool = self._pool(address.origin)
-        while True:
-            connection, idle = await pool.take()
-            try:
-                return await connection.exchange(request)
-            except ConnectionLost:
-                if idle < _STALE or connection.answered:
-                    raise
+        request = _request(method, address, headers, body, by=pool.forwarder)
+        response = await _exchange(pool, request)
+        if response.status == _WHO_ARE_YOU:
+            response.close()
+            raise NetworkError(reason="the proxy refuses, with status 407")
+        return response
 
     def close(self) -> None:
         """Close every connection, whatever it is doing."""
         for pool in self._pools.values():
             pool.close()
+        for other in self._others.values():
+            other.close()
 
     def _pool(self, origin: Origin) -> Pool:
         pool = self._pools.get(origin)
@@ -108,11 +133,22 @@ class HttpClient:
             pool = self._pools[origin] = Pool(
                 origin,
                 tls=self._tls,
+                proxy=self._proxy(origin),
                 connections=self._connections,
                 connect_timeout=self._connect_timeout,
                 clock=self._clock,
             )
         return pool
+
+
+async def _exchange(pool: Pool, request: bytes) -> Response:
+    while True:
+        connection, idle = await pool.take()
+        try:
+            return await connection.exchange(request)
+        except ConnectionLost:
+            if idle < _STALE or connection.answered:
+                raise
 
 
 @lru_cache(maxsize=1024)
@@ -139,8 +175,13 @@ def parse_url(url: str) -> Address:
     return Address(origin, authority, target)
 
 
-def _request(method: str, address: Address, headers: Mapping[str, str], body: bytes) -> bytes:
-    lines = [f"{method} {address.target} HTTP/1.1", f"host: {address.authority}"]
+def _request(
+    method: str, address: Address, headers: Mapping[str, str], body: bytes, *, by: Proxy | None
+) -> bytes:
+    target = f"http://{address.authority}{address.target}" if by else address.target
+    lines = [f"{method} {target} HTTP/1.1", f"host: {address.authority}"]
+    if by and by.authorization:
+        lines.append(f"proxy-authorization: {by.authorization}")
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines.append(f"content-length: {len(body)}")
     if not all(map(_LINE.fullmatch, lines)):

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stormproof.errors import NetworkError, translate
 from stormproof.providers.http.connection import Connection
+from stormproof.providers.http.tunnel import open_tunnel
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
+
+    from stormproof.providers.http.proxies import Proxy
 
 _IDLE: Final = 30.0
 """Seconds after which an idle connection is not trusted: servers close theirs after a minute or so,
@@ -37,9 +40,13 @@ class Pool:
     Args:
         origin: The server.
         tls: How to prove that it is that server, where it is secure.
+        proxy: Who passes requests on; None if nobody has to.
         connections: Most at once; who needs another waits in line.
         connect_timeout: Seconds for opening one.
         clock: Seconds, for how long one was idle.
+
+    Attributes:
+        forwarder: The proxy, where it reads requests and has to be told for whom they are.
     """
 
     def __init__(
@@ -47,11 +54,14 @@ class Pool:
         origin: Origin,
         *,
         tls: ssl.SSLContext | None,
+        proxy: Proxy | None,
         connections: int,
         connect_timeout: float,
         clock: Callable[[], float],
     ) -> None:
+        self.forwarder: Final = None if origin.secure else proxy
         self._origin = origin
+        self._proxy = proxy
         self._tls = tls
         self._room = asyncio.Semaphore(connections)
         self._connect_timeout = connect_timeout
@@ -90,15 +100,9 @@ class Pool:
         return None
 
     async def _connect(self) -> Connection:
-        loop, (secure, host, port) = asyncio.get_running_loop(), self._origin
         try:
             async with asyncio.timeout(self._connect_timeout):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(self._freed, self._clock),
-                    host,
-                    port,
-                    ssl=self._tls if secure else None,
-                )
+                connection = await self._reach()
         except TimeoutError as error:
             reason = f"no connection within {self._connect_timeout:g} s"
             raise NetworkError(reason=reason) from error
@@ -106,6 +110,19 @@ class Pool:
             raise translate(error) from error
         self._open.add(connection)
         return connection
+
+    async def _reach(self) -> Connection:
+        tls = self._tls if self._origin.secure else None
+        if self._proxy and tls:
+            return await open_tunnel(self._proxy, self._origin, tls, self._make)
+        server = self._proxy or self._origin
+        _, connection = await asyncio.get_running_loop().create_connection(
+            self._make, server.host, server.port, ssl=tls
+        )
+        return connection
+
+    def _make(self) -> Connection:
+        return Connection(self._freed, self._clock)
 
     def _freed(self, connection: Connection) -> None:
         self._open.discard(connection)

@@ -211,9 +211,10 @@ class LadderBuilder:
         if not isinstance(rung, ProviderRung):
             return {"breaker": self._guards.breaker(rung.name), "figures": figures}
         provider = self.hosted.provider(rung)
+        way = provider.url, provider.proxy, self.hosted.key(rung)
         return {
             "limits": self._guards.limits((f"{name}/{rung.name}", rung), (rung.provider, provider)),
-            "breaker": self._guards.breaker(rung.name, provider.url, self.hosted.key(rung)),
+            "breaker": self._guards.breaker(rung.name, *way),
             "price": rung.price.cost if rung.price else None,
             "figures": figures,
         }

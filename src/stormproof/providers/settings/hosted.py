@@ -12,6 +12,7 @@ from stormproof.providers.api import Endpoint
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.embeddings.request import EmbeddingModel
 from stormproof.providers.http.client import HttpClient
+from stormproof.providers.http.proxies import Proxy
 from stormproof.providers.listing import Listing
 from stormproof.providers.model import ChatModel, TextModel
 from stormproof.providers.openai.embeddings import OpenAIEmbeddings
@@ -77,9 +78,9 @@ class Hosted:
         key = self.key(rung)
         if provider.api == "anthropic":
             return AnthropicModel(
-                endpoint, rung.model, client=self._client, key=key, prefills=prefills
+                endpoint, rung.model, client=self._client_for(rung), key=key, prefills=prefills
             )
-        return OpenAIModel(endpoint, rung.model, client=self._client, key=key)
+        return OpenAIModel(endpoint, rung.model, client=self._client_for(rung), key=key)
 
     def text_model(self, rung: ModelRung) -> TextModel | None:
         """Return whom a rung asks to continue texts; None if that is nobody.
@@ -93,7 +94,7 @@ class Hosted:
         if provider.api != "openai" or not completes:
             return None
         endpoint = _endpoint(rung, provider, "/completions")
-        return OpenAITexts(endpoint, rung.model, client=self._client, key=self.key(rung))
+        return OpenAITexts(endpoint, rung.model, client=self._client_for(rung), key=self.key(rung))
 
     def embedding_model(self, rung: EmbeddingRung) -> EmbeddingModel:
         """Return whom a rung asks for vectors.
@@ -105,7 +106,7 @@ class Hosted:
         endpoint = _endpoint(rung, self.provider(rung), "/embeddings")
         key = self.key(rung)
         return OpenAIEmbeddings(
-            endpoint, rung.model, client=self._client, key=key, batch=rung.batch
+            endpoint, rung.model, client=self._client_for(rung), key=key, batch=rung.batch
         )
 
     def listing(self, rung: ProviderRung) -> Listing:
@@ -120,7 +121,16 @@ class Hosted:
         if provider.api == "anthropic":
             headers = {"anthropic-version": VERSION, **endpoint.headers}
             endpoint = msgspec.structs.replace(endpoint, headers=headers)
-        return Listing(endpoint, client=self._client, key=self.key(rung))
+        return Listing(endpoint, client=self._client_for(rung), key=self.key(rung))
+
+    def _client_for(self, rung: ProviderRung) -> HttpClient:
+        match self.provider(rung).proxy:
+            case None:
+                return self._client
+            case "none":
+                return self._client.through(None)
+            case url:
+                return self._client.through(Proxy.parse(url))
 
     def provider(self, rung: ProviderRung) -> ProviderSettings:
         """Return how a rung's provider is asked.

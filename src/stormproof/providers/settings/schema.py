@@ -18,6 +18,7 @@ from stormproof.providers.settings.tables import (
     ModelName,
     OpenHeaderName,
     ProviderName,
+    ProxyUrl,
     RedisUrl,
     Seconds,
     Table,
@@ -58,6 +59,11 @@ class ProviderSettings(Limits):
     )
     headers: Mapping[OpenHeaderName, HeaderValue] = Field(
         default={}, description="Sent with each request; no keys."
+    )
+    proxy: ProxyUrl | None = Field(
+        default=None,
+        description="`http://host:port` of a proxy, or `none`; by default as `HTTPS_PROXY`,"
+        " `HTTP_PROXY` and `NO_PROXY` say.",
     )
     heeds_deadlines: Flag = Field(
         default=False, description="Whether it is told how much time is left: a Stormproof is."

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from stormproof.errors import ConfigurationError
 from stormproof.providers.http.client import parse_url
+from stormproof.providers.http.proxies import Proxy
 
 _DAY: Final = 86_400
 _REDIS: Final = frozenset({"redis", "rediss", "unix"})
@@ -24,6 +25,18 @@ def _checked_url(url: str) -> str:
     if "?" in url or "#" in url:
         raise ValueError("must end with its path")
     return url.rstrip("/")
+
+
+def _checked_proxy(url: str) -> str:
+    if url == "none":
+        return url
+    try:
+        proxy = Proxy.parse(url)
+    except ConfigurationError as error:
+        raise ValueError(error.reason) from None
+    if proxy.authorization:
+        raise ValueError("passwords are not written here: use the variable HTTPS_PROXY")
+    return url
 
 
 def _checked_redis(url: str) -> str:
@@ -52,6 +65,7 @@ Price: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=1e6, allow_inf_n
 Weight: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=1e6, allow_inf_nan=False)]
 Flag: TypeAlias = Annotated[bool, Field(strict=True)]
 Url: TypeAlias = Annotated[str, AfterValidator(_checked_url)]
+ProxyUrl: TypeAlias = Annotated[str, AfterValidator(_checked_proxy)]
 RedisUrl: TypeAlias = Annotated[str, AfterValidator(_checked_redis)]
 HeaderName: TypeAlias = Annotated[str, StringConstraints(pattern=_TOKEN, max_length=128)]
 OpenHeaderName: TypeAlias = Annotated[HeaderName, AfterValidator(_checked_header)]
