@@ -1,6 +1,6 @@
 """A provider's API: documents go there, and come back."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -11,7 +11,6 @@ from stormproof.providers.chat import Document
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.http.response import Response
 from stormproof.providers.judging import Judge
-from stormproof.providers.sse import EventDecoder, ServerEvent
 from stormproof.recovery import Deadline
 
 _MOST: Final = 64 << 20
@@ -118,17 +117,6 @@ class Api:
             StormproofError: It is none, or tells of an error.
         """
         return self.judge.document(await response.read(_MOST))
-
-    async def events(self, response: Response) -> AsyncGenerator[ServerEvent, None]:
-        """Yield the events of a stream that came back.
-
-        Raises:
-            NetworkError: It broke off.
-        """
-        decoder = EventDecoder()
-        while received := await response.receive():
-            for event in decoder.feed(received):
-                yield event
 
     async def _refusal(self, response: Response) -> StormproofError:
         headers = {

@@ -4,8 +4,7 @@ Proxies answer 200 with a page of HTML, overloaded servers with no choices, mode
 client must not hear of success before somebody has looked.
 """
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -124,22 +123,30 @@ class Judge:
         return self.bad("sent an event that is no part of an answer")
 
 
-async def to_the_end(
-    chunks: AsyncGenerator[Chunk, None], *, answers: int
-) -> AsyncGenerator[Chunk, None]:
-    """Yield a stream, of which each answer has to say why it ends.
+class Ends:
+    """Which answers of a stream have said why they end.
 
-    Raises:
-        ConnectionLost: One did not.
+    Args:
+        answers: How many there have to be.
     """
-    ended: set[int] = set()
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            if chunk.finish_reason:
-                ended.add(chunk.index)
-            yield chunk
-    if len(ended) < answers:
-        raise ConnectionLost(reason="the stream ended before the answer did")
+
+    def __init__(self, answers: int) -> None:
+        self._answers = answers
+        self._ended: set[int] = set()
+
+    def note(self, chunk: Chunk) -> None:
+        """Look at a piece."""
+        if chunk.finish_reason:
+            self._ended.add(chunk.index)
+
+    def check(self) -> None:
+        """Say whether the stream may end.
+
+        Raises:
+            ConnectionLost: One has not.
+        """
+        if len(self._ended) < self._answers:
+            raise ConnectionLost(reason="the stream ended before the answer did")
 
 
 def _is_said(message: Document) -> bool:

@@ -1,7 +1,6 @@
 """A model behind Anthropic's Messages API."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Final
 
 import msgspec
@@ -14,7 +13,8 @@ from stormproof.providers.api import Api, Endpoint, is_stream
 from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion, in_chunks
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.http.response import Response
-from stormproof.providers.judging import to_the_end
+from stormproof.providers.judging import Ends
+from stormproof.providers.sse import EventDecoder
 
 ANTHROPIC_CAPABILITIES: Final = frozenset(Capability) - {
     Capability.AUDIO,
@@ -64,24 +64,24 @@ class AnthropicModel:
         with await self._send(request, stream=False) as response:
             return await self._completion(response)
 
-    def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece; see `ChatModel`."""
-        return to_the_end(self._chunks(request), answers=1)
-
-    async def _chunks(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         with await self._send(request, stream=True) as response:
             if not is_stream(response):
                 for chunk in in_chunks(await self._completion(response)):
                     yield chunk
                 return
-            reader = AnswerReader()
-            async with aclosing(self._api.events(response)) as events:
-                async for event in events:
+            reader, decoder, ends = AnswerReader(), EventDecoder(), Ends(answers=1)
+            while received := await response.receive():
+                for event in decoder.feed(received):
                     for chunk in self._read(reader, event.data):
+                        ends.note(chunk)
                         yield chunk
                     if reader.ended:
                         response.leave()
+                        ends.check()
                         return
+            ends.check()
 
     def _read(self, reader: AnswerReader, data: bytes) -> list[Chunk]:
         try:

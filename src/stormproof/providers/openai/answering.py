@@ -1,7 +1,6 @@
 """What OpenAI's two APIs for answers have in common: one document, or events up to a mark."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
 from typing import Final
 
 from pydantic import SecretStr
@@ -10,7 +9,8 @@ from stormproof.providers.api import Api, Endpoint, is_stream
 from stormproof.providers.chat import Chunk, Completion, Document, in_chunks
 from stormproof.providers.http.client import HttpClient
 from stormproof.providers.http.response import Response
-from stormproof.providers.judging import Judge
+from stormproof.providers.judging import Ends, Judge
+from stormproof.providers.sse import EventDecoder
 
 _DONE: Final = b"[DONE]"
 
@@ -46,22 +46,25 @@ class Answering:
         with await self._api.send({**document, **fields}) as response:
             return await self._completion(response)
 
-    async def chunks(self, document: Document) -> AsyncGenerator[Chunk, None]:
-        """Yield what a stream holds, up to its end or its mark for that."""
+    async def chunks(self, document: Document, *, answers: int) -> AsyncGenerator[Chunk, None]:
+        """Yield what a stream of so many answers holds, up to its end or its mark for that."""
         fields = {"stream": True, "stream_options": self._counted}
         with await self._api.send({**document, **fields}) as response:
             if not is_stream(response):
                 for chunk in in_chunks(await self._completion(response)):
                     yield chunk
                 return
-            judge = self._api.judge
-            async with aclosing(self._api.events(response)) as events:
-                async for event in events:
+            judge, decoder, ends = self._api.judge, EventDecoder(), Ends(answers)
+            while received := await response.receive():
+                for event in decoder.feed(received):
                     if event.data == _DONE:
                         response.leave()
+                        ends.check()
                         return
                     for chunk in self._pieces(judge, judge.document(event.data)):
+                        ends.note(chunk)
                         yield chunk
+            ends.check()
 
     async def _completion(self, response: Response) -> Completion:
         return self._whole(self._api.judge, await self._api.document(response))

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from stormproof.providers.api import Endpoint
 from stormproof.providers.chat import ChatRequest, Chunk, Completion, Document
 from stormproof.providers.http.client import HttpClient
-from stormproof.providers.judging import Judge, to_the_end
+from stormproof.providers.judging import Judge
 from stormproof.providers.openai.answering import Answering
 from stormproof.providers.plain import plain
 
@@ -41,8 +41,7 @@ class OpenAIModel:
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece; see `ChatModel`."""
-        chunks = self._answering.chunks(self._document(request))
-        return to_the_end(chunks, answers=request.choices)
+        return self._answering.chunks(self._document(request), answers=request.choices)
 
     def _document(self, request: ChatRequest) -> Document:
         """Return a request as the endpoint wants it."""

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from stormproof.providers.api import Endpoint
 from stormproof.providers.chat import Chunk, Completion, Document, Usage
 from stormproof.providers.http.client import HttpClient
-from stormproof.providers.judging import Judge, to_the_end, usage_of
+from stormproof.providers.judging import Judge, usage_of
 from stormproof.providers.openai.answering import Answering
 from stormproof.providers.texts import TextRequest
 
@@ -43,8 +43,8 @@ class OpenAITexts:
 
     def stream(self, request: TextRequest) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece; see `TextModel`."""
-        chunks = self._answering.chunks({**request.document, "model": self._model})
-        return to_the_end(chunks, answers=request.choices)
+        document = {**request.document, "model": self._model}
+        return self._answering.chunks(document, answers=request.choices)
 
 
 def _whole(judge: Judge, document: Document) -> Completion:
