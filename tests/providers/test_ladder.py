@@ -351,10 +351,29 @@ class TestResuming:
         with pytest.raises(PartialOutput):
             await ask(cut_and(Model("b", ["rld"])), "stream", n=2)
 
-    async def test_the_rest_has_what_is_left_of_the_tokens(self) -> None:
+    @pytest.mark.parametrize(
+        ("way", "left"), [(Continuation.PREFILL, 8), (Continuation.INSTRUCTION, 10)]
+    )
+    async def test_the_rest_has_what_is_left_of_the_tokens(
+        self, way: Continuation, left: int
+    ) -> None:
+        """And what it takes to say the last words again, where that is asked for."""
         other = Model("b", ["rld"])
-        await ask(cut_and(other), "stream", max_tokens=10)
-        assert other.requests[0].max_tokens == 8
+        await ask(cut_and(other, continues=way), "stream", max_tokens=10)
+        assert other.requests[0].max_tokens == left
+
+    async def test_how_long_it_may_be_is_for_its_model_to_say(self) -> None:
+        """Where that is not certain: a piece may be one token, or many."""
+        first = Model("a", ["x" * 100, BROKEN])
+        end = Chunk(finish_reason="length")
+        other = Model("b", [end])
+        rungs = [Rung(first), Rung(other, continues=Continuation.PREFILL)]
+        request = asked(stream=True, max_tokens=20)
+        async with aclosing(Ladder("m", rungs).stream(request, Journey())) as chunks:
+            heard = [chunk async for chunk in chunks]
+        assert other.requests[0].max_tokens == 1
+        ends = [chunk.finish_reason for chunk in heard if chunk.finish_reason]
+        assert ends[0] == "length"
 
     async def test_an_answer_that_was_as_long_as_it_may_be_is_at_its_end(self) -> None:
         other = Model("b", ["rld"])

@@ -65,6 +65,11 @@ def test_what_was_asked_for_is_taken_off_once() -> None:
     assert joined("... no", "... no, never", asked="... no") == "... no, never"
 
 
+def test_of_what_was_asked_for_the_beginning_may_be_all() -> None:
+    """Where the answer may have no more tokens."""
+    assert joined(STORY, " there was", asked="there was a king.") == STORY
+
+
 def test_where_all_would_be_said_again_the_end_may_be() -> None:
     """A model that goes on by itself says again what its text wants, or begins anew."""
     table = "for x in xs:\n    check(x, y)\n"

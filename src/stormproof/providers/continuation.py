@@ -53,10 +53,12 @@ class Delivered:
     Attributes:
         text: Its text.
         tokens: About how many tokens that are.
+        pieces: In how many pieces it came: of tokens there are as many at least.
     """
 
-    text: str
-    tokens: int
+    text: str = ""
+    tokens: int = 0
+    pieces: int = 0
 
     @classmethod
     def of(cls, chunks: Sequence[Chunk], way: Continuation) -> "Delivered":
@@ -68,7 +70,7 @@ class Delivered:
         """
         texts = [chunk.text for chunk in chunks if chunk.text]
         begun = way is Continuation.EXACT or any(map(str.strip, texts))
-        return cls("".join(texts), sum(map(_tokens, texts))) if begun else cls("", 0)
+        return cls("".join(texts), sum(map(_tokens, texts)), len(texts)) if begun else cls()
 
     @property
     def last_words(self) -> str:
@@ -97,9 +99,11 @@ def rest_of(request: Question, delivered: Delivered, way: Continuation) -> Quest
         return request
     changes: dict[str, object] = {}
     if request.max_tokens is not None:
-        left = request.max_tokens - delivered.tokens
-        if left <= 0:
+        if delivered.pieces >= request.max_tokens:
             return None
+        left = max(request.max_tokens - delivered.tokens, 1)
+        if way is Continuation.INSTRUCTION:
+            left += delivered.share(len(delivered.last_words))
         names = {"max_tokens", "max_completion_tokens"} & request.document.keys()
         changes |= dict.fromkeys(names, left)
     if isinstance(request, TextRequest):

@@ -70,10 +70,13 @@ class Seam:
 
     def _repeated(self) -> int:
         """Return how many letters of what is held are repeated."""
-        if self._asked and self._said.startswith(self._asked):
-            return len(self._asked)
-        length = overlap(self._letters, self._said)
-        pattern = length - borders(self._said[:length])[-1] if length else 0
+        asked, said = self._asked, self._said
+        if asked and said.startswith(asked):
+            return len(asked)
+        if len(said) >= LEAST and asked.startswith(said):
+            return len(said)  # it was not let go on
+        length = overlap(self._letters, said)
+        pattern = length - borders(said[:length])[-1] if length else 0
         return length if length >= self._least and length < 2 * pattern else 0
 
 
