@@ -57,7 +57,7 @@ class ChatEndpoint:
         """
         body = await read_body(receive)
         try:
-            reply = self._reply(body)
+            reply = self._reply(body, scope)
         except RecursionError:
             raise InvalidRequest(reason="the body is nested too deeply") from None
         request = reply.request

@@ -7,7 +7,7 @@ from typing import Final
 from stormproof.providers.anthropic.request import OWN_FIELDS
 from stormproof.providers.chat import ChatRequest, Document
 
-_FIELDS: Final = frozenset({*OWN_FIELDS, "output_config"})
+_FIELDS: Final = frozenset({*OWN_FIELDS, "betas", "output_config"})
 _MARKS: Final = frozenset({"cache_control", "thinking_blocks", "is_error"})
 
 

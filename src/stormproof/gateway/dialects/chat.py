@@ -37,4 +37,4 @@ class ChatReply(OpenAIReply[ChatRequest]):
         }
 
 
-CHAT: Final = Dialect("/v1/chat/completions", ChatReply, restarts=True)
+CHAT: Final = Dialect("/v1/chat/completions", lambda body, _: ChatReply(body), restarts=True)

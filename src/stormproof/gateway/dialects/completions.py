@@ -44,4 +44,4 @@ def _choice(index: int, text: str, logprobs: Any, finish_reason: str | None) -> 
     return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish_reason}
 
 
-COMPLETIONS: Final = Dialect("/v1/completions", TextReply, restarts=True)
+COMPLETIONS: Final = Dialect("/v1/completions", lambda body, _: TextReply(body), restarts=True)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from starlette.types import Scope
+
 from stormproof.errors import StormproofError
 from stormproof.providers import Chunk, Completion, Question, Usage
 from stormproof.providers.chat import Document
@@ -59,10 +61,11 @@ class Dialect:
 
     Attributes:
         path: Where it listens.
-        reply: Reads the body of a request; raises `InvalidRequest` if it is none.
+        reply: Reads the body of a request, and what its scope says that belongs to it; raises
+            `InvalidRequest` if it is none.
         restarts: Whether clients can be told, by another opening, that a stream begins again.
     """
 
     path: str
-    reply: Callable[[bytes], Reply]
+    reply: Callable[[bytes, Scope], Reply]
     restarts: bool = False

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from stormproof.engine import AsyncLLM
-from stormproof.providers import Rung
+from stormproof.providers import AnthropicModel, Endpoint, HttpClient, Ladder, Rung
 from stormproof.testing.provider import (
     Answer,
     Break,
@@ -20,7 +20,9 @@ from stormproof.testing.provider import (
     ToolCall,
     text_of,
 )
+from support import anthropic_wire as wire
 from support.ladder_server import KEY, serving_ladders
+from support.raw_server import RawServer
 from support.scripted_engine import make_core
 from support.scripted_rungs import ScriptedRungs
 
@@ -252,3 +254,18 @@ async def test_it_is_part_of_what_the_server_tells_of_itself(
     assert refused.status_code == 405
     assert refused.headers["allow"] == "POST"
     assert refused.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_the_header_of_the_client_reaches_a_model_of_anthropic(
+    stack: AsyncExitStack,
+) -> None:
+    """It uses what is not for everybody yet."""
+    server, http = RawServer(), HttpClient()
+    stack.callback(server.stop)
+    stack.callback(http.close)
+    url = await server.answering(wire.whole({"type": "text", "text": "Hi"}))
+    rung = Rung(AnthropicModel(Endpoint(provider="a", url=url), "m", client=http))
+    ladders = {"chat": Ladder("chat", [rung])}
+    asked = client(await stack.enter_async_context(serving_ladders(ladders)), stack)
+    await ask(asked, streams=False, extra_headers={"anthropic-beta": "context-1m"})
+    assert b"\r\nanthropic-beta: context-1m\r\n" in server.requests[0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stormproof.errors import InvalidRequest
 from stormproof.gateway.dialects.messages.request import chat_request
-from stormproof.providers.anthropic.request import body
+from stormproof.providers.anthropic.request import beta, body
 from stormproof.providers.chat import ChatRequest, Document
 from stormproof.providers.plain import plain
 
@@ -18,9 +18,9 @@ SIGNED = {"type": "thinking", "thinking": "Hm", "signature": "c2ln"}
 PICTURE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iV8="}}
 
 
-def read(*turns: Document, **fields: Any) -> ChatRequest:
+def read(*turns: Document, betas: str | None = None, **fields: Any) -> ChatRequest:
     messages = list(turns) or [user("Hi")]
-    return chat_request({"model": "m", "max_tokens": 9, "messages": messages, **fields})
+    return chat_request({"model": "m", "max_tokens": 9, "messages": messages, **fields}, betas)
 
 
 def user(*said: Any) -> Document:
@@ -141,9 +141,10 @@ def test_what_only_anthropic_knows_is_for_anthropic() -> None:
         thinking={"type": "adaptive"},
         output_config={"effort": "low"},
         system=[words("S", **MARK)],
+        betas="a-1",
     )
     told = json.dumps(plain(request))
-    for name in ("cache_control", "thinking", "is_error", "effort"):
+    for name in ("cache_control", "thinking", "is_error", "effort", "betas"):
         assert name not in told
     assert read().document == plain(read())
 
@@ -209,6 +210,12 @@ def test_a_model_of_anthropic_is_asked_what_the_client_asked(
         "messages": [*told, user(*last)],
         **fields,
     }
+
+
+def test_what_is_not_for_everybody_yet_is_asked_for_as_the_client_did() -> None:
+    """With the names in its header."""
+    assert beta(read(betas="a-1, b-2")) == "a-1,b-2"
+    assert beta(read()) is None
 
 
 def test_thoughts_that_are_not_signed_go_back_to_nobody() -> None:

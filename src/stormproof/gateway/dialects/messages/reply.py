@@ -4,6 +4,7 @@ import secrets
 from typing import Final
 
 import msgspec
+from starlette.types import Scope
 
 from stormproof.errors import InternalError, StormproofError
 from stormproof.gateway.dialects.dialect import Dialect
@@ -11,6 +12,7 @@ from stormproof.gateway.dialects.messages.answer import calls, content, end, tho
 from stormproof.gateway.dialects.messages.errors import PATH, error_document
 from stormproof.gateway.dialects.messages.request import chat_request
 from stormproof.gateway.dialects.messages.stream import Blocks, event
+from stormproof.gateway.headers import header
 from stormproof.providers import Chunk, Completion, Usage
 from stormproof.providers.chat import Document
 from stormproof.providers.collector import Collector
@@ -29,13 +31,14 @@ class MessagesReply:
 
     Args:
         body: The request's.
+        betas: What of the API that is not for everybody yet the client uses, as in its header.
 
     Raises:
         InvalidRequest: It is none.
     """
 
-    def __init__(self, body: bytes) -> None:
-        self.request: Final = chat_request(decoded(body))
+    def __init__(self, body: bytes, betas: str | None = None) -> None:
+        self.request: Final = chat_request(decoded(body), betas)
         self._blocks = Blocks()
         self._rest = Collector()
 
@@ -93,4 +96,8 @@ class MessagesReply:
         }
 
 
-MESSAGES: Final = Dialect(PATH, MessagesReply)
+def _reply(body: bytes, scope: Scope) -> MessagesReply:
+    return MessagesReply(body, header(scope, b"anthropic-beta"))
+
+
+MESSAGES: Final = Dialect(PATH, _reply)

@@ -80,8 +80,12 @@ class MessagesRequest(Struct, frozen=True, kw_only=True):
     output_config: Document | None = None
 
 
-def chat_request(document: Document) -> ChatRequest:
+def chat_request(document: Document, betas: str | None = None) -> ChatRequest:
     """Return what is asked.
+
+    Args:
+        document: The request's.
+        betas: Names of what is not for everybody yet, with commas between them.
 
     Raises:
         InvalidRequest: It is not a request for a message.
@@ -89,6 +93,7 @@ def chat_request(document: Document) -> ChatRequest:
     asked = understood(document, MessagesRequest)
     own: Document = {name: document[name] for name in OWN_FIELDS if name in document}
     made = {
+        "betas": [name.strip() for name in betas.split(",")] if betas else None,
         "model": asked.model,
         "max_tokens": asked.max_tokens,
         "messages": _conversation(asked),

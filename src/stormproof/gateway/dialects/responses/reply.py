@@ -138,4 +138,4 @@ def _tokens(usage: Usage) -> Document:
     }
 
 
-RESPONSES: Final = Dialect("/v1/responses", ResponsesReply)
+RESPONSES: Final = Dialect("/v1/responses", lambda body, _: ResponsesReply(body))
