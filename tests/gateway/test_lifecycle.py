@@ -136,10 +136,10 @@ def test_a_wrong_setting_is_named_with_where_it_came_from(given: str, tmp_path: 
     flags = ["--config", str(file), *(["--port", "70000"] if given == "flag" else [])]
     environ = {"STORMPROOF_PORT": "70000"} if given == "environment" else {}
     ended = _fails(*flags, **environ)
-    origin = {"flag": "--port", "environment": "STORMPROOF_PORT", "file": "[serve]"}[given]
+    origins = {"flag": "--port", "environment": "STORMPROOF_PORT", "file": "stormproof.toml:2"}
     assert ended.returncode == 1
     assert "port" in ended.stderr
-    assert origin in ended.stderr
+    assert origins[given] in ended.stderr
 
 
 def test_a_missing_model_says_what_to_do(tmp_path: Path) -> None:
