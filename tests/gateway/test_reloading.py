@@ -10,51 +10,29 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from stormproof.gateway.lifecycle import Lifecycle, SettingsState
-from stormproof.gateway.reloading import Changes, Reloader
+from stormproof.gateway.reloading import Reloader
 from stormproof.gateway.served_models import ServedModels
-from stormproof.gateway.settings import load_settings
+from stormproof.gateway.settings import Settings, load_settings
 from stormproof.providers import EmbeddingRequest, Embeddings, FixedAnswer, HttpClient
-
-A, B = [b"a"], [b"b"]
-
-
-@pytest.mark.parametrize(
-    ("looks", "reads"),
-    [
-        ([A, A, A], [False, True, False]),
-        ([A, A, B, B, B], [False, True, False, True, False]),
-        ([A, A, B, A, A], [False, True, False, False, False]),
-        ([A, A, [None], [None], A, A], [False, True, False, True, False, True]),
-    ],
-)
-def test_files_are_read_when_they_have_changed_and_are_whole(
-    looks: list[list[bytes | None]], reads: list[bool]
-) -> None:
-    """A file that is being written is another at each look."""
-    changes = Changes()
-    assert [changes.seen(look, asked=False) for look in looks] == reads
-
-
-def test_who_asks_is_not_kept_waiting_and_files_are_read_once() -> None:
-    changes = Changes()
-    assert changes.seen(A, asked=True)
-    assert not changes.seen(A, asked=False)
-    assert changes.seen(A, asked=True)
 
 
 class House:
     """A server's settings in a file, and what becomes of changes."""
 
-    def __init__(self, folder: Path, text: str, *, engine: bool = False) -> None:
+    def __init__(self, folder: Path, text: str, *, engine: bool = False, becomes: str = "") -> None:
         self.file = folder / "stormproof.toml"
         self.file.write_text(text)
-        load = partial(load_settings, {"config": str(self.file)})
-        self.environment = {"OUR_KEY": "k-1"}
-        self.served = ServedModels(load(), load, HttpClient(), self.environment)
+        self.load = partial(load_settings, {"config": str(self.file)})
+        self.served = ServedModels(self.load(), self._load_now, HttpClient(), {})
+        if becomes:
+            self.file.write_text(becomes)
         self.ladders = self.served.begin(FixedAnswer("engine") if engine else None)
         self.lifecycle = Lifecycle(None, drain_timeout=1)
         self.registry = CollectorRegistry()
         self.reloader = Reloader(self.served, self.lifecycle, self.registry)
+
+    def _load_now(self) -> Settings:
+        return self.load()
 
     @property
     def state(self) -> SettingsState:
@@ -111,6 +89,25 @@ async def test_looks_that_see_nothing_new_are_no_reloads(make: Make) -> None:
     await house.look(5)
     assert house.ladders["a"] is before
     assert (house.reloads("applied"), house.reloads("refused")) == (0, 0)
+
+
+async def test_a_file_that_is_being_written_is_left_alone(make: Make) -> None:
+    """Until two looks in a row have seen the same."""
+    house = make(model("a"))
+    for text in ("", "[mod", model("b"), model("c")):
+        house.file.write_text(text)
+        await house.look(1)
+    assert list(house.ladders) == ["a"]
+    await house.look(1)
+    assert (list(house.ladders), house.reloads("refused")) == (["c"], 0)
+
+
+async def test_one_that_is_what_it_was_is_not_read_again(make: Make) -> None:
+    house = make(model("a"))
+    for text in (model("b"), model("a"), model("a")):
+        house.file.write_text(text)
+        await house.look(1)
+    assert house.reloads("applied") == 0
 
 
 async def test_who_asks_is_told_that_it_was_done(
@@ -192,6 +189,29 @@ async def test_another_key_in_its_file_is_used(make: Make, tmp_path: Path) -> No
     assert house.ladders["a"] is not before
 
 
+async def test_a_key_that_comes_later_than_its_settings_is_found(
+    make: Make, tmp_path: Path
+) -> None:
+    """The file is broken until then, which is reported once."""
+    key = tmp_path / "key"
+    house = make(model("a"))
+    text = f'[providers.openai]\nkey_file = "{key}"\n'
+    await house.becomes(f'{text}[models.b]\nrungs = [{{ provider = "openai", model = "x" }}]')
+    await house.look(3)
+    assert (house.state, house.reloads("refused")) == (SettingsState.REFUSED, 1)
+    key.write_text("k-1")
+    await house.look()
+    assert (list(house.ladders), house.state) == (["b"], SettingsState.CURRENT)
+
+
+async def test_what_changed_while_the_server_was_starting_is_served(make: Make) -> None:
+    """An engine may take minutes to load."""
+    house = make(model("a"), becomes=model("b"))
+    assert list(house.ladders) == ["a"]
+    await house.look()
+    assert list(house.ladders) == ["b"]
+
+
 async def test_the_last_model_may_go_where_an_engine_answers_as_well(make: Make) -> None:
     house = make(model("a"), engine=True)
     await house.becomes("")
@@ -232,9 +252,10 @@ async def test_a_mistake_of_ours_does_not_end_the_looking(
 ) -> None:
     house = make(model("a"))
     with monkeypatch.context() as patch:
-        patch.setattr(house.served, "find", lambda: 1 / 0)
-        await house.look()
-    assert house.state is SettingsState.REFUSED
+        patch.setattr(house, "load", lambda: 1 / 0)
+        await house.becomes(model("c"))
+        await house.look(3)
+    assert (house.state, house.reloads("refused")) == (SettingsState.REFUSED, 1)
     assert "ZeroDivisionError" in caplog.text
     await house.becomes(model("b"))
     assert list(house.ladders) == ["b"]

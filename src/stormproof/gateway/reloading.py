@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from stormproof.errors import translate
 from stormproof.gateway.lifecycle import Lifecycle, SettingsState
-from stormproof.gateway.served_models import Fingerprint, ServedModels
+from stormproof.gateway.served_models import ServedModels
 
 logger = logging.getLogger(__name__)
 
@@ -23,27 +23,6 @@ _PERIOD: Final = 1.0
 """Seconds between two looks."""
 
 _NUMBERS: Final = {state: number for number, state in enumerate(SettingsState)}
-
-
-class Changes:
-    """Tells when files have changed and are whole: two looks in a row have seen the same."""
-
-    def __init__(self) -> None:
-        self._known: Fingerprint | None = None
-        self._last: Fingerprint | None = None
-
-    def seen(self, fingerprint: Fingerprint, *, asked: bool) -> bool:
-        """Take note of a look, and tell whether to read the files now.
-
-        Args:
-            fingerprint: What was seen.
-            asked: Whether somebody wants them read in any case.
-        """
-        whole, self._last = asked or fingerprint == self._last, fingerprint
-        if not whole or (fingerprint == self._known and not asked):
-            return False
-        self._known = fingerprint
-        return True
 
 
 class Reloader:
@@ -60,7 +39,7 @@ class Reloader:
     ) -> None:
         self._served = served
         self._lifecycle = lifecycle
-        self._changes = Changes()
+        self._seen = served.as_read
         self._asked = asyncio.Event()
         self._reloads = Counter(
             "stormproof_settings_reloads",
@@ -84,11 +63,15 @@ class Reloader:
                 await asyncio.wait_for(self._asked.wait(), _PERIOD)
 
     async def look(self) -> None:
-        """Read the settings if they have changed, or if that was asked for."""
+        """Read the settings if somebody asked for it, or if they have changed and are whole.
+
+        They are whole if two looks in a row have seen the same.
+        """
         asked = self._asked.is_set()
         self._asked.clear()
-        fingerprint = await asyncio.to_thread(self._served.fingerprint)
-        if self._changes.seen(fingerprint, asked=asked):
+        before, self._seen = self._seen, await asyncio.to_thread(self._served.fingerprint)
+        changed = self._seen == before != self._served.as_read
+        if asked or changed:
             await self._reload(asked=asked)
 
     async def _reload(self, *, asked: bool) -> None:

@@ -54,6 +54,7 @@ class ServedModels:
         ladders: Who answers now, by the names of models. Its content changes between two requests;
             one under way keeps its ladder.
         embeddings: Who embeds now; the same.
+        as_read: The files, as they were when they were read last.
 
     Raises:
         ConfigurationError: The file makes no sense, or a key is missing.
@@ -78,6 +79,7 @@ class ServedModels:
         self._embedders: Mapping[str, EmbeddingModel] = {}
         self._file = settings.config or DEFAULT_FILE
         self._needed = settings.config is not None
+        self._key_files: Sequence[Path] = ()
         self.models = self._read()
         self._builder(self.models).hosted.check()
 
@@ -108,8 +110,7 @@ class ServedModels:
 
     def fingerprint(self) -> Fingerprint:
         """Return what tells whether the file, or one with a key, is another than before."""
-        keys = (provider.key_file for provider in self.models.providers.values())
-        return [_digest(file) for file in (self._file, *filter(None, keys))]
+        return [_digest(file) for file in (self._file, *self._key_files)]
 
     def find(self) -> Found:
         """Read the file once more; nothing changes by that.
@@ -138,10 +139,15 @@ class ServedModels:
         return new
 
     def _read(self) -> ModelsFile:
+        # Files are looked at before they are read: what changes between is seen as a change.
+        self.as_read = self.fingerprint()
         if not self._needed and not self._file.exists():
             return ModelsFile()
         models = read_models(self._file)
         self._needed = True  # one that vanishes is a mistake
+        keys = [provider.key_file for provider in models.providers.values()]
+        self._key_files = [file for file in keys if file]
+        self.as_read = [self.as_read[0], *map(_digest, self._key_files)]
         return models
 
     def _builder(self, models: ModelsFile) -> LadderBuilder:
