@@ -1,7 +1,8 @@
 """JSON objects as clients send them, read strictly where we look."""
 
+import re
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -9,6 +10,8 @@ from msgspec import Meta
 from stormproof.errors import InvalidRequest
 
 T = TypeVar("T")
+
+_VALUE: Final = re.compile(r"(?<=value) ['\"].*", re.DOTALL)
 
 Text: TypeAlias = str | list[int]
 """A text, or its tokens."""
@@ -73,8 +76,12 @@ def listed(given: str | Sequence[str | int | list[int]], field: str, most: int) 
 
 
 def _refusal(error: msgspec.ValidationError) -> InvalidRequest:
-    """Say which field is wrong, as far as that is told."""
-    # Expected `int`, got `str` - at `$.messages[0].name`
-    words, _, place = str(error).partition(" - at `$")
+    """Say which field is wrong, as far as that is told, and never its value: it may be a prompt."""
+    # Expected `int`, got `str` - at `$.messages[0].name`, Invalid enum value 'x' - at `$.role`
+    told = str(error)
+    words, found, place = told.rpartition(" - at `$")
+    if not found:
+        words, place = told, ""
+    words = _VALUE.sub("", words)
     field = place.rstrip("`").lstrip(".") or None
     return InvalidRequest(reason=f"{field}: {words}" if field else words, param=field)

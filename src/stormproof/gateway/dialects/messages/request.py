@@ -98,7 +98,7 @@ def chat_request(document: Document, betas: str | None = None) -> ChatRequest:
         "max_tokens": asked.max_tokens,
         "messages": _conversation(asked),
         "stream": asked.stream,
-        "stop": asked.stop_sequences,
+        "stop": asked.stop_sequences or None,
         "temperature": asked.temperature,
         "top_p": asked.top_p,
         "top_k": asked.top_k,
