@@ -3,17 +3,29 @@
 import logging
 import os
 from collections.abc import Callable
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from stormproof.errors import StormproofError
 from stormproof.gateway.lifecycle import Lifecycle, SettingsState
 from stormproof.gateway.reloading import Reloader
 from stormproof.gateway.served_models import ServedModels
 from stormproof.gateway.settings import Settings, load_settings
-from stormproof.providers import EmbeddingRequest, Embeddings, FixedAnswer, HttpClient
+from stormproof.providers import (
+    ChatRequest,
+    EmbeddingRequest,
+    Embeddings,
+    FixedAnswer,
+    HttpClient,
+    Journey,
+    Ladder,
+)
+from stormproof.recovery import CircuitState
+from stormproof.signals import Metrics
 
 
 class House:
@@ -216,6 +228,49 @@ async def test_the_last_model_may_go_where_an_engine_answers_as_well(make: Make)
     house = make(model("a"), engine=True)
     await house.becomes("")
     assert (dict(house.ladders), house.state) == ({}, SettingsState.CURRENT)
+
+
+DOWN = """
+[providers.house]
+preset = "openai-compatible"
+url = "http://127.0.0.1:{port}/v1"
+[models.{name}]
+rungs = [{{ provider = "house", model = "m", weight = {weight} }}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("port", "name", "weight", "state"), [(1, "a", 2, 2), (2, "a", 1, 0), (1, "b", 1, 2)]
+)
+async def test_a_circuit_is_shown_open_as_long_as_it_is_one_of_ours(
+    make: Make, *, port: int, name: str, weight: int, state: int
+) -> None:
+    """Nobody is woken for a provider that is asked at another address by now."""
+    house = make(DOWN.format(port=1, name="a", weight=1))
+    with closing(Metrics(CollectorRegistry())) as metrics:
+        await fail(house.ladders["a"])
+        await house.becomes(DOWN.format(port=port, name=name, weight=weight))
+        circuit = {"circuit": "house/m"}
+        assert metrics.registry.get_sample_value("stormproof_circuit_state", circuit) == state
+
+
+async def test_a_circuit_of_a_provider_that_is_gone_is_shown_closed(make: Make) -> None:
+    house = make(DOWN.format(port=1, name="a", weight=1))
+    with closing(Metrics(CollectorRegistry())) as metrics:
+        await fail(house.ladders["a"])
+        await house.becomes(model("b"))
+        circuit = {"circuit": "house/m"}
+        assert metrics.registry.get_sample_value("stormproof_circuit_state", circuit) == 0
+
+
+async def fail(ladder: Ladder) -> None:
+    """Ask somebody who is down until he is left alone."""
+    request = ChatRequest({"model": "m", "messages": [{"role": "user", "content": "Hi"}]})
+    for _ in range(9):
+        with suppress(StormproofError):
+            await ladder.complete(request, Journey())
+    [health] = ladder.health()
+    assert health.state is CircuitState.OPEN
 
 
 EMBEDDINGS = """

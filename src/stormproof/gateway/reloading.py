@@ -8,6 +8,7 @@ time, and a change may be none.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from stormproof.errors import translate
 from stormproof.gateway.lifecycle import Lifecycle, SettingsState
 from stormproof.gateway.served_models import ServedModels
+from stormproof.recovery import CircuitClosed, CircuitState, publish
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +82,9 @@ class Reloader:
         except Exception as error:  # noqa: BLE001 - whatever it is, the server goes on as it was
             self._refused(error)
             return
+        before = self._served.circuits()
         new = self._served.put(found) or self._lifecycle.settings is SettingsState.REFUSED
+        self._tell_closed(before)
         self._lifecycle.settings = (
             SettingsState.RESTART_NEEDED if found.waiting else SettingsState.CURRENT
         )
@@ -91,6 +95,14 @@ class Reloader:
         if found.waiting:
             extra = {"settings": found.waiting}
             logger.warning("settings of the server take effect when it is restarted", extra=extra)
+
+    def _tell_closed(self, before: Mapping[str, CircuitState]) -> None:
+        """Tell of circuits that were open and are no longer ours: nobody will close those."""
+        now = self._served.circuits()
+        closed = CircuitState.CLOSED
+        for name, state in before.items():
+            if state is not closed and now.get(name, closed) is closed:
+                publish(CircuitClosed(pipeline="settings", strategy=name))
 
     def _refused(self, error: Exception) -> None:
         self._lifecycle.settings = SettingsState.REFUSED

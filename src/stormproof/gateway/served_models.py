@@ -18,6 +18,7 @@ from stormproof.providers import (
     ModelsFile,
     read_models,
 )
+from stormproof.recovery import CircuitState
 
 _MOST: Final = 1 << 20
 """Bytes of a file that are looked at: one with more is refused."""
@@ -127,6 +128,11 @@ class ServedModels:
         names = Settings.model_fields
         waiting = [one for one in names if getattr(settings, one) != getattr(self._settings, one)]
         return Found(models, ladders, embeddings, waiting)
+
+    def circuits(self) -> Mapping[str, CircuitState]:
+        """Return the state of every circuit, by the name of whom it is about."""
+        ladders = (*self.ladders.values(), *self.embeddings.values())
+        return {one.name: one.state for ladder in ladders for one in ladder.health()}
 
     def put(self, found: Found) -> bool:
         """Have requests answered as the file says from now on; return whether that is new."""
