@@ -131,7 +131,10 @@ class ServedModels:
 
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return the state of every circuit, by the name of whom it is about."""
-        ladders = (*self.ladders.values(), *self.embeddings.values())
+        ladders: list[Ladder | EmbeddingLadder] = [
+            *self.ladders.values(),
+            *self.embeddings.values(),
+        ]
         return {one.name: one.state for ladder in ladders for one in ladder.health()}
 
     def put(self, found: Found) -> bool:
