@@ -1,12 +1,12 @@
 """What became of a request, as its client sees it."""
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from gateway_peers.client import Exchange
+from gateway_soaking.answers import Answer
 from gateway_soaking.questions import Kind, Question
 
 NOBODY: Final = "Nobody can answer now."
@@ -65,7 +65,7 @@ def _judged(
     """Return how an exchange ended that came to its end, and what is to be said of that."""
     if headers.get("x-request-id") != question.id:
         return Outcome.WRONG, "somebody else's answer"
-    answer = _Answer.of(exchange.body, streamed="event-stream" in headers.get("content-type", ""))
+    answer = Answer.of(exchange.body, streamed="event-stream" in headers.get("content-type", ""))
     if answer.error is not None:
         if answer.ended or not {"code", "retriable"} <= answer.error.keys():
             return Outcome.WRONG, "an error that is not typed, or no end"
@@ -78,58 +78,7 @@ def _judged(
     return (Outcome.WRONG, wrong) if wrong else (Outcome.ANSWERED, "")
 
 
-@dataclass(slots=True)
-class _Answer:
-    """What is in an answer, whole or put together."""
-
-    text: str = ""
-    calls: dict[int, str] = field(default_factory=dict)
-    vector: tuple[float, ...] = ()
-    usage: tuple[int, int] = (0, 0)
-    reasons: list[str] = field(default_factory=list)
-    ended: bool = False
-    error: Mapping[str, Any] | None = None
-
-    @classmethod
-    def of(cls, body: bytes, *, streamed: bool) -> "_Answer":
-        answer = cls()
-        for document in _events(body) if streamed else [json.loads(body)]:
-            answer._take(document)
-        marked = b"data: [DONE]" in body or b"message_stop" in body
-        answer.ended = marked if streamed else answer.error is None
-        return answer
-
-    def _take(self, document: Mapping[str, Any]) -> None:
-        """Take an event, or the one document."""
-        self.error = document.get("error") or self.error
-        for entry in document.get("data", ()):
-            self.vector = tuple(entry["embedding"])
-        for choice in document.get("choices", ()):
-            said = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
-            self._say(said, choice["finish_reason"])
-        for block in document.get("content", ()):
-            self.text += block.get("text", "")
-        self.text += document.get("delta", {}).get("text", "")
-        reason = document.get("delta", document).get("stop_reason")
-        self.reasons += [reason] * bool(reason)
-        self._count(document.get("message", document).get("usage") or {})
-
-    def _say(self, said: Mapping[str, Any], reason: str | None) -> None:
-        self.text += said.get("content") or ""
-        for call in said.get("tool_calls") or ():
-            place = call.get("index", 0)
-            self.calls[place] = self.calls.get(place, "") + call["function"]["arguments"]
-        self.reasons += [reason] * bool(reason)
-
-    def _count(self, usage: Mapping[str, int]) -> None:
-        read, said = self.usage
-        self.usage = (
-            usage.get("prompt_tokens", usage.get("input_tokens", read)),
-            usage.get("completion_tokens", usage.get("output_tokens", said)),
-        )
-
-
-def _wrong(question: Question, answer: _Answer) -> str | None:
+def _wrong(question: Question, answer: Answer) -> str | None:
     """Say what is wrong with an answer that is said to be good."""
     if question.kind is Kind.EMBEDDED:
         return None if answer.vector == question.vector else "another vector"
@@ -143,9 +92,3 @@ def _wrong(question: Question, answer: _Answer) -> str | None:
         return f"ended by {answer.reasons}"
     counted = answer.usage == (_PROMPT_TOKENS, reply.tokens)
     return None if counted else f"{answer.usage} is not how many tokens there were"
-
-
-def _events(body: bytes) -> Iterator[Mapping[str, Any]]:
-    for line in body.splitlines():
-        if line.startswith(b"data: {"):
-            yield json.loads(line[6:])

@@ -27,18 +27,22 @@ class Kind(StrEnum):
     TOOLS = "tools, streamed"
     TEXT = "a text to continue"
     TEXT_STREAMED = "a text to continue, streamed"
+    RESPONSE = "responses"
+    RESPONSE_STREAMED = "responses, streamed"
     MESSAGES = "Anthropic's messages"
     MESSAGES_STREAMED = "Anthropic's messages, streamed"
     EMBEDDED = "embeddings"
 
 
 SHARES: Final = {
-    Kind.WHOLE: 25,
-    Kind.STREAMED: 20,
+    Kind.WHOLE: 20,
+    Kind.STREAMED: 15,
     Kind.PACED: 10,
     Kind.TOOLS: 15,
     Kind.TEXT: 5,
     Kind.TEXT_STREAMED: 5,
+    Kind.RESPONSE: 5,
+    Kind.RESPONSE_STREAMED: 5,
     Kind.MESSAGES: 5,
     Kind.MESSAGES_STREAMED: 5,
     Kind.EMBEDDED: 10,
@@ -46,6 +50,8 @@ SHARES: Final = {
 _PATHS: Final = {
     Kind.TEXT: "/v1/completions",
     Kind.TEXT_STREAMED: "/v1/completions",
+    Kind.RESPONSE: "/v1/responses",
+    Kind.RESPONSE_STREAMED: "/v1/responses",
     Kind.MESSAGES: "/v1/messages",
     Kind.MESSAGES_STREAMED: "/v1/messages",
     Kind.EMBEDDED: "/v1/embeddings",
@@ -95,14 +101,18 @@ class Question:
             return {"model": EMBEDDER, "input": [self.text], "encoding_format": "float"}
         if self.kind in {Kind.TEXT, Kind.TEXT_STREAMED}:
             asked: dict[str, Any] = {"model": MODEL, "prompt": self.text}
+        elif self.kind in {Kind.RESPONSE, Kind.RESPONSE_STREAMED}:
+            asked = {"model": MODEL, "input": self.text}
         else:
             asked = {"model": MODEL, "messages": [{"role": "user", "content": self.text}]}
         return {**asked, **self._options()}
 
     def _options(self) -> dict[str, Any]:
         match self.kind:
-            case Kind.WHOLE | Kind.TEXT:
+            case Kind.WHOLE | Kind.TEXT | Kind.RESPONSE:
                 return {}
+            case Kind.RESPONSE_STREAMED:
+                return {"stream": True}
             case Kind.MESSAGES:
                 return {"max_tokens": 999}
             case Kind.MESSAGES_STREAMED:

@@ -147,6 +147,43 @@ class LangChain:
         return Heard(str(answer.text), calls, usage)
 
 
+class ResponsesClient:
+    """The official client of OpenAI, through its newer API."""
+
+    def __init__(self, url: str, model: str) -> None:
+        self._client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+        self._model = model
+
+    async def ask(self, messages: Messages, *, stream: bool) -> Heard:
+        function: Any = TOOL["function"]
+        return await self._heard(stream, messages, tools=[{"type": "function", **function}])
+
+    async def choose(self, messages: Messages, *, stream: bool) -> Heard:
+        form = {"type": "json_schema", "name": "choice", "schema": CHOICE, "strict": True}
+        return await self._heard(stream, messages, text={"format": form})
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+    async def _heard(self, stream: bool, messages: Messages, **asked: Any) -> Heard:
+        items = [item for message in messages for item in _items(message)]
+        asked |= {"model": self._model, "input": items, "store": False}
+        if not stream:
+            return self._read(await self._client.responses.create(**asked))
+        async with self._client.responses.stream(**asked) as events:
+            return self._read(await events.get_final_response())
+
+    def _read(self, answer: Any) -> Heard:
+        assert answer.status == "completed"
+        calls = [
+            (item.call_id, item.name, json.loads(item.arguments))
+            for item in answer.output
+            if item.type == "function_call"
+        ]
+        usage = answer.usage.input_tokens, answer.usage.output_tokens
+        return Heard(answer.output_text, calls, usage)
+
+
 class AnthropicClient:
     """The official client of Anthropic, through its own API."""
 
@@ -194,6 +231,17 @@ class AnthropicClient:
         return Heard("".join(texts), calls, usage)
 
 
+def _items(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield a message as the newer API has it."""
+    if message["role"] == "tool":
+        result = {"type": "function_call_output", "call_id": message["tool_call_id"]}
+        yield {**result, "output": message["content"]}
+        return
+    yield {"role": message["role"], "content": message["content"]}
+    for call in message.get("tool_calls", ()):
+        yield {"type": "function_call", "call_id": call["id"], **call["function"]}
+
+
 def _side(message: Mapping[str, Any]) -> str:
     return "assistant" if message["role"] == "assistant" else "user"
 
@@ -209,6 +257,3 @@ def _blocks(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         function = call["function"]
         arguments = json.loads(function["arguments"])
         yield {"type": "tool_use", "id": call["id"], "name": function["name"], "input": arguments}
-
-
-CLIENTS: Final[Sequence[type[Client]]] = (OpenAIClient, AnthropicClient, LangChain)
