@@ -86,6 +86,10 @@ class EngineProcess:
         times = [process.cpu_times() for process in self._family()]
         return sum(time.user + time.system for time in times)
 
+    def own_memory(self) -> int:
+        """Return the bytes that it alone holds, whoever else uses the same libraries."""
+        return sum(int(process.memory_full_info().uss) for process in self._family())
+
     def descriptors(self) -> int:
         """Return how many files and sockets it has open."""
         return sum(process.num_fds() for process in self._family())

@@ -20,7 +20,7 @@ class Sample:
 
     Attributes:
         minutes: Since the beginning.
-        memory: Bytes.
+        memory: Bytes that it shares with nobody.
         descriptors: Open files and sockets.
         tasks: Of its event loop.
         in_flight: Requests that it is serving, this question apart.
@@ -57,7 +57,7 @@ class Watch:
         series = await self._series()
         return Sample(
             minutes=(time.monotonic() - self._begun) / 60,
-            memory=self._process.memory(),
+            memory=self._process.own_memory(),
             descriptors=self._process.descriptors(),
             tasks=int(series["stormproof_tasks"]),
             in_flight=int(series["stormproof_http_requests_in_flight"]) - 1,
