@@ -14,9 +14,9 @@ PATH: Final = "/v1/messages"
 
 _KINDS: Final[dict[int, str]] = {
     HTTPStatus.UNAUTHORIZED: "authentication_error",
-    HTTPStatus.PAYMENT_REQUIRED: "billing_error",
     HTTPStatus.FORBIDDEN: "permission_error",
     HTTPStatus.NOT_FOUND: "not_found_error",
+    HTTPStatus.CONFLICT: "conflict_error",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large",
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
     HTTPStatus.SERVICE_UNAVAILABLE: "overloaded_error",
