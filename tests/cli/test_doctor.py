@@ -14,9 +14,11 @@ from typer.testing import CliRunner, Result
 from stormproof.cli.doctor import doctor
 from stormproof.errors import InvalidRequest, ModelNotFound
 from stormproof.providers import OpenAIModel
+from support.redis_server import RedisServer
 
 Run = Callable[..., Result]
 
+PASSWORD = "pw-" + "p" * 20
 DOWN = """\
 [providers.house]
 preset = "openai-compatible"
@@ -49,6 +51,21 @@ def test_what_needs_nobody_works(run: Run) -> None:
     result = run(ALONE)
     assert result.exit_code == 0
     assert result.stdout.startswith("stormproof.toml is fine: 1 model\n")
+
+
+def test_what_is_shared_is_asked_for(run: Run, redis: RedisServer) -> None:
+    result = run(f'[redis]\nurl = "{redis.url}"\n{ALONE}')
+    assert result.exit_code == 0
+    assert "works redis chat none yes" in " ".join(result.stdout.split())
+
+
+def test_and_what_opens_it_is_not_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUR_REDIS", f"redis://user:{PASSWORD}@127.0.0.1:1/0")
+    for flags in ((), ("--json",)):
+        result = run(f'[redis]\nurl_env = "OUR_REDIS"\n{ALONE}', *flags)
+        assert result.exit_code == 1
+        assert "redis" in result.stdout
+        assert PASSWORD not in result.output
 
 
 def test_what_does_not_work_is_told_with_what_to_do(run: Run) -> None:

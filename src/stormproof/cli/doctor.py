@@ -62,13 +62,17 @@ async def _hosted(models: "ModelsFile", *, call: bool) -> "list[Finding]":
         HttpClient,
         LadderBuilder,
         Proxies,
+        check_store,
         check_targets,
     )
 
     client = HttpClient(proxy=Proxies(os.environ).of)
     try:
-        hosted = LadderBuilder(models, client, os.environ).hosted
-        return await check_targets(models, hosted, deadline=_DEADLINE, call=call)
+        builder = LadderBuilder(models, client, os.environ)
+        found = await check_targets(models, builder.hosted, deadline=_DEADLINE, call=call)
+        if builder.store:
+            found.append(await check_store(models, builder.store, deadline=_DEADLINE))
+        return found
     finally:
         client.close()
 

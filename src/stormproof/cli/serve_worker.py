@@ -21,7 +21,6 @@ _PR_SET_PDEATHSIG: Final = 1
 
 def main() -> None:
     """Answer on the port that the command line names, with the settings that it gives."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what is to be read again is not read yet
     number, parent, port = map(int, sys.argv[1:4])
     folder, flags = sys.argv[4:]
     _end_with(parent)

@@ -146,15 +146,14 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and from then on look after the settings, and tell other workers the series."""
         await super().startup(sockets)
-        self._listening()
         loop = asyncio.get_running_loop()
         if self._series:
             self._beside.append(loop.create_task(self._series.run()))
-        if self._reloader is None:
-            return
-        self._beside.append(loop.create_task(self._reloader.run()))
-        if sys.platform != "win32":
-            loop.add_signal_handler(signal.SIGHUP, self._reloader.ask)
+        if self._reloader:
+            self._beside.append(loop.create_task(self._reloader.run()))
+            if sys.platform != "win32":
+                loop.add_signal_handler(signal.SIGHUP, self._reloader.ask)
+        self._listening()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
         """Begin to drain on the first signal; leave at once on the second."""

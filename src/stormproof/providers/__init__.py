@@ -20,7 +20,7 @@ from stormproof.providers.openai.model import OpenAIModel
 from stormproof.providers.openai.texts import OpenAITexts
 from stormproof.providers.rung import Rung
 from stormproof.providers.settings.building import LadderBuilder
-from stormproof.providers.settings.checking import Finding, check_targets
+from stormproof.providers.settings.checking import Finding, check_store, check_targets
 from stormproof.providers.settings.hosted import Hosted
 from stormproof.providers.settings.keeping import Kept
 from stormproof.providers.settings.reading import read_models
@@ -68,6 +68,7 @@ __all__ = [
     "TextModel",
     "TextRequest",
     "Usage",
+    "check_store",
     "check_targets",
     "read_models",
 ]

@@ -174,6 +174,15 @@ class RedisStore(Store):
         result: R = request.read(reply)
         return result
 
+    async def aping(self) -> None:
+        """Find out whether Redis answers.
+
+        Raises:
+            RedisError: It does not.
+        """
+        connections = await self._connected()
+        await connections.client.ping()
+
     def close(self) -> None:
         """Close the connections of threads; the next call opens new ones."""
         self._client.close()

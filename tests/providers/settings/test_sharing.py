@@ -59,7 +59,7 @@ async def process(models: ModelsFile, **environment: str) -> AsyncIterator[Ladde
     yield builder.ladders()["chat"]
     client.close()
     if builder.store:
-        await builder.store.aclose()  # type: ignore[attr-defined]
+        await builder.store.aclose()
 
 
 async def ask(ladder: Ladder) -> str:

@@ -1,5 +1,6 @@
 """Processes that go by what they heard last ask seldom, and still act as one."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -51,7 +52,7 @@ class Process(RedisStore):
         return 1_000_000 + self._clock.now()
 
 
-Start = Callable[[], Process]
+Start = Callable[..., Process]
 
 
 @pytest.fixture
@@ -141,6 +142,36 @@ class TestCircuit:
         clock.advance(10)
         answer(guard)
         assert guard.state is CircuitState.CLOSED
+
+    def test_the_end_of_a_break_is_not_missed_for_what_was_heard(
+        self, start: Start, clock: FakeClock
+    ) -> None:
+        """It falls within the memory, and lets one probe in, not everybody."""
+        ours, theirs = (
+            breaker(start(memory=60.0), opens_on=ConsecutiveFailures(1), open_for=10)
+            for _ in range(2)
+        )
+        fail(ours)
+        theirs.look()
+        clock.advance(10)
+
+        def probe() -> None:
+            with pytest.raises(CircuitOpen):
+                answer(theirs)
+
+        Pipeline(ours).call(probe)
+        assert answer(theirs) == "answer"
+
+    async def test_while_one_asks_the_others_go_on(self, start: Start, clock: FakeClock) -> None:
+        """A store that hangs holds up one call, and not all that come in that time."""
+        process = start()
+        guarded = Pipeline(breaker(process))(Scripted("answer").acall)
+        await guarded()
+        clock.advance(MEMORY)
+        answers = await asyncio.gather(*(guarded() for _ in range(100)))
+        assert answers == ["answer"] * 100
+        await process.aclose()
+        assert process.asked == ["EnterCircuit"] * 2
 
     def test_one_that_counts_successes_is_told_of_each(self, start: Start) -> None:
         """What part of the calls fails cannot be known without them."""

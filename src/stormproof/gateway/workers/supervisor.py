@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -52,7 +52,8 @@ class Workers:
         self._listening = listening
         self._patience = drain_timeout + _DYING
         self._processes: dict[int, asyncio.subprocess.Process] = {}
-        self._answering = False
+        self._answering: set[int] = set()
+        self._told = False
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -63,22 +64,26 @@ class Workers:
         loop = asyncio.get_running_loop()
         for ending in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(ending, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self._signal, signal.SIGHUP)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         keeping = [loop.create_task(self._keep(number)) for number in range(self._count)]
         await self._stopping.wait()
         await asyncio.wait(keeping, timeout=self._patience)
-        self._signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL, self._processes)
         await asyncio.gather(*keeping)
 
     def stop(self) -> None:
         """Have them drain, and end; asked again, at once."""
         self._stopping.set()
-        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGTERM, self._processes)
 
-    def _signal(self, number: signal.Signals) -> None:
-        for process in self._processes.values():
+    def _reload(self) -> None:
+        """Have those read the settings again that have read them."""
+        self._signal(signal.SIGHUP, self._answering)
+
+    def _signal(self, sent: signal.Signals, to: Collection[int]) -> None:
+        for number in to:
             with suppress(ProcessLookupError):
-                process.send_signal(number)
+                self._processes[number].send_signal(sent)
 
     async def _keep(self, number: int) -> None:
         """Run one worker after another."""
@@ -104,13 +109,18 @@ class Workers:
         self._processes[number] = process
         if self._stopping.is_set():
             process.terminate()
-        answers = process.stdout and await process.stdout.readline()
-        if answers and not self._answering:
-            self._answering = True
-            self._listening()
+        if process.stdout and await process.stdout.readline():
+            self._answers(number)
         status = await process.wait()
+        self._answering.discard(number)
         del self._processes[number]
         return f"status {status}" if status >= 0 else signal.Signals(-status).name
+
+    def _answers(self, number: int) -> None:
+        self._answering.add(number)
+        if not self._told:
+            self._told = True
+            self._listening()
 
     async def _start(self, number: int) -> asyncio.subprocess.Process:
         """Start a worker that imports from the same places as this process."""

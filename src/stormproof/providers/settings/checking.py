@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from stormproof.errors import (
     ConfigurationError,
@@ -13,6 +13,7 @@ from stormproof.errors import (
     ProviderUnauthorized,
     StorageError,
     StormproofError,
+    translate,
 )
 from stormproof.providers.chat import ChatRequest
 from stormproof.providers.embeddings.request import EmbeddingRequest
@@ -22,6 +23,9 @@ from stormproof.providers.settings.hosts import EmbeddingRung
 from stormproof.providers.settings.keys import key_place
 from stormproof.providers.settings.schema import ModelRung, ModelsFile
 from stormproof.recovery import Deadline, Pipeline, current_clock
+
+if TYPE_CHECKING:
+    from stormproof.recovery.redis import RedisStore
 
 _QUESTION: Final = ChatRequest(
     {
@@ -99,6 +103,24 @@ async def check_targets(
     found = await asyncio.gather(*(check(rung, names) for rung, names in _targets(models)))
     for name in models.embeddings:
         _compare(name, [one for one in found if name in one.models and one.vector])
+    return found
+
+
+async def check_store(models: ModelsFile, store: "RedisStore", *, deadline: float) -> Finding:
+    """Ask for what processes share, which all of them can do without.
+
+    Args:
+        models: The settings.
+        store: Made of the same.
+        deadline: Seconds for it.
+    """
+    found, began = Finding("redis", [*models.models, *models.embeddings]), current_clock().now()
+    try:
+        await Pipeline(Deadline(deadline), name="redis").acall(store.aping)
+    except Exception as error:  # noqa: BLE001 - whatever the library raises
+        found.error = translate(error)
+    found.reached = found.error is None
+    found.seconds = current_clock().now() - began
     return found
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
 from stormproof.errors import ConfigurationError, ValidationErrors
 from stormproof.providers.settings.keeping import Kept
 from stormproof.providers.settings.schema import RedisSettings
-from stormproof.recovery import Store
+
+if TYPE_CHECKING:
+    from stormproof.recovery.redis import RedisStore
 
 _MEMORY: Final = 0.2
 """Seconds for which a process goes by what it heard last: so much later than the one that saw it
@@ -18,7 +20,7 @@ may another learn that a provider is down, and so often a busy one asks."""
 
 def shared_store(
     settings: RedisSettings | None, environment: Mapping[str, str], kept: Kept
-) -> Store | None:
+) -> "RedisStore | None":
     """Return the store that the settings name; None if they name none.
 
     Args:
@@ -41,7 +43,7 @@ def shared_store(
     return kept.one(make, "store", SecretStr(url), settings.prefix)
 
 
-def _open(url: str, prefix: str, where: str) -> Store:
+def _open(url: str, prefix: str, where: str) -> "RedisStore":
     try:
         from stormproof.recovery.redis import RedisStore  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:

@@ -28,7 +28,7 @@ from stormproof.recovery.sharing.operations import (
 )
 from stormproof.recovery.sharing.shared_admission import SharedAdmission
 from stormproof.recovery.sharing.shared_rest import SharedRest
-from stormproof.recovery.sharing.store import Steps, Store, result_of
+from stormproof.recovery.sharing.store import Operation, Steps, Store, result_of
 
 
 class SharedPass(NamedTuple):
@@ -108,7 +108,7 @@ class SharedCircuit:
         elif self._is_known:
             return self._enter_as_known(by)
         token = urandom(8).hex()
-        report = yield from result_of(EnterCircuit(self._name, self._options, token))
+        report = yield from self._asked(EnterCircuit(self._name, self._options, token))
         if report is None:
             return self._own.enter(by)
         self._heard(report, by)
@@ -122,7 +122,7 @@ class SharedCircuit:
         if not self.store.memory or self._is_known:
             return False
         before = self._own.state, bool(self.rest.left())
-        report = yield from result_of(LookAtCircuit(self._name, self._options))
+        report = yield from self._asked(LookAtCircuit(self._name, self._options))
         if report is not None:
             self._heard(report, "")
         return before != (self._own.state, bool(self.rest.left()))
@@ -188,12 +188,22 @@ class SharedCircuit:
     @property
     def _is_known(self) -> bool:
         """Whether what was heard last may be gone by."""
-        return current_clock().now() < self._known_until
+        if current_clock().now() >= self._known_until:
+            return False
+        return self._own.state is CircuitState.CLOSED or self._own.wait() > 0
+
+    def _asked(self, operation: Operation[CircuitReport]) -> Steps[CircuitReport | None]:
+        """Ask the store; meanwhile others go by what was heard last, if they may."""
+        if self._known_until > -inf:
+            self._known_until = current_clock().now() + self.store.memory
+        report = yield from result_of(operation)
+        if report is None:
+            self._known_until = -inf
+        return report
 
     def _enter_as_known(self, by: str) -> SharedPass:
-        wait = self._own.wait()
-        if wait or self._followed is None:
-            raise self._rejection(wait, by)
+        if self._own.state is not CircuitState.CLOSED or self._followed is None:
+            raise self._rejection(self._own.wait(), by)
         return SharedPass(self._followed, "", current_clock().now())
 
     def _tell_rest(self, seconds: float) -> None:
@@ -215,4 +225,4 @@ class SharedCircuit:
                 return self.store.memory
             case CircuitState.OPEN | CircuitState.ISOLATED:
                 return self.store.memory
-        return 0.0
+        return -inf
