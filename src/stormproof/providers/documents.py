@@ -13,6 +13,10 @@ T = TypeVar("T")
 
 _VALUE: Final = re.compile(r"(?<=value) ['\"].*", re.DOTALL)
 
+_DEEPEST: Final = 128
+"""Levels. The stack ends at about a thousand, and how much of it is left differs from place to
+place: what could be read there could perhaps not be written here."""
+
 Text: TypeAlias = str | list[int]
 """A text, or its tokens."""
 
@@ -22,16 +26,33 @@ Input: TypeAlias = str | Annotated[list[str | _Token | _Tokens], Meta(min_length
 """One or several texts, in every form in which clients send them; see `listed`."""
 
 
+def parsed(text: bytes) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        msgspec.DecodeError: It is none.
+        UnicodeError: It is no text.
+        RecursionError: It is nested so deeply that somebody may not be able to write it again.
+    """
+    document = msgspec.json.decode(text, type=dict[str, Any])
+    if text.count(b"{") + text.count(b"[") > _DEEPEST:  # which few have
+        _check_depth(document)
+    return document
+
+
 def decoded(body: bytes) -> dict[str, Any]:
     """Return the JSON object that a body is.
 
     Raises:
-        InvalidRequest: It is none.
+        InvalidRequest: It is none, or is nested too deeply.
     """
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return parsed(body)
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidRequest(reason="the body must be a JSON object") from error
+    except RecursionError as error:
+        reason = f"the body must not be nested deeper than {_DEEPEST} levels"
+        raise InvalidRequest(reason=reason) from error
 
 
 def understood(document: dict[str, Any], kind: type[T]) -> T:
@@ -73,6 +94,16 @@ def listed(given: str | Sequence[str | int | list[int]], field: str, most: int) 
     if tokens or len({type(text) for text in texts}) > 1:
         raise InvalidRequest(reason=f"{field}: must be all texts, or all tokens", param=field)
     return texts
+
+
+def _check_depth(document: dict[str, Any]) -> None:
+    level: list[Any] = [document]
+    for _ in range(_DEEPEST):
+        inside = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for values in inside for one in values if isinstance(one, dict | list)]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _refusal(error: msgspec.ValidationError) -> InvalidRequest:

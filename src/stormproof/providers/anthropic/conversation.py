@@ -12,6 +12,7 @@ from msgspec import Struct
 from stormproof.errors import InvalidRequest
 from stormproof.providers.anthropic.content import blocks, marked
 from stormproof.providers.chat import ChatRequest, Document, Message
+from stormproof.providers.documents import parsed
 
 INSTRUCTION: Final = (
     "The line was cut in the middle of your answer. Write the rest of it, beginning with the very"
@@ -102,7 +103,7 @@ def tool_use(call: Document) -> Document:
         RecursionError: They are nested too deeply.
     """
     known = msgspec.convert(call, _Call)
-    arguments = msgspec.json.decode(known.function.arguments or "{}", type=Document)
+    arguments = parsed((known.function.arguments or "{}").encode())
     name = known.function.name
     made = {"type": "tool_use", "id": _id(known.id), "name": name, "input": arguments}
     return marked(call, made)
