@@ -218,6 +218,24 @@ async def test_a_beginning_is_given_to_those_who_can_go_on_with_it(
     assert request.get("continue_final_message", False) is ("vllm" in provider)
 
 
+PRICE = ", price = { input = 2, output = 4 }"
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(("price", "cost"), [("", None), (PRICE, 30e-6)])
+async def test_an_answer_costs_what_the_settings_say(
+    house: House, price: str, cost: float | None, *, streams: bool
+) -> None:
+    """Where they do not, nobody knows."""
+    ladder, journey = await house.ladder(f"[{HOUSE}{price} }}]", HELLO), Journey()
+    if streams:
+        async with aclosing(ladder.stream(asked(stream=True), journey)) as chunks:
+            assert [chunk async for chunk in chunks]
+    else:
+        await ladder.complete(asked(), journey)
+    assert journey.cost == (None if cost is None else pytest.approx(cost))
+
+
 VECTOR = answer({"data": [{"index": 0, "embedding": [1.0, 2.0]}], "usage": USAGE})
 
 
@@ -266,6 +284,11 @@ class TestEmbeddings:
             await hosting.embed(
                 f'{{ provider = "house", model = "e-1", {limit} }}', VECTOR, VECTOR, times=2
             )
+
+    async def test_vectors_have_a_price_too(self, hosting: Hosting) -> None:
+        rung = f'{{ provider = "house", model = "e-1"{PRICE} }}'
+        [journey] = await hosting.embed(rung, VECTOR)
+        assert journey.cost == pytest.approx(30e-6)
 
     async def test_what_was_not_loaded_is_told(self, hosting: Hosting) -> None:
         builder = await hosting.builder('{ embedder = "minilm" }')
