@@ -468,9 +468,16 @@ class TestToolCalls:
         one = Model("a", [call('{"a"'), call(": 1}")])
         assert await self.calls(ladder(one)) == ['{"a"', ": 1}"]
 
-    async def test_one_that_is_cut_begins_again_elsewhere(self) -> None:
+    @pytest.mark.parametrize("policy", StreamPolicy)
+    async def test_one_that_is_cut_begins_again_elsewhere(self, policy: StreamPolicy) -> None:
+        """Nobody has seen anything of it, so nothing has to be mended."""
         one, other = Model("a", [call('{"a"'), BROKEN]), Model("b", [call("{}")])
-        assert await self.calls(ladder(one, other)) == ["{}"]
+        assert await self.calls(ladder(one, other, policy=policy)) == ["{}"]
+
+    async def test_where_nobody_begins_it_again_nothing_was_delivered(self) -> None:
+        """So the error is what broke it, and not that a part is all there is."""
+        with pytest.raises(ProviderError):
+            await self.calls(ladder(Model("a", [call('{"a"'), BROKEN])))
 
     async def test_so_does_one_behind_a_text(self) -> None:
         one = Model("a", ["Let me see.", call('{"a"'), BROKEN], BROKEN)

@@ -3,7 +3,13 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 
-from stormproof.errors import ContextTooLong, InvalidRequest, ServiceUnavailable, StormproofError
+from stormproof.errors import (
+    ContextTooLong,
+    InvalidRequest,
+    PartialOutput,
+    ServiceUnavailable,
+    StormproofError,
+)
 from stormproof.providers.candidate import Candidate, Journey
 from stormproof.providers.chat import Capability, Chunk, Completion
 from stormproof.providers.continuation import Continuation, Delivered, joined, rest_of
@@ -123,6 +129,7 @@ class Rung(Candidate[Question, Completion]):
             delivered: What the client has of the answer already; only the rest is yielded.
         """
         ended: set[int] = set()
+        seen = False
         journey.broke.add(self.name)
         with self.figures.call(self._price) as call:
             try:
@@ -132,10 +139,11 @@ class Rung(Candidate[Question, Completion]):
                         self._arrive(journey, call)
                         if chunk.finish_reason:
                             ended.add(chunk.index)
+                        seen = True
                         yield chunk
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - an answer is whole, whatever follows its end
                 if len(ended) < request.choices:
-                    raise  # else the answer is whole, whatever became of what follows it
+                    raise error if seen else _unseen(error)  # noqa: B904 - which has its cause
         journey.broke.discard(self.name)
 
     def _saying(
@@ -148,22 +156,13 @@ class Rung(Candidate[Question, Completion]):
         so_far = Delivered.of(delivered, self._way(request)) if delivered else None
         said = whole_calls(self._streamed.stream(self._speaking, request, journey, so_far))
         begun = so_far.text if so_far else ""
-        return whole_json(said, begun) if begun and request.wants_json else said
+        rest = whole_json(said, begun) if begun and request.wants_json else said
+        return _once_it_speaks(rest)
 
-    async def _speaking(
+    def _speaking(
         self, request: Question, journey: Journey, so_far: Delivered | None
     ) -> AsyncGenerator[Chunk, None]:
-        """Hold a stream back until it says something: up to there, another may answer instead."""
-        held: list[Chunk] = []
-        begun = False
-        async with aclosing(self._asking(request, journey, so_far)) as chunks:
-            async for chunk in chunks:
-                begun = begun or chunk.has_content or chunk.finish_reason is not None
-                held.append(chunk)
-                if begun:
-                    for one in held:
-                        yield one
-                    held.clear()
+        return _once_it_speaks(self._asking(request, journey, so_far))
 
     def _asking(
         self, request: Question, journey: Journey, so_far: Delivered | None
@@ -190,6 +189,26 @@ class Rung(Candidate[Question, Completion]):
     def _way(self, request: Question) -> Continuation:
         """Return how it goes on with an answer: with a text, as with any text."""
         return Continuation.EXACT if isinstance(request, TextRequest) else self._continues
+
+
+async def _once_it_speaks(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
+    """Hold a stream back until it says something: up to there, another may answer instead."""
+    held: list[Chunk] = []
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            held.append(chunk)
+            if chunk.has_content or chunk.finish_reason is not None:
+                break
+        for one in held:
+            yield one
+        async for chunk in chunks:
+            yield chunk
+
+
+def _unseen(error: Exception) -> Exception:
+    """Return what broke a stream of which nobody has seen a part that was held back."""
+    cause = error.__cause__ if isinstance(error, PartialOutput) else None
+    return cause if isinstance(cause, Exception) else error
 
 
 def _only_chats() -> InvalidRequest:
