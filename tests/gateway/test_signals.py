@@ -8,11 +8,11 @@ from contextlib import closing
 import httpx2
 import pytest
 from prometheus_client import CollectorRegistry
-from structlog.contextvars import get_contextvars
 
 from stormproof.engine import AsyncLLM
 from stormproof.gateway import Keyring, Lifecycle, create_app, load_settings
 from stormproof.signals import Metrics, log_events
+from stormproof.signals.context import known
 from support.scripted_engine import make_core
 from support.serving import MODEL, Server, chat_body
 
@@ -71,7 +71,7 @@ def heard(caplog: pytest.LogCaptureFixture) -> Iterator[list[tuple[str, dict[str
     heard: list[tuple[str, dict[str, object]]] = []
 
     def note(record: logging.LogRecord) -> bool:
-        heard.append((record.getMessage(), get_contextvars()))
+        heard.append((record.getMessage(), dict(known())))
         return True
 
     caplog.set_level(logging.INFO, "stormproof")
@@ -101,7 +101,7 @@ async def test_the_lines_of_a_request_carry_its_id_and_route(
             body = {"model": MODEL, "prompt": "x"}
             await client.post("/v1/completions", json=body, headers={"x-request-id": "mine"})
     unsubscribe()
-    known = {"request_id": "mine", "operation": "POST /v1/completions"}
-    assert ("deadline passed", known) in heard
+    expected = {"request_id": "mine", "operation": "POST /v1/completions"}
+    assert ("deadline passed", expected) in heard
     assert ("request answered", {"request_id": "mine"}) in heard
-    assert get_contextvars() == {}
+    assert dict(known()) == {}

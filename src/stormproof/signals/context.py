@@ -1,13 +1,25 @@
 """What a log line says of the request during which it was written."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Final
 
-from structlog.contextvars import bound_contextvars
+from structlog.typing import EventDict, WrappedLogger
+
+_known: Final[ContextVar[Mapping[str, str | int]]] = ContextVar(
+    "stormproof.log", default=MappingProxyType({})
+)
+
+known: Final = _known.get
+"""Return what is known of the request, by the name of the field that says it."""
 
 
+@contextmanager
 def log_context(
     *, request_id: str | None = None, operation: str | None = None, worker: int | None = None
-) -> AbstractContextManager[None]:
+) -> Iterator[None]:
     """Write these on every line that is logged inside, here and in tasks that are begun here.
 
     Args:
@@ -16,4 +28,14 @@ def log_context(
         worker: The number of the process, where several serve.
     """
     given = {"request_id": request_id, "operation": operation, "worker": worker}
-    return bound_contextvars(**{name: value for name, value in given.items() if value is not None})
+    outside = _known.get()
+    _known.set({**outside, **{name: value for name, value in given.items() if value is not None}})
+    try:
+        yield
+    finally:
+        _known.set(outside)  # not by a token: a framework may end this in another context
+
+
+def add_known(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
+    """Return a record's fields with what is known: a processor of structlog."""
+    return {**event_dict, **_known.get()}

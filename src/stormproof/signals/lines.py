@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 
 import msgspec
-import structlog
 
 from stormproof.errors import redact
+from stormproof.signals.context import known
 
 Plain = str | int | float | None
 """What a field may be that nobody looks at."""
@@ -94,10 +94,11 @@ def log_often(logger: logging.Logger, level: int, event: str, **fields: Plain) -
     if len(handlers) != 1 or not isinstance(handlers[0], JsonLines):
         logger.log(level, event, extra=fields)
         return
-    request = structlog.contextvars.get_contextvars()
-    known = {name: redact(str(value)) for name, value in request.items()}
+    request = {
+        name: redact(value) if isinstance(value, str) else value for name, value in known().items()
+    }
     name = logging.getLevelName(level).lower()
-    handlers[0].hold({"event": event, **known, "level": name, "logger": logger.name, **fields})
+    handlers[0].hold({"event": event, **request, "level": name, "logger": logger.name, **fields})
 
 
 def _handlers(logger: logging.Logger | None) -> list[logging.Handler]:

@@ -8,11 +8,13 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
 from structlog.typing import Processor
 
+from stormproof.signals.context import add_known
 from stormproof.signals.lines import JsonLines, Lines
 from stormproof.signals.redacting import redact_fields
 
 _FACTS: Final[tuple[Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
+    add_known,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
 )
