@@ -82,48 +82,56 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def written_over(file: Path, content: str) -> None:
-    file.write_text(content)
-
-
-def renamed_over(file: Path, content: str) -> None:
-    """As editors save."""
+def replaced(file: Path, content: str) -> None:
+    """Save as editors do."""
     new = file.with_suffix(".new")
     new.write_text(content)
     new.replace(file)
 
 
 def swapped(file: Path, content: str) -> None:
-    """As Kubernetes swaps the folder behind a ConfigMap."""
-    versions = file.parent / "versions"
-    folder = versions / content.encode().hex()[-40:]
-    folder.mkdir(parents=True)
+    """Swap the folder behind the file, as Kubernetes does with a ConfigMap's."""
+    folder = file.parent / f"version-{hash(content)}"
+    folder.mkdir()
     (folder / file.name).write_text(content)
     link = file.parent / "..new"
     link.symlink_to(folder, target_is_directory=True)
     link.replace(file.parent / "..data")
-    if not file.is_symlink():
-        file.unlink(missing_ok=True)
-        file.symlink_to(Path("..data") / file.name)
 
 
-@pytest.mark.parametrize("write", [written_over, renamed_over, swapped])
-def test_a_server_follows_its_file(tmp_path: Path, write: Callable[[Path, str], None]) -> None:
-    """A broken one changes nothing, and whoever looks is told."""
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """A file as Kubernetes shows it: through two links."""
+    file = tmp_path / "mounted" / "stormproof.toml"
+    file.parent.mkdir()
+    swapped(file, text("one"))
+    file.symlink_to(Path("..data") / file.name)
+    return file
+
+
+def test_a_server_follows_its_file(tmp_path: Path) -> None:
+    """However it is written; a broken one changes nothing, and whoever looks is told."""
     file = tmp_path / "stormproof.toml"
-    write(file, text("one"))
+    file.write_text(text("one"))
     with running("--config", str(file)) as server, server.client() as client:
         assert (said(client), state(client)) == ("one", "current")
-        write(file, text("two"))
+        file.write_text(text("two"))
         until(lambda: said(client) == "two")
-        write(file, "[models.chat]\nrugns = []\n")
+        replaced(file, "[models.chat]\nrugns = []\n")
         until(lambda: state(client) == "refused")
         assert said(client) == "two"
         assert client.get("/ready").status_code == 200
         assert server.metric("stormproof_settings_state") == 2
-        write(file, text("three"))
+        replaced(file, text("three"))
         until(lambda: said(client) == "three")
         assert state(client) == "current"
+
+
+def test_a_server_follows_its_file_through_links(linked: Path) -> None:
+    with running("--config", str(linked)) as server, server.client() as client:
+        assert said(client) == "one"
+        swapped(linked, text("two"))
+        until(lambda: said(client) == "two")
 
 
 def test_a_signal_has_the_file_read_at_once(tmp_path: Path) -> None:

@@ -112,6 +112,19 @@ async def test_a_providers_limit_holds_for_all_its_models_together(
     assert heard == ["house/llama", "house/qwen", "default", "default"]
 
 
+@pytest.mark.parametrize(
+    ("limit", "others"), [("requests_per_minute = 9", "default"), ("", "house/qwen")]
+)
+async def test_models_that_share_a_limit_rest_together(
+    gateway: Gateway, limit: str, others: str
+) -> None:
+    """The provider says that the limit is reached; where each has its own, that of one is."""
+    await gateway.answering(BUSY, HELLO)
+    gateway.provider = limit
+    ladders = gateway.ladders(model("m", house(), SORRY) + model("n", house("qwen"), SORRY))
+    assert [await ask(ladders[name]) for name in ("m", "n")] == ["default", others]
+
+
 async def test_a_rungs_limit_is_its_own(gateway: Gateway) -> None:
     await gateway.answering(*[HELLO] * 4)
     rung = house(more=", requests_per_minute = 1")
