@@ -114,7 +114,9 @@ def test_results_may_be_told_in_parts() -> None:
 def test_a_choice_goes_with_tools(choice: str, tools: bool) -> None:
     """Without them, chat APIs refuse it."""
     offered = [{"type": "function", "name": "f"}] if tools else []
-    assert read(tools=offered, tool_choice=choice).get("tool_choice") == (choice if tools else None)
+    document = read(tools=offered, tool_choice=choice, parallel_tool_calls=True)
+    assert document.get("tool_choice") == (choice if tools else None)
+    assert document.get("parallel_tool_calls") == (tools or None)
 
 
 def test_a_json_object_may_be_asked_for() -> None:

@@ -16,7 +16,6 @@ _MOST_TOOLS: Final = 1024
 
 _SAME: Final = (
     "model",
-    "parallel_tool_calls",
     "prompt_cache_key",
     "safety_identifier",
     "service_tier",
@@ -47,6 +46,7 @@ _DEFAULTS: Final[Document] = {
     "truncation": "disabled",
     "user": None,
 }
+"""What a response says of its request, and what it says where that said nothing."""
 
 
 class FunctionTool(Struct, frozen=True, tag="function"):
@@ -132,8 +132,7 @@ def chat_request(document: Document) -> ChatRequest:
         **{name: document.get(name) for name in _SAME},
         "messages": _conversation(asked),
         "max_completion_tokens": asked.max_output_tokens,
-        "tools": [_tool(tool) for tool in asked.tools or ()] or None,
-        "tool_choice": _choice(asked.tool_choice) if asked.tools else None,
+        **(_calling(asked) if asked.tools else {}),  # chat APIs refuse it without them
         "response_format": _form(text.format),
         "verbosity": text.verbosity,
         "reasoning_effort": asked.reasoning and asked.reasoning.effort,
@@ -170,8 +169,14 @@ def _conversation(asked: ResponsesRequest) -> list[Document]:
     return [*told, *messages(asked.input)]
 
 
-def _tool(tool: FunctionTool) -> Document:
-    return {"type": "function", "function": _fields(tool)}
+def _calling(asked: ResponsesRequest) -> Document:
+    """Return what may be called, and how."""
+    tools = [{"type": "function", "function": _fields(tool)} for tool in asked.tools or ()]
+    return {
+        "tools": tools,
+        "tool_choice": _choice(asked.tool_choice),
+        "parallel_tool_calls": asked.parallel_tool_calls,
+    }
 
 
 def _choice(choice: str | ChosenFunction | None) -> str | Document | None:
