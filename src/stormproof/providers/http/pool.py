@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stormproof.errors import NetworkError, translate
 from stormproof.providers.http.connection import Connection
+from stormproof.providers.http.reaching import reach
 from stormproof.providers.http.tunnel import open_tunnel
 
 if TYPE_CHECKING:
@@ -117,7 +118,10 @@ class Pool:
             return await open_tunnel(self._proxy, self._origin, tls, self._make)
         server = self._proxy or self._origin
         _, connection = await asyncio.get_running_loop().create_connection(
-            self._make, server.host, server.port, ssl=tls
+            self._make,
+            sock=await reach(server.host, server.port),
+            ssl=tls,
+            server_hostname=server.host if tls else None,
         )
         return connection
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from stormproof.errors import ConnectionLost, NetworkError, ProtocolError
+from stormproof.providers.http.reaching import reach
 
 if TYPE_CHECKING:
     import ssl
@@ -37,7 +38,7 @@ async def open_tunnel(
         OSError: It cannot be reached, or the server cannot prove who it is.
     """
     loop = asyncio.get_running_loop()
-    _, asking = await loop.create_connection(_Asking, proxy.host, proxy.port)
+    _, asking = await loop.create_connection(_Asking, sock=await reach(proxy.host, proxy.port))
     try:
         await asking.ask(_request(proxy, origin))
         spoken = make()
