@@ -31,7 +31,7 @@ from support.serving import Server, running
 PATH: Final = "/v1/chat/completions"
 ANSWER: Final = text_of(32)
 SORRY: Final = "Nobody can answer now."
-PATIENCE: Final = 2
+PATIENCE: Final = 3
 """Seconds for a call that a rung makes."""
 
 OUTER: Final = 60

@@ -27,7 +27,7 @@ from stormproof.providers.continuation import Continuation
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.rung import Rung
 from stormproof.providers.stream_policy import StreamPolicy
-from stormproof.recovery import Bulkhead, current_clock
+from stormproof.recovery import Bulkhead, CircuitBreaker, ConsecutiveFailures, current_clock
 from stormproof.testing import FakeClock
 
 BROKEN = ProviderError(provider="acme", status_code=500)
@@ -398,6 +398,15 @@ class TestResuming:
         async with aclosing(both.stream(asked(stream=True), Journey())) as chunks:
             roles = [chunk.delta.get("role") async for chunk in chunks]
         assert [role for role in roles if role] == ["assistant"]
+
+    async def test_calls_are_bounded_however_often_it_breaks(self) -> None:
+        """Each is paid for, prompt and all: whoever says a word a call is not worth them."""
+        one = Model("a", *[[f"w{n} ", BROKEN] for n in range(100)])
+        patient = CircuitBreaker("a", opens_on=ConsecutiveFailures(1000))
+        alone = Ladder("m", [Rung(one, breaker=patient)])
+        with pytest.raises(PartialOutput):
+            await ask(alone, "stream")
+        assert one.calls == 4
 
     async def test_every_break_is_mended(self) -> None:
         one = Model("a", ["One ", BROKEN], ["two ", BROKEN], ["three."])

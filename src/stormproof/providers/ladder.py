@@ -26,6 +26,9 @@ from stormproof.recovery import (
     TargetHealth,
 )
 
+_MORE: Final = 2
+"""How much oftener than it has rungs a ladder goes on with one stream: each call is paid for."""
+
 
 class Ladder:
     """Answers by the first rung that can.
@@ -64,8 +67,9 @@ class Ladder:
         targets = [rung.target(first=rung is self._first) for rung in rungs]
         self._failover = Failover(*targets, order=order, on=others_may, name=name)
         self._pipeline = Pipeline(Deadline(deadline), self._failover, name=name, keeps=0)
+        on = Resume(times=len(rungs) + _MORE)
         again = Restart(times=len(rungs))
-        self._resuming = Pipeline(Deadline(deadline), Resume(), self._failover, name=name, keeps=0)
+        self._resuming = Pipeline(Deadline(deadline), on, self._failover, name=name, keeps=0)
         self._restarting = Pipeline(Deadline(deadline), again, self._failover, name=name, keeps=0)
 
     def health(self) -> tuple[TargetHealth, ...]:
