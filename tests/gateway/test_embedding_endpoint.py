@@ -115,6 +115,12 @@ async def test_the_official_client_understands(house: House) -> None:
     await official.close()
 
 
+async def test_many_texts_come_back_in_order(house: House) -> None:
+    texts = [f"rain {number}" for number in range(600)]
+    data = (await embed(await house.gateway(house.target()), input=texts)).json()["data"]
+    assert [entry["embedding"] for entry in data] == [[*vector_of(text)] for text in texts]
+
+
 async def test_when_nobody_embeds_the_client_is_told(house: House) -> None:
     client = await house.gateway(house.target(Refusal(500)), house.target(Reset()))
     response = await embed(client)

@@ -17,6 +17,8 @@ from stormproof.providers import EmbeddingLadder, EmbeddingRequest, Embeddings, 
 from stormproof.providers.embeddings.vectors import Vector, to_bytes
 
 _encode: Final = msgspec.json.Encoder().encode
+_FEW: Final = 1 << 12
+"""Numbers that are written in the time that a thread takes to begin."""
 
 
 class EmbeddingEndpoint:
@@ -67,8 +69,10 @@ class EmbeddingEndpoint:
 async def _answer(request: EmbeddingRequest, ladder: EmbeddingLadder, send: Send) -> None:
     journey = Journey()
     embeddings = await ladder.embed(request, journey)
-    # Writing hundreds of thousands of numbers takes long enough to make other clients wait.
-    body = await asyncio.to_thread(_document, request, embeddings, journey)
+    if sum(map(len, embeddings.vectors)) <= _FEW:
+        body = _document(request, embeddings, journey)
+    else:  # writing hundreds of thousands of numbers would make other clients wait
+        body = await asyncio.to_thread(_document, request, embeddings, journey)
     await send_whole(send, body, journey)
 
 
