@@ -45,7 +45,7 @@ class Asked:
         self.api: Final = api
         self.body: Final = body
 
-    @cached_property
+    @property
     def streamed(self) -> bool:
         """Whether it asks for a stream. Quotes inside its texts are escaped."""
         return _STREAMED.search(self.body) is not None

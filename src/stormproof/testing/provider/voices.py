@@ -1,6 +1,7 @@
 """Who speaks which API."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from stormproof.testing.provider import (
@@ -84,10 +85,15 @@ def streamed_answer(asked: Asked, says: Speaker | None, tokens: int) -> Stream:
 
 
 def _rest(asked: Asked, says: Speaker | None, tokens: int) -> Rest:
-    text = Reply(text_of(tokens))
+    text = _text(tokens)
     if says is None and asked.api is Api.CHAT and b'"assistant"' not in asked.body:
-        return Rest(text)  # read by nobody: a provider under load has no time for that
-    says = says or (lambda _: text)
+        return text  # read by nobody: a provider under load has no time for that
+    says = says or (lambda _: text.reply)
     if asked.api is Api.COMPLETIONS:
         return rest_of_text(asked.document["prompt"], says)
     return rest_of(asked.conversation, says)
+
+
+@lru_cache
+def _text(tokens: int) -> Rest:
+    return Rest(Reply(text_of(tokens)))
