@@ -1,7 +1,10 @@
 """A running server follows its file, however that is changed, and no request is hurt by it."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -143,6 +146,22 @@ def test_a_signal_has_the_file_read_at_once(tmp_path: Path) -> None:
         until(lambda: 'reloads_total{outcome="applied"} 1.0' in client.get("/metrics").text)
         assert said(client) == "one"
         assert server.terminate() == 0
+
+
+def test_a_signal_that_comes_early_does_not_end_the_server(tmp_path: Path) -> None:
+    """Whoever sends it knows of a change, and not that an engine is being loaded."""
+    file, keys = tmp_path / "stormproof.toml", tmp_path / "keys"
+    file.write_text(f'[serve]\napi_key_file = "{keys}"\n{text("one")}')
+    os.mkfifo(keys)
+    flags = ["serve", "--port", "0", "--config", str(file)]
+    command = [sys.executable, "-m", "stormproof.cli", *flags]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        with keys.open("w") as awaited:  # it is: the server has begun
+            process.send_signal(signal.SIGHUP)
+            awaited.write("k\n")
+        assert process.stderr
+        assert any("Listening" in line for line in process.stderr)
+        process.kill()
 
 
 def provider(house: House, key: Path, *, weight: int = 1) -> str:

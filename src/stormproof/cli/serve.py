@@ -4,7 +4,9 @@ import asyncio
 import inspect
 import json
 import os
+import signal
 import socket
+import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
@@ -33,6 +35,9 @@ def serve(**flags: str | None) -> None:
     Every option can also be set in the environment (`STORMPROOF_PORT=9000`) or in the `[serve]`
     table of `stormproof.toml` (`port = 9000`); a flag beats the environment, which beats the file.
     """
+    if sys.platform != "win32":
+        # Until it listens: what is to be read again has not been read.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     console = Console(stderr=True)
     with failures(console):
         load = partial(load_settings, flags)
