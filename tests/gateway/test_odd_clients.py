@@ -220,6 +220,13 @@ async def test_offers_to_speak_something_else_are_ignored(gateway: Gateway, offe
     assert received.count(text_of(32).encode()) == 2
 
 
+async def test_an_offer_does_not_make_http_1_0_another(gateway: Gateway) -> None:
+    """Its stream still has no chunks."""
+    offer: Any = {"connection": "Upgrade", "upgrade": "h2c"}
+    received = await gateway.sent(asking(stream=True, version="1.0", **offer))
+    assert parted(received)[2].startswith(b"data: {")
+
+
 async def test_nobody_is_connected_to_others(gateway: Gateway) -> None:
     status, _, body = parted(await gateway.sent(b"CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n"))
     assert (status, json.loads(body)["error"]["code"]) == (400, "INVALID_REQUEST")

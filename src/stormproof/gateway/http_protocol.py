@@ -117,7 +117,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         headers = [pair for pair in self.headers if pair[0] not in _UPGRADING]
         lines = b"".join(b"%b: %b\r\n" % pair for pair in headers)
-        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self.url, lines)
+        version = self.parser.get_http_version().encode()
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, lines)
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(head + body)
 
