@@ -51,3 +51,18 @@ def test_there_are_none_elsewhere() -> None:
     registry = CollectorRegistry()
     ServerMetrics(registry, None)
     assert registry.get_sample_value("stormproof_tasks") == 0
+
+
+def test_requests_are_counted_by_what_was_asked_and_answered() -> None:
+    registry = CollectorRegistry()
+    requests = ServerMetrics(registry, None).requests
+    requests.in_flight += 1
+    for status, seconds in ((200, 0.01), (200, 0.2), (503, 700.0)):
+        requests.answered(route="/v1/models", method="GET", status=status, seconds=seconds)
+    name, of = "stormproof_http_request_duration_seconds", {"route": "/v1/models"}
+    labels = {**of, "method": "GET", "status": "200"}
+    assert registry.get_sample_value("stormproof_http_requests_in_flight") == 1
+    assert registry.get_sample_value("stormproof_http_requests_total", labels) == 2
+    assert registry.get_sample_value(f"{name}_bucket", {**of, "le": "0.25"}) == 2
+    assert registry.get_sample_value(f"{name}_count", of) == 3
+    assert registry.get_sample_value(f"{name}_sum", of) == 700.21

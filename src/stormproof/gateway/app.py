@@ -102,7 +102,7 @@ def create_app(
         _HotPath(app, [*conversations, embedding]),
         keyring=keyring,
         lifecycle=lifecycle,
-        metrics=server_metrics,
+        metrics=server_metrics.requests,
         signals=metrics,
         max_body_bytes=settings.max_body_bytes,
     )

@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stormproof.errors import PayloadTooLarge, UnsupportedMediaType
 from stormproof.gateway.headers import header
+from stormproof.gateway.http_series import HttpSeries
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
-from stormproof.gateway.metrics import ServerMetrics
 from stormproof.gateway.openapi import DOCS_ASSETS
 from stormproof.gateway.wire_errors import respond
 from stormproof.signals import Metrics, log_context, log_often
@@ -59,7 +59,7 @@ class Edge:
         *,
         keyring: Keyring,
         lifecycle: Lifecycle,
-        metrics: ServerMetrics,
+        metrics: HttpSeries,
         signals: Metrics,
         max_body_bytes: int,
     ) -> None:
@@ -76,12 +76,12 @@ class Edge:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
-        self._metrics.in_flight.inc()
+        self._metrics.in_flight += 1
         with log_context(request_id=exchange.request_id):
             try:
                 await self._guarded(scope, receive, exchange)
             finally:
-                self._metrics.in_flight.dec()
+                self._metrics.in_flight -= 1
                 self._record(scope, exchange)
 
     async def _guarded(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from stormproof.engine import EngineStats
+from stormproof.gateway.http_series import HttpSeries
 from stormproof.gateway.token_times import TokenTimes
 
 
@@ -17,6 +18,10 @@ class ServerMetrics:
     Args:
         registry: Where they go.
         stats: Reads the engine's numbers at the moment of a scrape, if there is an engine.
+
+    Attributes:
+        token_times: Told of the engine's tokens.
+        requests: Told of requests.
     """
 
     def __init__(
@@ -26,29 +31,10 @@ class ServerMetrics:
             registry.register(_EngineCollector(stats))
         self.token_times = TokenTimes()
         registry.register(self.token_times)
-        self._requests = Counter(
-            "stormproof_http_requests",
-            "Requests answered.",
-            ("route", "method", "status"),
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            "stormproof_http_request_duration_seconds",
-            "From the first byte of a request to the last of its answer.",
-            ("route",),
-            buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
-            registry=registry,
-        )
-        self.in_flight = Gauge(
-            "stormproof_http_requests_in_flight", "Requests being served.", registry=registry
-        )
+        self.requests = HttpSeries()
+        registry.register(self.requests)
         tasks = Gauge("stormproof_tasks", "Tasks of the server's event loop.", registry=registry)
         tasks.set_function(_tasks)
-
-    def answered(self, *, route: str, method: str, status: int, seconds: float) -> None:
-        """Count an answer; ``route`` is a template, never a path that a client made up."""
-        self._requests.labels(route, method, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
 
 
 def _tasks() -> int:
