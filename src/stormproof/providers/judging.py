@@ -9,9 +9,16 @@ from typing import Any, Final
 
 import msgspec
 
-from stormproof.errors import ConnectionLost, ProviderError, StormproofError, provider_error
+from stormproof.errors import (
+    ConnectionLost,
+    InvalidRequest,
+    ProviderError,
+    StormproofError,
+    provider_error,
+)
 from stormproof.providers.chat import Chunk, Completion, Document, Usage
 
+_NOT_THERE: Final = frozenset({404, 405, 410})
 _JSON: Final = msgspec.json.Decoder(Document)
 ENDED_EARLY: Final = frozenset({"length", "content_filter"})
 """Reasons to finish after which an answer need not be whole in itself."""
@@ -111,8 +118,15 @@ class Judge:
     def refusal(
         self, status: int | None, headers: Mapping[str, str], body: object
     ) -> StormproofError:
-        """Return the error that an answer with another status means."""
-        return provider_error(self._provider, status=status, headers=headers, body=body)
+        """Return the error that an answer with another status means.
+
+        Where a model is asked is up to the settings, and no fault of who asks.
+        """
+        error = provider_error(self._provider, status=status, headers=headers, body=body)
+        if status in _NOT_THERE and isinstance(error, InvalidRequest):
+            said = f"nobody answers there: {error.reason}"
+            return ProviderError(provider=self._provider, status_code=status, error_message=said)
+        return error
 
     def bad(self, what: str) -> ProviderError:
         """Return the error that it is to have done something."""

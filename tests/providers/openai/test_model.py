@@ -153,6 +153,9 @@ def refusal(message: str, code: str | None = None) -> bytes:
         (answer(refusal("busy"), status="529 X"), ProviderOverloaded),
         (answer(refusal("who?", "invalid_api_key"), status="401 X"), ProviderUnauthorized),
         (answer(refusal("The model `m` does not exist"), status="404 X"), ModelNotFound),
+        (answer(refusal("Invalid URL (POST /v2/chat)"), status="404 X"), ProviderError),
+        (answer(b"<html>Not Found</html>", status="404 X"), ProviderError),
+        (answer(b"", status="405 X"), ProviderError),
         (
             answer(refusal(LONG), status="400 X"),
             ContextTooLong,
