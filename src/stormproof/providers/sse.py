@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from stormproof.errors import ProtocolError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _MOST: Final = 16 << 20
 """Bytes of an event; a whole picture may be in one."""
@@ -36,23 +33,24 @@ class EventDecoder:
         self._begun = False
         self._after_return = False
 
-    def feed(self, received: bytes) -> Iterator[ServerEvent]:
-        """Yield the events that are complete now.
+    def feed(self, received: bytes) -> list[ServerEvent]:
+        """Return the events that are complete now.
 
         Raises:
             ProtocolError: One is longer than anybody would send.
         """
         text = self._in_lines(received)
         if not text:
-            return
+            return []
         before = self._rest[-1] if self._rest else b""
         self._rest.append(text)
         self._size += len(text)
         # To join all there is each time costs too much.
         if b"\n\n" in text or (text.startswith(b"\n") and before.endswith(b"\n")):
-            yield from self._events()
+            return self._events()
         if self._size > _MOST:
             raise ProtocolError(reason=f"an event of the stream has more than {_MOST} bytes")
+        return []
 
     def _in_lines(self, received: bytes) -> bytes:
         """Return what came with every line ended alike."""
@@ -64,17 +62,14 @@ class EventDecoder:
         self._after_return = False
         return received
 
-    def _events(self) -> Iterator[ServerEvent]:
+    def _events(self) -> list[ServerEvent]:
         text = b"".join(self._rest)
         if not self._begun:
             self._begun = True
             text = text.removeprefix(_MARK)
         *blocks, rest = text.split(b"\n\n")
         self._rest, self._size = [rest], len(rest)
-        for block in blocks:
-            event = _event(block)
-            if event:
-                yield event
+        return [event for event in map(_event, blocks) if event]
 
 
 def _event(block: bytes) -> ServerEvent | None:
