@@ -247,10 +247,12 @@ class Hosting:
         self._client = client
         self._read = read
 
-    async def builder(self, rung: str, *answers: bytes, **options: Any) -> LadderBuilder:
+    async def builder(
+        self, rung: str, *answers: bytes, more: str = "", **options: Any
+    ) -> LadderBuilder:
         url = (await self.server.answering(*answers)).removesuffix("/x")
         text = f'[providers.house]\npreset = "openai-compatible"\nurl = "{url}"'
-        text += f'\nkey_env = "OUR_KEY"\n[embeddings.e]\nrungs = [{rung}]'
+        text += f'\nkey_env = "OUR_KEY"\n[embeddings.e]\nrungs = [{rung}]\n{more}'
         return LadderBuilder(self._read(text), self._client, {"OUR_KEY": "k-1"}, **options)
 
     async def embed(self, rung: str, *answers: bytes, times: int = 1) -> list[Journey]:
@@ -289,6 +291,16 @@ class TestEmbeddings:
         rung = f'{{ provider = "house", model = "e-1"{PRICE} }}'
         [journey] = await hosting.embed(rung, VECTOR)
         assert journey.cost == pytest.approx(30e-6)
+
+    async def test_vectors_have_the_length_that_is_told(self, hosting: Hosting) -> None:
+        """Unless the client asks for another one."""
+        rung = '{ provider = "house", model = "e-1" }'
+        builder = await hosting.builder(rung, VECTOR, VECTOR, more="dimensions = 3")
+        ladder = builder.embedding_ladders()["e"]
+        with pytest.raises(ProviderError, match="vectors of 2 numbers"):
+            await ladder.embed(EmbeddingRequest({"model": "e", "input": "rain"}), Journey())
+        two = EmbeddingRequest({"model": "e", "input": "rain", "dimensions": 2})
+        assert len((await ladder.embed(two, Journey())).vectors[0]) == 2
 
     async def test_what_was_not_loaded_is_told(self, hosting: Hosting) -> None:
         builder = await hosting.builder('{ embedder = "minilm" }')

@@ -2,14 +2,18 @@
 
 from array import array
 from binascii import Error, a2b_base64
+from collections.abc import Awaitable, Callable
 from math import isfinite
+from typing import TypeAlias
 
 import msgspec
 
 from stormproof.providers.chat import Document, Usage
-from stormproof.providers.embeddings.request import Embeddings
+from stormproof.providers.embeddings.request import EmbeddingRequest, Embeddings
 from stormproof.providers.embeddings.vectors import BYTES, Vector, from_bytes
 from stormproof.providers.judging import Judge, usage_of
+
+Embed: TypeAlias = Callable[[EmbeddingRequest], Awaitable[Embeddings]]
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -67,3 +71,22 @@ def _decoded(judge: Judge, text: str) -> Vector:
     if len(content) % BYTES:
         raise judge.bad("answered with half a number")
     return from_bytes(content)
+
+
+def sized(embed: Embed, provider: str, dimensions: int) -> Embed:
+    """Return what embeds, and refuses vectors of another length.
+
+    Args:
+        embed: What embeds.
+        provider: Whose errors they are.
+        dimensions: How many numbers a vector must have, unless the request says it.
+    """
+
+    async def checked(request: EmbeddingRequest) -> Embeddings:
+        found = await embed(request)
+        length = len(found.vectors[0])
+        if request.dimensions is None and length != dimensions:
+            raise Judge(provider).bad(f"answered with vectors of {length} numbers")
+        return found
+
+    return checked

@@ -11,6 +11,7 @@ from stormproof.providers.anthropic.model import ANTHROPIC_CAPABILITIES
 from stormproof.providers.candidate import Candidate
 from stormproof.providers.chat import Capability
 from stormproof.providers.continuation import Continuation
+from stormproof.providers.embeddings.judging import sized
 from stormproof.providers.embeddings.ladder import EmbeddingLadder
 from stormproof.providers.embeddings.request import EmbeddingModel, EmbeddingRequest, Embeddings
 from stormproof.providers.figures import Figures
@@ -179,19 +180,20 @@ class LadderBuilder:
         )
 
     def _hosts(self, name: str, ladder: EmbeddingSettings) -> EmbeddingLadder:
-        rungs = [self._host(name, rung) for rung in ladder.rungs]
+        rungs = [self._host(name, rung, ladder.dimensions) for rung in ladder.rungs]
         return EmbeddingLadder(name, rungs, deadline=ladder.deadline, order=ladder.order)
 
     def _host(
-        self, name: str, rung: EmbeddingRung | EmbedderRung
+        self, name: str, rung: EmbeddingRung | EmbedderRung, dimensions: int | None
     ) -> Candidate[EmbeddingRequest, Embeddings]:
         if isinstance(rung, EmbeddingRung):
             model = self.hosted.embedding_model(rung)
         else:
             model = self._embedder(rung)
+        embed = model.embed if dimensions is None else sized(model.embed, rung.name, dimensions)
         return Candidate(
             rung.name,
-            model.embed,
+            embed,
             weight=rung.weight,
             deadline=rung.deadline,
             **self._watching(name, rung),

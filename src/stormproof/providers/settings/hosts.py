@@ -83,6 +83,10 @@ class EmbeddingSettings(Table):
         default=FailoverOrder.LISTED,
         description="Who is asked first: `listed`, `weighted` or `fastest`.",
     )
+    dimensions: Count | None = Field(
+        default=None,
+        description="Numbers of a vector, where a request does not say; others are refused.",
+    )
     rungs: Annotated[
         tuple[EmbeddingRungSettings, ...], Field(max_length=MOST_RUNGS), BeforeValidator(not_empty)
     ] = Field(description="Who hosts the model; all of them the same one.")
