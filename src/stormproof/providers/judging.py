@@ -120,10 +120,11 @@ class Judge:
     ) -> StormproofError:
         """Return the error that an answer with another status means.
 
-        Where a model is asked is up to the settings, and no fault of who asks.
+        Where a model is asked is up to the settings, and no fault of who asks, unless he named
+        something that is not there.
         """
         error = provider_error(self._provider, status=status, headers=headers, body=body)
-        if status in _NOT_THERE and isinstance(error, InvalidRequest):
+        if status in _NOT_THERE and isinstance(error, InvalidRequest) and not error.param:
             said = f"nobody answers there: {error.reason}"
             return ProviderError(provider=self._provider, status_code=status, error_message=said)
         return error

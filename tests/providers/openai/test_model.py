@@ -157,6 +157,10 @@ def refusal(message: str, code: str | None = None) -> bytes:
         (answer(b"<html>Not Found</html>", status="404 X"), ProviderError),
         (answer(b"", status="405 X"), ProviderError),
         (
+            answer(b'{"error":{"message":"No such file","param":"file_id"}}', status="404 X"),
+            InvalidRequest,
+        ),
+        (
             answer(refusal(LONG), status="400 X"),
             ContextTooLong,
         ),
