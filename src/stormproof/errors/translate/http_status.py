@@ -118,7 +118,8 @@ def _not_found(answer: Answer) -> StormproofError:
     named = _MODEL.search(answer.said or "")
     if named:
         return ModelNotFound(model=named["quoted"] or named["bare"])
-    return InvalidRequest(reason=answer.said or f"{answer.service} has no such resource")
+    reason = answer.said or f"{answer.service} has no such resource"
+    return InvalidRequest(reason=reason, param=answer.param)
 
 
 def _too_slow(answer: Answer) -> StormproofError:
