@@ -104,7 +104,7 @@ async def test_the_deadline_of_the_client_ends_it_with_an_error(
     provider: ScriptedProvider, client: HttpClient
 ) -> None:
     async with serving_ladders({"m": ladder(provider, client, LONG)}) as url:
-        response = await post(url, headers={"x-deadline-ms": "1500"})
+        response = await post(url, headers={"x-deadline-ms": "3000"})
     *_, (kind, data) = events(response.text)
     assert (kind, data["error"]["code"]) == ("event: error", "TIMEOUT_ERROR")
 
@@ -127,7 +127,7 @@ async def test_a_server_that_leaves_ends_it_with_an_error(
     """When the time for that is over; what has not begun has a status."""
     streaming, slow = provider.target("streaming", LONG), provider.target("slow", Hang())
     file = models_file(tmp_path, streaming=streaming, slow=slow)
-    with running("--config", file, "--drain-timeout", "0.2") as server:
+    with running("--config", file, "--drain-timeout", "2") as server:
         asked = [
             asyncio.create_task(post(server.url, model=name, stream=name == "streaming"))
             for name in ("streaming", "slow")
