@@ -135,7 +135,7 @@ def settings(first: Sequence[str], targets: Mapping[str, ScriptedTarget]) -> str
         f'api = "{apis.get(name, "openai")}"\n'
         for name, target in targets.items()
     ]
-    calm, storm = rung("calm", patience=60), [rung(name, patience=1.5) for name in first]
+    calm, storm = rung("calm", patience=60), [rung(name, patience=2) for name in first]
     models = f"[models.calm]\nrungs = [{calm}]\n[models.storm]\nrungs = [{', '.join(storm)}]\n"
     return "\n".join(providers) + models
 
