@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from stormproof.errors import TensorError
 
 if TYPE_CHECKING:
@@ -56,8 +54,7 @@ class StepLimits:
         Raises:
             TensorError: One of them is outside the cache.
         """
-        blocks = np.frombuffer(table, np.int32)
-        if blocks.min() < 0 or blocks.max() >= self._blocks:
+        if min(table) < 0 or max(table) >= self._blocks:
             raise TensorError(reason="a block is outside the cache")
 
     def _check_rows(self, batch: StepBatch) -> None:
