@@ -176,6 +176,9 @@ void multiply_block(const SpMatrix& matrix, const Rows& in, int64_t row, int64_t
 // As many rows and tiles at once as there are registers for their sums; then what is left.
 constexpr int ROWS_AT_ONCE = SP_ISA >= 2 ? 6 : SP_ISA == 1 ? 2 : 1;
 constexpr int TILES_AT_ONCE = SP_ISA >= 2 ? 2 : 1;
+// Few rows wait for memory, which is read fastest straight on: one tile after the other. What holds up
+// many is loading the rows themselves, which two tiles share.
+constexpr int FEW_ROWS = 48;
 
 template <int FORMAT, int TILES>
 void multiply_rows(const SpMatrix& matrix, const Rows& in, int32_t rows, int64_t tile,
@@ -205,7 +208,7 @@ template <int FORMAT>
 void multiply_tiles(const SpMatrix& matrix, const Rows& in, int32_t rows, const Out& out,
                     int32_t first, int32_t last) {
     int64_t tile = first;
-    if (rows > 1)  // one alone waits for memory, which is fastest for those who read straight on
+    if (rows > FEW_ROWS)
         for (; tile + TILES_AT_ONCE <= last; tile += TILES_AT_ONCE)
             multiply_rows<FORMAT, TILES_AT_ONCE>(matrix, in, rows, tile, out);
     for (; tile < last; tile++) multiply_rows<FORMAT, 1>(matrix, in, rows, tile, out);
