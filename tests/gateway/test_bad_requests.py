@@ -82,6 +82,12 @@ CASES = [
     Case(
         "Body that is not JSON", raw(b"a=1", {"content-type": "text/plain"}), 400, "INVALID_REQUEST"
     ),
+    Case(
+        "A web page's form",
+        raw(b"{}", {"content-type": "text/plain", "origin": "http://evil.example"}),
+        415,
+        "UNSUPPORTED_MEDIA_TYPE",
+    ),
     Case("Half a surrogate pair", raw(b'{"model": "\\ud800"}'), 400, "INVALID_REQUEST"),
     Case("Missing messages", raw(b'{"model": "smollm2"}'), 400, "INVALID_REQUEST", "messages"),
     Case("Empty messages", post(messages=[]), 400, "INVALID_REQUEST", "messages"),

@@ -31,6 +31,13 @@ def test_a_text_a_list_and_tokens_are_the_same_input(client: httpx2.Client) -> N
         assert embed(client, input=given) == [pytest.approx(plain, abs=1e-6)]
 
 
+def test_a_body_need_not_say_that_it_is_json(client: httpx2.Client) -> None:
+    """What curl sends with ``-d`` alone is called a form."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    answer = client.post(URL, content=b'{"model": "minilm", "input": "rain"}', headers=form)
+    assert answer.status_code == 200, answer.text
+
+
 def test_many_texts_come_back_in_order(client: httpx2.Client) -> None:
     """More than one step of the model holds."""
     words = ["rain", "storm", "sea"]

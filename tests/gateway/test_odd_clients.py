@@ -240,6 +240,20 @@ async def test_a_compressed_body_is_refused_as_that(gateway: Gateway) -> None:
     assert "gzip" in error["message"]
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/json"])
+async def test_a_web_page_cannot_spend_what_it_could_not_read(gateway: Gateway, kind: str) -> None:
+    """For bodies of these kinds browsers do not ask a server first what pages may send to it."""
+    page: Any = {"origin": "http://evil.example", "content_type": kind}
+    status, _, told = parted(await gateway.sent(asking(**page)))
+    assert (status, json.loads(told)["error"]["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+async def test_other_clients_need_not_say_that_it_is_json(gateway: Gateway) -> None:
+    """What curl sends with ``-d`` alone is called a form."""
+    received = await gateway.sent(asking(content_type="application/x-www-form-urlencoded", **LAST))
+    assert parted(received)[0] == 200
+
+
 @pytest.mark.parametrize("given", ["a b", "a\tb", "ü", "x" * 65, "", "a\r\nx-evil: 1"])
 async def test_only_a_plain_request_id_comes_back(gateway: Gateway, given: str) -> None:
     """What could be a header of its own, or fill a log, is replaced."""

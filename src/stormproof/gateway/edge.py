@@ -38,6 +38,8 @@ route is born closed."""
 _PLAIN: Final = "identity"
 """What RFC 9110 calls a body that is not compressed."""
 
+_JSON: Final = "application/json"
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -98,6 +100,7 @@ class Edge:
         if not scope["path"].startswith(_OPEN):
             self._keyring.check(header(scope, b"authorization"), header(scope, b"x-api-key"))
             self._lifecycle.check_accepting()
+        _check_origin(scope)
         length = header(scope, b"content-length") or ""
         if length.isdigit() and int(length) > self._max_body_bytes:
             raise PayloadTooLarge(limit=self._max_body_bytes)
@@ -177,6 +180,19 @@ class _BoundedBody:
         if self._seen > self._limit:
             raise PayloadTooLarge(limit=self._limit)
         return message
+
+
+def _check_origin(scope: Scope) -> None:
+    """Turn away what a web page sends without asking: only for JSON browsers ask the server first.
+
+    Raises:
+        UnsupportedMediaType: Any page on the internet could have had it sent, at our expense.
+    """
+    if header(scope, b"origin") is None or scope["method"] not in _WITH_BODY:
+        return
+    kind = header(scope, b"content-type") or "none"
+    if kind.partition(";")[0].strip().lower() != _JSON:
+        raise UnsupportedMediaType(media_type=kind[:100], expected=_JSON)
 
 
 def _request_id(scope: Scope) -> str:

@@ -47,9 +47,11 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
         404: "No such route or model.",
         405: "The route does not know this method.",
         413: "The body is too large.",
+        415: "The body is compressed, or not JSON though a web page sent it.",
         422: "A value breaks a rule of its domain.",
         429: "Too many requests.",
         500: "Something failed inside.",
+        502: "Who was asked for the answer failed.",
         503: "No capacity now; see Retry-After.",
         504: "The time allowed is over.",
     }.items()
