@@ -125,7 +125,7 @@ class _HotPath:
 
 
 def _as_json(scope: Scope) -> Scope:
-    """Return a request whose body is read as JSON, whatever its client calls that: curl says form."""
+    """Have a request's body read as JSON, whatever its client calls that: curl says form."""
     if scope["type"] != "http" or scope["method"] != "POST":
         return scope
     others = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
