@@ -27,6 +27,7 @@ from stormproof.recovery import (
     CallWaited,
     CircuitBreaker,
     CircuitClosed,
+    CircuitFollowed,
     CircuitHalfOpened,
     CircuitOpened,
     CircuitState,
@@ -264,7 +265,7 @@ class TestCircuit:
         clock.advance(60)
         succeed(theirs)
         succeed(ours)
-        moves = (CircuitOpened, CircuitHalfOpened, CircuitClosed)
+        moves = (CircuitOpened, CircuitHalfOpened, CircuitClosed, CircuitFollowed)
         assert [type(event) for event in heard] == list(moves)
 
     def test_a_clock_set_back_an_hour_delays_nothing(

@@ -16,6 +16,7 @@ from typing import ClassVar, Final
 
 from stormproof.errors import CapacityExceeded, Severity
 from stormproof.recovery.background import BackgroundListener
+from stormproof.recovery.circuits.circuit import CircuitState
 
 MOST_LISTENERS: Final = 64
 """More than this is a leak: somebody subscribes for each call."""
@@ -112,6 +113,18 @@ class CircuitClosed(Event):
     """The dependency is back; calls flow again."""
 
     severity: ClassVar[Severity] = Severity.INFO
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitFollowed(Event):
+    """Another process brought a shared circuit into this state; here that was just heard.
+
+    Attributes:
+        state: The state.
+    """
+
+    severity: ClassVar[Severity] = Severity.INFO
+    state: CircuitState
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -279,7 +279,15 @@ def _(ration: RationPermits) -> _Request:
 
 @_request.register
 def _(enter: EnterCircuit) -> _Request:
-    return _circuit(enter.name, enter.options, "enter", token=enter.token)
+    generation, successes = enter.untold
+    return _circuit(
+        enter.name,
+        enter.options,
+        "enter",
+        token=enter.token,
+        generation=generation,
+        successes=successes,
+    )
 
 
 @_request.register
@@ -292,12 +300,14 @@ def _(leave: LeaveCircuit) -> _Request:
         generation=leave.generation,
         failed=leave.failed,
         took=leave.took,
+        successes=leave.successes,
     )
 
 
 @_request.register
 def _(look: LookAtCircuit) -> _Request:
-    return _circuit(look.name, look.options, "look")
+    generation, successes = look.untold
+    return _circuit(look.name, look.options, "look", generation=generation, successes=successes)
 
 
 @_request.register
@@ -351,6 +361,7 @@ def _circuit(
     took: float = -inf,
     state: CircuitState = CircuitState.CLOSED,
     rest: float = 0.0,
+    successes: int = 0,
 ) -> _Request:
     lasts = options.open_for
     rules = [_rule(rule, failed, took) for rule in options.opens_on]
@@ -362,7 +373,7 @@ def _circuit(
         (
             *(action, token, generation, int(failed or took > options.slower_than), state.value),
             *(lasts.first, lasts.factor, lasts.longest, lasts.drawn(1.0)),
-            *(options.probes, options.successes_to_close, options.probe_lease, rest),
+            *(options.probes, options.successes_to_close, options.probe_lease, rest, successes),
             *(number for rule in rules for number in rule),
         ),
         _circuit_report,

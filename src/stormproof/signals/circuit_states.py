@@ -4,6 +4,7 @@ from typing import Final
 
 from stormproof.recovery import (
     CircuitClosed,
+    CircuitFollowed,
     CircuitHalfOpened,
     CircuitOpened,
     CircuitState,
@@ -29,7 +30,10 @@ class CircuitStates:
         self.transitions: Final = Tally()
 
     def hear(self, event: Event) -> bool:
-        """Take note of an event, and tell whether it was a transition."""
+        """Take note of an event, and tell whether it was about the state of a circuit."""
+        if isinstance(event, CircuitFollowed):
+            self.states.set(event.strategy, NUMBERS[event.state])
+            return True
         state = _state_after(event)
         if state is None:
             return False

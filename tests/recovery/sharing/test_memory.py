@@ -10,19 +10,23 @@ import pytest
 from stormproof.errors import CircuitOpen, NetworkError, RateLimitExceeded, ServiceUnavailable
 from stormproof.recovery import (
     CircuitBreaker,
+    CircuitFollowed,
+    CircuitOpened,
     CircuitState,
     ConsecutiveFailures,
+    Event,
     Failover,
     FailureRate,
     Pipeline,
     Quota,
     RateLimit,
+    SlowCallRate,
     Target,
     is_breakdown,
 )
 from stormproof.recovery.redis import RedisStore
 from stormproof.recovery.sharing.store import Operation
-from stormproof.testing import FakeClock, Scripted
+from stormproof.testing import FakeClock, Scripted, Takes
 from support.redis_server import RedisServer
 
 R = TypeVar("R")
@@ -84,7 +88,7 @@ def fail(breaker: CircuitBreaker, error: Exception = CUT) -> None:
 
 
 class TestCircuit:
-    def test_one_at_peace_is_asked_about_once_in_a_while(
+    def test_one_that_is_closed_is_asked_about_once_in_a_while(
         self, start: Start, clock: FakeClock
     ) -> None:
         ours = start()
@@ -110,10 +114,10 @@ class TestCircuit:
             answer(ours)
 
     def test_a_success_in_between_counts_for_all(self, start: Start, clock: FakeClock) -> None:
-        """Whoever had it: failures in a row are those with no success between them."""
+        """Whoever had it, as soon as he asks again: failures in a row have none between them."""
         ours, theirs = breaker(start()), breaker(start())
-        answer(theirs)
         fail(ours)
+        answer(theirs)
         clock.advance(MEMORY)
         answer(theirs)
         fail(ours)
@@ -173,13 +177,37 @@ class TestCircuit:
         await process.aclose()
         assert process.asked == ["EnterCircuit"] * 2
 
-    def test_one_that_counts_successes_is_told_of_each(self, start: Start) -> None:
+    def test_successes_are_told_together_and_all_of_them_count(
+        self, start: Start, clock: FakeClock
+    ) -> None:
         """What part of the calls fails cannot be known without them."""
         process = start()
-        guard = breaker(process, opens_on=FailureRate(0.5))
-        for _ in range(3):
+        guard = breaker(process, opens_on=FailureRate(0.5, window=10.0, minimum_calls=4))
+        for _ in range(5):
             answer(guard)
-        assert process.asked == ["EnterCircuit", "LeaveCircuit"] * 3
+        for _ in range(4):
+            fail(guard)
+        assert process.asked == ["EnterCircuit", "LeaveCircuit"] * 4
+        assert answer(guard) == "answer"
+        for _ in range(2):
+            fail(guard)
+        assert guard.state is CircuitState.OPEN
+
+    def test_those_of_long_ago_are_told_no_more(self, start: Start, clock: FakeClock) -> None:
+        """They would count as of now, and hide that all calls fail."""
+        guard = breaker(start(), opens_on=FailureRate(0.5, window=10.0, minimum_calls=4))
+        for _ in range(50):
+            answer(guard)
+        clock.advance(60)
+        for _ in range(4):
+            fail(guard)
+        assert guard.state is CircuitState.OPEN
+
+    def test_a_slow_call_is_told_at_once(self, start: Start, clock: FakeClock) -> None:
+        guard = breaker(start(), opens_on=SlowCallRate(2.0, rate=1.0, window=10.0, minimum_calls=2))
+        for _ in range(2):
+            Pipeline(guard).call(Scripted(Takes(3.0, "late")))
+        assert guard.state is CircuitState.OPEN
 
     def test_what_was_heard_is_true_where_nobody_knew_the_circuit(self, start: Start) -> None:
         """To look at one that is not there yet makes it."""
@@ -196,6 +224,19 @@ def failover(store: Process, first: Scripted, second: Scripted) -> Callable[[], 
     ]
     targets = Target("first", breaker=circuits[0]), Target("second", second, breaker=circuits[1])
     return Pipeline(Failover(*targets))(first)
+
+
+def test_what_another_process_brought_about_is_told_as_that(
+    start: Start, clock: FakeClock, heard: list[Event]
+) -> None:
+    """Once, and not as a transition: those are counted where they are made."""
+    ours, theirs = (breaker(start(), opens_on=ConsecutiveFailures(1)) for _ in range(2))
+    fail(ours)
+    for _ in range(2):
+        theirs.look()
+    followed = [event for event in heard if isinstance(event, CircuitFollowed)]
+    assert [event.state for event in followed] == [CircuitState.OPEN]
+    assert [type(event) for event in heard].count(CircuitOpened) == 1
 
 
 class TestRest:
@@ -327,7 +368,7 @@ class TestLimit:
         assert let_in(limit, 5) == 0
 
 
-async def test_a_stream_at_peace_asks_as_seldom(start: Start) -> None:
+async def test_streams_ask_as_seldom(start: Start) -> None:
     async def items() -> AsyncGenerator[int, None]:
         yield 1
         yield 2

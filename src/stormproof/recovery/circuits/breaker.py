@@ -19,6 +19,7 @@ from stormproof.recovery.classification import ErrorFilter, failure_filter, is_f
 from stormproof.recovery.events import (
     CallRejected,
     CircuitClosed,
+    CircuitFollowed,
     CircuitHalfOpened,
     CircuitOpened,
     Event,
@@ -205,6 +206,7 @@ class CircuitBreaker(Admission[Pass]):
             own=self._circuit,
             rejection=self._reject,
             on_transition=self._announce,
+            on_heard=self._follow,
         )
 
     def _shared_admission(self) -> Strategy | None:
@@ -219,6 +221,10 @@ class CircuitBreaker(Admission[Pass]):
     def _announce(self, state: CircuitState, seconds: float, pipeline: str) -> None:
         if bus.listeners:
             bus.publish(self._event(state, seconds, pipeline))
+
+    def _follow(self, state: CircuitState, pipeline: str) -> None:
+        if bus.listeners:
+            bus.publish(CircuitFollowed(pipeline=pipeline, strategy=self.name, state=state))
 
     def _event(self, state: CircuitState, seconds: float, pipeline: str) -> Event:
         if state is CircuitState.CLOSED:

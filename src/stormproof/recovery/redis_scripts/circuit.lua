@@ -6,13 +6,15 @@
 -- ARGV[8..11]: the first break, how it grows, the longest one, and the part of it that is drawn.
 -- ARGV[12..14]: probes at once, successes to close, seconds of a probe's lease.
 -- ARGV[15]: seconds for which the callee asked to be left alone.
--- ARGV[16..]: for each rule five: the rate, the minimum of calls, the window in seconds, or if that
+-- ARGV[16]: how many calls have succeeded in that generation, and were not told of.
+-- ARGV[17..]: for each rule five: the rate, the minimum of calls, the window in seconds, or if that
 --   is 0 in calls, and whether the call that leaves is marked (1).
 -- Returns the state, whether it has just begun, the seconds until a call may be made, the
--- generation, the seconds that are left of a rest, and whether any call counts as a failure.
+-- generation, the seconds that are left of a rest, and whether the last call that was told of had
+-- failed (1).
 
 local action, token, generation, failed, forced = unpack(ARGV, 3, 7)
-local probes, successes_to_close, lease, asked = unpack(ARGV, 12, 15)
+local probes, successes_to_close, lease, asked, untold = unpack(ARGV, 12, 16)
 local BUCKETS = 10
 local MONTH = 30 * 86400
 
@@ -59,22 +61,14 @@ local function keep()
   save(circuit, circuit.state == 'isolated' and MONTH or math.max(ARGV[2], rest_left()))
 end
 
-local function marked()
-  for _, window in pairs(circuit.windows) do
-    if (window.marked or 1) > 0 then
-      return 1
-    end
-  end
-  return 0
-end
-
 local function report(wait)
   if not wait then
     local waits = { open = circuit.opens_at - circuit.at, isolated = math.huge }
     wait = math.max(waits[circuit.state] or 0, 0)
   end
   local generation, left = exact(circuit.generation), exact(rest_left())
-  return { circuit.state, moved and 1 or 0, exact(wait), generation, left, marked() }
+  local troubled = circuit.troubled and 1 or 0
+  return { circuit.state, moved and 1 or 0, exact(wait), generation, left, troubled }
 end
 
 local function take_slot()
@@ -93,35 +87,14 @@ local function take_slot()
   return 0
 end
 
-local function enter()
-  if circuit.state == 'closed' and not created then
-    return report()  -- the usual case writes nothing
-  end
-  if circuit.state == 'open' and circuit.at >= circuit.opens_at then
-    begin('half_open')
-  end
-  local wait = circuit.state == 'half_open' and take_slot() or nil
-  keep()
-  return report(wait)
-end
-
-local function look()
-  if created then
-    keep()  -- what is told of it has to stay true
-  end
-  return report()
-end
-
-local function in_calls(window, size, mark)
-  local marks, marked = (window.marks or '') .. mark, (window.marked or 0) + mark
-  if #marks > tonumber(size) then
-    marks, marked = marks:sub(2), marked - marks:sub(1, 1)
-  end
-  window.marks, window.marked = marks, marked
+local function in_calls(window, size, before, after)
+  local marks = (before .. (window.marks or '') .. after):sub(-size)
+  window.marks = marks
+  local _, marked = marks:gsub('1', '')
   return #marks, marked
 end
 
-local function in_seconds(window, seconds, mark)
+local function in_seconds(window, seconds, more, mark)
   local number = math.floor((circuit.at - circuit.began) * BUCKETS / seconds)
   local slot = number % BUCKETS + 1
   local bucket = window[slot]
@@ -129,7 +102,7 @@ local function in_seconds(window, seconds, mark)
     bucket = { number, 0, 0 }
     window[slot] = bucket
   end
-  bucket[2], bucket[3] = bucket[2] + 1, bucket[3] + mark
+  bucket[2], bucket[3] = bucket[2] + more, bucket[3] + mark
   local calls, marked = 0, 0
   for _, other in pairs(window) do
     if other[1] > number - BUCKETS then
@@ -139,19 +112,26 @@ local function in_seconds(window, seconds, mark)
   return calls, marked
 end
 
--- Every rule sees every call. Processes with other rules have other windows.
-local function too_many()
+-- Counts the calls that were not told of, and then the one that leaves, if one does. Every rule sees
+-- every call. Processes with other rules have other windows.
+local function too_many(leaves)
   local any = false
-  for at = 16, #ARGV, 5 do
+  for at = 17, #ARGV, 5 do
     local rate, minimum, seconds, size, mark = unpack(ARGV, at, at + 4)
     local name = table.concat({ at, seconds, size }, ' ')
     local window = circuit.windows[name] or {}
     circuit.windows[name] = window
     local calls, marked
     if tonumber(seconds) > 0 then
-      calls, marked = in_seconds(window, seconds, mark)
+      calls, marked = in_seconds(window, seconds, untold + leaves, mark * leaves)
     else
-      calls, marked = in_calls(window, size, mark)
+      local good, last = ('0'):rep(math.min(untold, size)), mark:rep(leaves)
+      if last == '1' and tonumber(rate) == 1 then
+        -- Nobody knows whether they ended the failures in a row of others, or came before.
+        calls, marked = in_calls(window, size, good, last)
+      else
+        calls, marked = in_calls(window, size, '', good .. last)
+      end
     end
     local met = calls >= tonumber(minimum) and marked / calls >= tonumber(rate)
     any = any or (met and mark == '1')
@@ -159,12 +139,41 @@ local function too_many()
   return any
 end
 
+local function catch_up()
+  if circuit.state == 'closed' and circuit.generation == tonumber(generation) then
+    circuit.troubled = false
+    too_many(0)
+  end
+end
+
+local function enter()
+  if circuit.state == 'closed' and not created and untold == '0' then
+    return report()  -- the usual case writes nothing
+  end
+  catch_up()
+  if circuit.state == 'open' and circuit.at >= circuit.opens_at then
+    begin('half_open')
+  end
+  local wait = circuit.state == 'half_open' and take_slot() or nil
+  keep()
+  return report(wait)
+end
+
+local function look()
+  if created or untold ~= '0' then
+    catch_up()
+    keep()  -- what is told of it has to stay true
+  end
+  return report()
+end
+
 local function leave()
   if circuit.generation ~= tonumber(generation) then
     return report()
   end
   if token == '' then
-    if too_many() then
+    circuit.troubled = failed == '1'
+    if too_many(1) then
       begin('open')
     end
   elseif failed == '1' then

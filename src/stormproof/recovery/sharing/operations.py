@@ -50,6 +50,18 @@ class ChangeBalance(Operation[Balance]):
         return ChangeBalance(self.name, -self.retries, -inf, self.rest, self.window)
 
 
+class Untold(NamedTuple):
+    """Calls that have succeeded, and of which the store has not heard.
+
+    Attributes:
+        generation: In which they were let in.
+        successes: How many.
+    """
+
+    generation: int
+    successes: int
+
+
 class CircuitReport(NamedTuple):
     """How things stand with a circuit.
 
@@ -60,7 +72,7 @@ class CircuitReport(NamedTuple):
             enter, 0 if it may be made.
         generation: The period's.
         rest: Seconds for which the callee still wants to be left alone.
-        troubled: Whether any call counts as a failure, so that the outcomes of others matter.
+        troubled: Whether the last call that anybody told of had failed.
     """
 
     state: CircuitState
@@ -68,7 +80,7 @@ class CircuitReport(NamedTuple):
     wait: float
     generation: int
     rest: float = 0.0
-    troubled: bool = True
+    troubled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +91,13 @@ class EnterCircuit(Operation[CircuitReport]):
         name: Of the circuit.
         options: How it behaves.
         token: Names the call, in case that it is a probe.
+        untold: What succeeded before.
     """
 
     name: str
     options: CircuitOptions
     token: str
+    untold: Untold
 
     def undo(self, result: CircuitReport) -> "AbandonProbe | None":
         """Return the slot of a probe."""
@@ -94,15 +108,17 @@ class EnterCircuit(Operation[CircuitReport]):
 
 @dataclass(frozen=True, slots=True)
 class LookAtCircuit(Operation[CircuitReport]):
-    """Learn how things stand, and change nothing.
+    """Learn how things stand.
 
     Attributes:
         name: Of the circuit.
         options: How it behaves.
+        untold: What succeeded before.
     """
 
     name: str
     options: CircuitOptions
+    untold: Untold
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +162,8 @@ class LeaveCircuit(Operation[CircuitReport]):
         token: Of a probe; empty if the call was none.
         failed: Whether it failed.
         took: Seconds; less than 0 if it was not timed.
+        successes: How many calls of the same generation have succeeded before, and were not told
+            of.
     """
 
     name: str
@@ -154,6 +172,7 @@ class LeaveCircuit(Operation[CircuitReport]):
     token: str
     failed: bool
     took: float
+    successes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ It moves as ``Circuit`` does; here is what one process does about it. Its own ci
 and follows the shared one from state to state: when the store is out of reach, it takes over from
 where the shared one was last heard of.
 
-Where the store's memory allows it, what was heard is gone by for a while: that the circuit is open,
-or that it is at peace. It is that while it is closed and no call counts as a failure; then further
-successes change nothing, and nobody needs to be told of them.
+Where the store's memory allows it, what was heard is gone by for a while, unless the circuit is
+half open, or the last call that anybody told of had failed. Meanwhile successes are only counted,
+and told with whatever is told or asked next; failures are told at once.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,6 @@ from os import urandom
 from typing import Final, NamedTuple, TypeAlias
 
 from stormproof.recovery.circuits.circuit import Circuit, CircuitOptions, CircuitState, Pass
-from stormproof.recovery.circuits.opening_rules import ConsecutiveFailures
 from stormproof.recovery.clock import current_clock
 from stormproof.recovery.sharing.operations import (
     AbandonProbe,
@@ -25,6 +24,7 @@ from stormproof.recovery.sharing.operations import (
     LeaveCircuit,
     LookAtCircuit,
     RestCircuit,
+    Untold,
 )
 from stormproof.recovery.sharing.shared_admission import SharedAdmission
 from stormproof.recovery.sharing.shared_rest import SharedRest
@@ -47,6 +47,9 @@ class SharedPass(NamedTuple):
 
 _Ticket: TypeAlias = Pass | SharedPass
 
+_FRESH: Final = 2.0
+"""Seconds after the store was to be asked again, in which successes from before may be told."""
+
 
 class SharedCircuit:
     """What one process does about a circuit in a store; safe between threads.
@@ -58,6 +61,7 @@ class SharedCircuit:
         own: The process's own circuit, for when the store is out of reach.
         rejection: Makes the error for a call that may not be made, as for ``Circuit``.
         on_transition: Called after each transition that this process brought about.
+        on_heard: Called when this process has heard of one that another brought about.
 
     Attributes:
         store: The same.
@@ -73,6 +77,7 @@ class SharedCircuit:
         own: Circuit,
         rejection: Callable[[float, str], Exception],
         on_transition: Callable[[CircuitState, float, str], None],
+        on_heard: Callable[[CircuitState, str], None],
     ) -> None:
         self._name: Final = name
         self._options: Final = options
@@ -80,10 +85,10 @@ class SharedCircuit:
         self._own: Final = own
         self._rejection: Final = rejection
         self._on_transition: Final = on_transition
+        self._on_heard: Final = on_heard
         self.rest: Final = SharedRest(self._tell_rest)
-        rules = options.opens_on
-        self._forgives: Final = all(isinstance(rule, ConsecutiveFailures) for rule in rules)
         self._known_until = -inf
+        self._untold = 0
         self._followed: int | None = None
         self._unheard: CircuitState | None = None  # what was forced while the store was gone
 
@@ -108,7 +113,8 @@ class SharedCircuit:
         elif self._is_known:
             return self._enter_as_known(by)
         token = urandom(8).hex()
-        report = yield from self._asked(EnterCircuit(self._name, self._options, token))
+        enter = EnterCircuit(self._name, self._options, token, self._tell_successes())
+        report = yield from self._asked(enter)
         if report is None:
             return self._own.enter(by)
         self._heard(report, by)
@@ -122,7 +128,8 @@ class SharedCircuit:
         if not self.store.memory or self._is_known:
             return False
         before = self._own.state, bool(self.rest.left())
-        report = yield from self._asked(LookAtCircuit(self._name, self._options))
+        look = LookAtCircuit(self._name, self._options, self._tell_successes())
+        report = yield from self._asked(look)
         if report is not None:
             self._heard(report, "")
         return before != (self._own.state, bool(self.rest.left()))
@@ -131,15 +138,16 @@ class SharedCircuit:
         """Return the pass of a call that delivers something, and is timed no longer."""
         if isinstance(given, Pass):
             return self._own.answered(given)
-        late = current_clock().now() - given.began > self._options.slower_than
-        return given if late else given._replace(began=inf)
+        return given if self._is_slow(given) else given._replace(began=inf)
 
     def succeeded(self, given: _Ticket, by: str) -> Steps[None]:
         """Count a success."""
         if isinstance(given, Pass):
             self._own.succeeded(given, by)
-        elif given.probe or given.generation != self._followed or not self._is_known:
+        elif given.probe or not self._is_known or self._is_slow(given):
             yield from self._left(given, by, failed=False)
+        elif given.generation == self._followed:
+            self._untold += 1
 
     def failed(self, given: _Ticket, by: str) -> Steps[None]:
         """Count a failure."""
@@ -179,9 +187,10 @@ class SharedCircuit:
     def _left(self, given: SharedPass, by: str, *, failed: bool) -> Steps[None]:
         took = current_clock().now() - given.began
         generation, probe, _ = given
-        report = yield from result_of(
-            LeaveCircuit(self._name, self._options, generation, probe, failed, took)
-        )
+        told = self._tell_successes()
+        successes = told.successes if told.generation == generation else 0
+        leave = LeaveCircuit(self._name, self._options, generation, probe, failed, took, successes)
+        report = yield from self._asked(leave)
         if report is not None:
             self._heard(report, by)
 
@@ -201,6 +210,15 @@ class SharedCircuit:
             self._known_until = -inf
         return report
 
+    def _is_slow(self, given: SharedPass) -> bool:
+        return current_clock().now() - given.began > self._options.slower_than
+
+    def _tell_successes(self) -> Untold:
+        """Return the successes that are to be told now; those of long ago would count as of now."""
+        fresh = current_clock().now() < self._known_until + _FRESH
+        successes, self._untold = self._untold, 0
+        return Untold(self._followed or 0, successes if fresh else 0)
+
     def _enter_as_known(self, by: str) -> SharedPass:
         if self._own.state is not CircuitState.CLOSED or self._followed is None:
             raise self._rejection(self._own.wait(), by)
@@ -210,19 +228,19 @@ class SharedCircuit:
         self.store.tell(result_of(RestCircuit(self._name, self._options, seconds)))
 
     def _heard(self, report: CircuitReport, by: str) -> None:
-        if report.generation != self._followed or report.state is not self._own.state:
+        before = self._own.state
+        if report.generation != self._followed or report.state is not before:
             self._followed = report.generation
+            self._untold = 0
             self._own.follow(report.state, report.wait)
         self.rest.heard(report.rest)
         self._known_until = current_clock().now() + self._lasts(report)
         if report.moved:
             self._on_transition(report.state, report.wait, by)
+        elif report.state is not before:
+            self._on_heard(report.state, by)
 
     def _lasts(self, report: CircuitReport) -> float:
         """Return the seconds for which a report may be gone by."""
-        match report.state:
-            case CircuitState.CLOSED if self._forgives and not report.troubled:
-                return self.store.memory
-            case CircuitState.OPEN | CircuitState.ISOLATED:
-                return self.store.memory
-        return -inf
+        uncertain = report.troubled or report.state is CircuitState.HALF_OPEN
+        return -inf if uncertain else self.store.memory
