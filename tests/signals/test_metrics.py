@@ -9,7 +9,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from stormproof.errors import DeadlineExceeded, NetworkError
 from stormproof.recovery import (
     CircuitBreaker,
+    CircuitFollowed,
     CircuitOpened,
+    CircuitState,
     ConsecutiveFailures,
     Deadline,
     Event,
@@ -20,6 +22,8 @@ from stormproof.recovery import (
     Pipeline,
     RateLimit,
     Retry,
+    StoreLost,
+    StoreRegained,
     ThreadFreed,
     ThreadPinned,
     subscribe,
@@ -69,6 +73,21 @@ def test_a_circuit_from_closed_to_closed(series: Series) -> None:
         line = f'stormproof_circuit_transitions_total{{circuit="db",state="{state}"}} 1.0'
         assert line in series()
     assert 'stormproof_calls_rejected_total{pipeline="read",strategy="db"} 1.0' in series()
+
+
+def test_a_circuit_that_another_process_moved_is_shown_and_not_counted(series: Series) -> None:
+    for state in (CircuitState.OPEN, CircuitState.CLOSED):
+        bus.publish(CircuitFollowed(pipeline="", strategy="shared", state=state))
+    assert 'stormproof_circuit_state{circuit="shared"} 0.0' in series()
+    assert not any("transitions" in line and "shared" in line for line in series())
+
+
+def test_a_store_out_of_reach_is_counted_and_shown_until_it_is_back(series: Series) -> None:
+    bus.publish(StoreLost(pipeline="", strategy="redis", error=CUT))
+    assert 'stormproof_store_reachable{store="redis"} 0.0' in series()
+    bus.publish(StoreRegained(pipeline="", strategy="redis"))
+    assert 'stormproof_store_reachable{store="redis"} 1.0' in series()
+    assert 'stormproof_stores_lost_total{pipeline="",strategy="redis"} 1.0' in series()
 
 
 def test_a_circuit_that_a_person_opened_is_isolated(series: Series) -> None:
