@@ -66,7 +66,10 @@ class Workers:
             loop.add_signal_handler(ending, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         keeping = [loop.create_task(self._keep(number)) for number in range(self._count)]
-        await self._stopping.wait()
+        stopping = loop.create_task(self._stopping.wait())
+        await asyncio.wait([stopping, *keeping], return_when=asyncio.FIRST_COMPLETED)
+        if not self._stopping.is_set():  # one is not kept any more, and nobody would notice
+            self.stop()
         await asyncio.wait(keeping, timeout=self._patience)
         self._signal(signal.SIGKILL, self._processes)
         await asyncio.gather(*keeping)
