@@ -4,18 +4,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stormproof.errors import InvalidRequest
+from stormproof.gateway.bodies import again, read_body
 from stormproof.gateway.dialects.dialect import Dialect
 from stormproof.gateway.exchange import Exchange
-from stormproof.gateway.headers import header
+from stormproof.gateway.headers import header, keeping_deadline
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.presence import unless_gone
 from stormproof.providers import Ladder, StreamPolicy
-from stormproof.recovery import Deadline, Pipeline
 
 _POLICY: Final = b"x-stormproof-stream"
 
@@ -77,42 +76,6 @@ class ChatEndpoint:
             await exchange.fail(error)
 
 
-async def read_body(receive: Receive) -> bytes:
-    """Return a request's whole body.
-
-    Raises:
-        ClientDisconnect: It does not come.
-    """
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-def again(body: bytes, receive: Receive) -> Receive:
-    """Return what gives a body that was taken once more."""
-    taken = False
-
-    async def again() -> Message:
-        nonlocal taken
-        if taken:
-            return await receive()
-        taken = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
-
-
-def keeping_deadline(scope: Scope) -> Pipeline:
-    """Return what holds an answer to the deadline that the client sent along."""
-    deadline = Deadline.from_header(header(scope, Deadline.HEADER.encode()))
-    return Pipeline(deadline, name="the answer") if deadline else _UNBOUND
-
-
 def _policy(scope: Scope, *, restarts: bool) -> StreamPolicy | None:
     """Return what the client wants of a stream that breaks off; None if that is up to the model.
 
@@ -131,6 +94,3 @@ def _policy(scope: Scope, *, restarts: bool) -> StreamPolicy | None:
         reason = f"{_POLICY.decode()} must be one of these: {', '.join(known)}"
         raise InvalidRequest(reason=reason, param=_POLICY.decode())
     return StreamPolicy(wanted)
-
-
-_UNBOUND: Final = Pipeline()

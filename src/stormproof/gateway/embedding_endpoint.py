@@ -8,8 +8,9 @@ from typing import Final
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stormproof.gateway.chat_endpoint import again, keeping_deadline, read_body
+from stormproof.gateway.bodies import again, read_body
 from stormproof.gateway.exchange import send_whole, told
+from stormproof.gateway.headers import keeping_deadline
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.presence import unless_gone

@@ -1,6 +1,12 @@
 """What a request says before its body."""
 
+from typing import Final
+
 from starlette.types import Scope
+
+from stormproof.recovery import Deadline, Pipeline
+
+_UNBOUND: Final = Pipeline()
 
 
 def header(scope: Scope, name: bytes) -> str | None:
@@ -10,3 +16,9 @@ def header(scope: Scope, name: bytes) -> str | None:
             text: str = value.decode("latin-1")
             return text
     return None
+
+
+def keeping_deadline(scope: Scope) -> Pipeline:
+    """Return what holds an answer to the deadline that the client sent along."""
+    deadline = Deadline.from_header(header(scope, Deadline.HEADER.encode()))
+    return Pipeline(deadline, name="the answer") if deadline else _UNBOUND
