@@ -3,13 +3,14 @@
 import json
 import secrets
 from asyncio import Transport
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import httptools
 from starlette.types import Message
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from stormproof.errors import InvalidRequest, http_headers, to_wire
+from stormproof.gateway.cork import Cork
 
 MOST_HEAD: Final = 1 << 16
 """Bytes of a request line and headers that come piece by piece."""
@@ -39,7 +40,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
-        super().connection_made(transport)
+        super().connection_made(cast("Transport", Cork(transport, self.loop)))
         self._wait()
 
     def data_received(self, data: bytes) -> None:

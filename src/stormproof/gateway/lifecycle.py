@@ -1,9 +1,9 @@
 """Whether the server can answer now, and how it stops."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
 from enum import StrEnum
+from types import TracebackType
 
 from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.errors import ServiceUnavailable
@@ -78,27 +78,13 @@ class Lifecycle:
         if self._engine and not self._engine.ready:
             raise ServiceUnavailable(reason="the engine is being replaced", retry_after=1.0)
 
-    @asynccontextmanager
-    async def calling(self) -> AsyncIterator[None]:
-        """Hold the end of the server off while a model elsewhere is called.
+    def calling(self) -> "_Call":
+        """Return what holds the end of the server off while a model elsewhere is called.
 
-        Raises:
-            ServiceUnavailable: The server is shutting down, and its drain timeout is over.
+        To be entered with ``async with``; raises `ServiceUnavailable` where the server is shutting
+        down, and its drain timeout is over.
         """
-        call = asyncio.timeout_at(self._end)
-        try:
-            async with call:
-                self._calls.add(call)
-                self._idle.clear()
-                yield
-        except TimeoutError as error:
-            if not call.expired():
-                raise
-            raise _leaving() from error
-        finally:
-            self._calls.discard(call)
-            if not self._calls:
-                self._idle.set()
+        return _Call(self._calls, self._idle, self._end)
 
     async def _end_calls(self, grace: float) -> None:
         self._end = asyncio.get_running_loop().time() + grace
@@ -126,6 +112,40 @@ class Lifecycle:
             embedder.close()
         if self._engine:
             self._engine.close()
+
+
+class _Call:
+    """A call of a model elsewhere; a class, since each request enters one.
+
+    Args:
+        calls: Those under way.
+        idle: Set while there are none.
+        end: When all of them end, by the event loop's clock; None as long as that is open.
+    """
+
+    def __init__(self, calls: set[asyncio.Timeout], idle: asyncio.Event, end: float | None) -> None:
+        self._calls = calls
+        self._idle = idle
+        self._timeout = asyncio.timeout_at(end)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+        self._calls.add(self._timeout)
+        self._idle.clear()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._calls.discard(self._timeout)
+        if not self._calls:
+            self._idle.set()
+        try:
+            await self._timeout.__aexit__(kind, error, traceback)
+        except TimeoutError as timeout:
+            raise _leaving() from timeout
 
 
 def _leaving() -> ServiceUnavailable:
