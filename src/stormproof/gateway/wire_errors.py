@@ -17,7 +17,6 @@ from stormproof.errors import (
     PartialOutput,
     RouteNotFound,
     StormproofError,
-    UnsupportedMediaType,
     http_headers,
     to_problem,
     to_wire,
@@ -103,9 +102,6 @@ async def _protocol(request: Request, error: Exception) -> Response:
         response = respond(request, refusal)
         response.headers["allow"] = ", ".join(allowed)
         return response
-    if status == 415:  # noqa: PLR2004
-        media_type = request.headers.get("content-type", "")[:100]
-        return respond(request, UnsupportedMediaType(media_type=media_type))
     return respond(request, InvalidRequest(reason="the body is not valid JSON in UTF-8"))
 
 
