@@ -1,0 +1,41 @@
+"""What needs no model: stages that look at a request before a model does, in microseconds."""
+
+from stormproof.reflex.caller import Caller
+from stormproof.reflex.events import StageEnded, StageFailed, StageOutcome
+from stormproof.reflex.line import Admission, OnFailure, Reflex, Step
+from stormproof.reflex.passages import Passage, passages
+from stormproof.reflex.stage import (
+    Answered,
+    Call,
+    Changed,
+    Companion,
+    Ending,
+    Outcome,
+    Passed,
+    Rejected,
+    Request,
+    Stage,
+)
+
+__all__ = [
+    "Admission",
+    "Answered",
+    "Call",
+    "Caller",
+    "Changed",
+    "Companion",
+    "Ending",
+    "OnFailure",
+    "Outcome",
+    "Passage",
+    "Passed",
+    "Reflex",
+    "Rejected",
+    "Request",
+    "Stage",
+    "StageEnded",
+    "StageFailed",
+    "StageOutcome",
+    "Step",
+    "passages",
+]

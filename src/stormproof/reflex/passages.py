@@ -1,0 +1,121 @@
+"""The texts of a request: where each stands, and who said it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from stormproof.providers import ChatRequest, EmbeddingRequest
+from stormproof.providers.chat import Document, Message
+from stormproof.reflex.stage import Request
+
+Place = tuple[str | int, ...]
+"""Keys and indices, from a request's document down to a text."""
+
+
+class Passage(NamedTuple):
+    """One text of a request.
+
+    Attributes:
+        place: Where it stands.
+        text: The text.
+        role: Who said it: ``system``, ``user``, ``assistant``, ``tool`` …; texts outside of
+            conversations are the user's.
+        tool: By which tool a result was given, or for which one arguments are, where that is told.
+    """
+
+    place: Place
+    text: str
+    role: str = "user"
+    tool: str | None = None
+
+
+def told(place: Place) -> str:
+    """Return a place as errors tell it: ``messages.2.content``."""
+    return ".".join(map(str, place))
+
+
+def passages(request: Request) -> Sequence[Passage]:
+    """Return every text of a request that a person or a tool may have written.
+
+    Tokens, which clients of completions and embeddings may send in place of texts, are none.
+    """
+    if isinstance(request, ChatRequest):
+        return list(_conversation(request))
+    if isinstance(request, EmbeddingRequest):
+        return list(_texts(request.document, "input"))
+    return [*_texts(request.document, "prompt"), *_texts(request.document, "suffix")]
+
+
+def rewritten(document: Document, texts: Mapping[Place, str]) -> Document:
+    """Return a document with other texts in some places; what is not on the way is shared.
+
+    Args:
+        document: Of a request.
+        texts: By the places of its passages; at least one.
+    """
+    copied: Document = _with(document, list(texts.items()))
+    return copied
+
+
+def _with(value: Any, texts: Sequence[tuple[Place, str]]) -> Any:
+    """Return a value, with other texts in some places of it."""
+    if not texts[0][0]:
+        return texts[0][1]
+    inner: dict[str | int, list[tuple[Place, str]]] = {}
+    for place, text in texts:
+        inner.setdefault(place[0], []).append((place[1:], text))
+    copy = value.copy()
+    for key, those in inner.items():
+        copy[key] = _with(copy[key], those)
+    return copy
+
+
+def _conversation(request: ChatRequest) -> Iterator[Passage]:
+    called: dict[str, str] = {}
+    for index, message in enumerate(request.messages):
+        place = ("messages", index)
+        for call in message.tool_calls or ():
+            if isinstance(name := _name(call), str):
+                called[str(call.get("id"))] = name
+        tool = message.name or called.get(message.tool_call_id or "")
+        by = tool if message.role in {"tool", "function"} else None
+        for where, text in _content(message):
+            yield Passage((*place, *where), text, message.role, by)
+        yield from _arguments(request.document["messages"][index], place, message.role)
+
+
+def _content(message: Message) -> Iterator[tuple[Place, str]]:
+    if isinstance(message.content, str):
+        yield ("content",), message.content
+        return
+    for index, part in enumerate(message.content or ()):
+        for key in ("text", "refusal"):
+            if isinstance(text := part.get(key), str):
+                yield ("content", index, key), text
+
+
+def _arguments(message: Document, place: Place, role: str) -> Iterator[Passage]:
+    for index, call in enumerate(message.get("tool_calls") or ()):
+        for kind in ("function", "custom"):
+            yield from _argument(call.get(kind), (*place, "tool_calls", index, kind), role)
+    yield from _argument(message.get("function_call"), (*place, "function_call"), role)
+
+
+def _argument(function: object, place: Place, role: str) -> Iterator[Passage]:
+    if not isinstance(function, dict):
+        return
+    for key in ("arguments", "input"):
+        if isinstance(text := function.get(key), str):
+            yield Passage((*place, key), text, role, function.get("name"))
+
+
+def _name(call: Document) -> object:
+    function = call.get("function")
+    return function.get("name") if isinstance(function, dict) else None
+
+
+def _texts(document: Document, field: str) -> Iterable[Passage]:
+    value = document.get(field)
+    if isinstance(value, str):
+        return [Passage((field,), value)]
+    listed = value if isinstance(value, list) else ()
+    return [Passage((field, n), text) for n, text in enumerate(listed) if isinstance(text, str)]

@@ -1,0 +1,149 @@
+"""What a stage is: it looks at a request before a model does, and at the answer afterwards."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from stormproof.errors import StormproofError
+from stormproof.providers import (
+    ChatRequest,
+    Chunk,
+    Completion,
+    EmbeddingRequest,
+    Journey,
+    TextRequest,
+    Usage,
+)
+from stormproof.reflex.caller import Caller
+
+Request: TypeAlias = ChatRequest | TextRequest | EmbeddingRequest
+"""What may be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request on its way to a model.
+
+    Attributes:
+        request: As the stages before have left it.
+        caller: Who sent it.
+        private: Whether a stage before has found something in it that may not be kept.
+    """
+
+    request: Request
+    caller: Caller
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What has become of a call.
+
+    Attributes:
+        journey: Who was asked, who answered, and what that cost.
+        usage: Tokens, as far as anybody counted them; None if a stage answered, or nobody did.
+        error: Why there is no whole answer; None if there is one.
+        private: Whether something was found, in the request or the answer, that may not be kept.
+    """
+
+    journey: Journey
+    usage: Usage | None
+    error: BaseException | None
+    private: bool
+
+
+class Companion:
+    """Goes with a call that a stage has let pass, and sees its answer: by itself it does nothing.
+
+    Answers pass the companions in the reverse of the stages' order: the last stage is the first to
+    see what the model said.
+
+    Attributes:
+        private: Whether something was found that may not be kept.
+    """
+
+    private: bool = False
+
+    def headers(self) -> Mapping[str, str]:
+        """Return what the answer's headers are to say."""
+        return {}
+
+    def whole(self, answer: Completion) -> Completion:
+        """Return an answer as the caller is to have it.
+
+        Raises:
+            StormproofError: He is not to have it.
+        """
+        return answer
+
+    def piece(self, chunk: Chunk) -> Iterable[Chunk]:
+        """Return what there is to say when another piece has come.
+
+        Raises:
+            StormproofError: The caller is not to have it.
+        """
+        return (chunk,)
+
+    def rest(self) -> Iterable[Chunk]:
+        """Return what is left to say when no piece comes any more."""
+        return ()
+
+    async def settle(self, ending: Ending) -> None:
+        """Take note of what has become of the call; called once, also if it was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The stage has nothing against the request as it is."""
+
+    companion: Companion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The request goes on as another one."""
+
+    request: Request
+    companion: Companion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """No model has to be asked.
+
+    Attributes:
+        answer: What the caller gets.
+    """
+
+    answer: Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The request goes no further.
+
+    Attributes:
+        error: Why; it says nothing of what was found but its kind and its place.
+    """
+
+    error: StormproofError
+
+
+Outcome: TypeAlias = Passed | Changed | Answered | Rejected
+
+
+class Stage(Protocol):
+    """One step of the line."""
+
+    @property
+    def name(self) -> str:
+        """What settings, events and headers call it."""
+        ...
+
+    async def enter(self, call: Call) -> Outcome:
+        """Look at a call.
+
+        Raises:
+            Exception: It could not be looked at; what then becomes of the call is up to the line.
+        """
+        ...

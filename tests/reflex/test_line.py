@@ -1,0 +1,207 @@
+"""The line of stages: a call's way through it and back."""
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+
+import pytest
+
+from stormproof.errors import InvalidInput, ServiceUnavailable
+from stormproof.providers import ChatRequest, Chunk, Completion, Journey, Usage
+from stormproof.recovery import Event, subscribe
+from stormproof.reflex import (
+    Answered,
+    Call,
+    Caller,
+    Changed,
+    Companion,
+    Ending,
+    OnFailure,
+    Outcome,
+    Passed,
+    Reflex,
+    Rejected,
+    StageEnded,
+    StageFailed,
+    Step,
+)
+
+ASKED = ChatRequest({"model": "m", "messages": [{"role": "user", "content": "hello"}]})
+USAGE = Usage(3, 4)
+
+
+def answer(text: str) -> Completion:
+    message = {"role": "assistant", "content": text}
+    return Completion({"choices": [{"message": message, "finish_reason": "stop"}]}, USAGE)
+
+
+class Suffix(Companion):
+    """Puts a letter behind every text, and one behind the last."""
+
+    def __init__(self, letter: str, *, private: bool = False) -> None:
+        self._letter = letter
+        self.private = private
+        self.endings: list[Ending] = []
+
+    def headers(self) -> dict[str, str]:
+        return {f"x-{self._letter}": "1"}
+
+    def whole(self, answer_: Completion) -> Completion:
+        return answer(answer_.text + self._letter)
+
+    def piece(self, chunk: Chunk) -> Iterable[Chunk]:
+        return [Chunk(delta={"content": chunk.text + self._letter})]
+
+    def rest(self) -> Iterable[Chunk]:
+        return [Chunk(delta={"content": f"end{self._letter}"})]
+
+    async def settle(self, ending: Ending) -> None:
+        self.endings.append(ending)
+
+
+class Saying:
+    """Makes of every call the same; remembers what it saw."""
+
+    def __init__(self, name: str, outcome: Outcome | Exception) -> None:
+        self.name = name
+        self._outcome = outcome
+        self.calls: list[Call] = []
+
+    async def enter(self, call: Call) -> Outcome:
+        self.calls.append(call)
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+def line(*stages: Saying, on_failure: OnFailure = OnFailure.CLOSED) -> Reflex:
+    return Reflex([Step(stage, on_failure) for stage in stages])
+
+
+async def chunks(texts: Sequence[str]) -> AsyncGenerator[Chunk, None]:
+    for text in texts:
+        yield Chunk(delta={"content": text})
+    yield Chunk(usage=USAGE)
+
+
+async def test_a_changed_request_is_what_later_stages_and_the_model_see() -> None:
+    """Nobody behind the stage hears of what was there before."""
+    other = ASKED.changed(temperature=0.5)
+    last = Saying("last", Passed())
+    async with line(Saying("first", Changed(other)), last).admitted(
+        ASKED, Caller("t"), Journey()
+    ) as admission:
+        assert admission.request is other
+    assert last.calls == [Call(other, Caller("t"))]
+
+
+async def test_an_answer_passes_the_companions_in_the_reverse_order() -> None:
+    """The stage nearest to the model sees the model's own words."""
+    reflex = line(Saying("a", Passed(Suffix("a"))), Saying("b", Passed(Suffix("b"))))
+    async with reflex.admitted(ASKED, Caller(), Journey()) as admission:
+        assert admission.whole(answer("x")).text == "xba"
+
+
+async def test_a_stream_passes_them_so_too_and_what_they_held_back() -> None:
+    """What one still has to say at the end goes through the others."""
+    reflex = line(Saying("a", Passed(Suffix("a"))), Saying("b", Passed(Suffix("b"))))
+    async with reflex.admitted(ASKED, Caller(), Journey()) as admission:
+        said = [chunk.text async for chunk in admission.stream(chunks(["x", "y"]))]
+    assert said == ["xba", "yba", "ba", "endba", "enda"]
+
+
+async def test_a_rejection_is_raised_and_what_was_taken_before_is_settled() -> None:
+    """A later stage's refusal gives back what an earlier one has reserved."""
+    companion, refusal = Suffix("a"), InvalidInput(reason="hostile")
+    reflex = line(Saying("a", Passed(companion)), Saying("b", Rejected(refusal)))
+    with pytest.raises(InvalidInput) as caught:
+        async with reflex.admitted(ASKED, Caller(), Journey()):
+            pytest.fail("it was rejected")
+    assert caught.value is refusal
+    [ending] = companion.endings
+    assert ending.error is refusal
+    assert ending.usage is None
+
+
+async def test_an_answer_of_a_stage_ends_the_line() -> None:
+    """Nobody behind it is asked, and no tokens are counted."""
+    companion, behind = Suffix("a"), Saying("c", Passed())
+    reflex = line(Saying("a", Passed(companion)), Saying("b", Answered(answer("kept"))), behind)
+    async with reflex.admitted(ASKED, Caller(), Journey()) as admission:
+        assert admission.answer
+        assert admission.whole(admission.answer).text == "kepta"
+    assert not behind.calls
+    assert companion.endings[0].usage is None
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_at_the_end_a_companion_hears_the_tokens_that_a_model_counted(
+    streams: bool,
+) -> None:
+    """Whole or streamed."""
+    companion, journey = Suffix("a"), Journey(rung="openai/gpt")
+    async with line(Saying("a", Passed(companion))).admitted(ASKED, Caller(), journey) as admission:
+        if streams:
+            assert [chunk async for chunk in admission.stream(chunks(["x"]))]
+        else:
+            admission.whole(answer("x"))
+    assert companion.endings == [Ending(journey, USAGE, None, private=False)]
+
+
+async def test_what_one_stage_found_later_ones_and_all_companions_know() -> None:
+    """So nothing of it is kept."""
+    first, behind = Suffix("a"), Saying("c", Passed())
+    reflex = line(
+        Saying("a", Passed(first)), Saying("b", Passed(Suffix("b", private=True))), behind
+    )
+    async with reflex.admitted(ASKED, Caller(), Journey()):
+        pass
+    assert behind.calls[0].private
+    assert first.endings[0].private
+
+
+async def test_a_stage_that_fails_closed_turns_the_call_away() -> None:
+    """With an error that says which, and keeps the cause to itself."""
+    failing = Saying("pii", RuntimeError("secret 4711"))
+    with pytest.raises(ServiceUnavailable, match="'pii'") as caught:
+        async with line(failing).admitted(ASKED, Caller(), Journey()):
+            pytest.fail("it was let in")
+    assert "4711" not in str(caught.value)
+
+
+async def test_a_stage_that_fails_open_is_passed_and_named() -> None:
+    """The caller can see without what he was answered."""
+    reflex = line(Saying("injection", RuntimeError("boom")), on_failure=OnFailure.OPEN)
+    async with reflex.admitted(ASKED, Caller(), Journey()) as admission:
+        assert admission.headers() == {"x-stormproof-skipped": "injection"}
+
+
+async def test_every_look_and_every_failure_is_an_event() -> None:
+    """With the model as the pipeline, and the stage as the strategy."""
+    heard: list[Event] = []
+    end = subscribe(heard.append)
+    try:
+        reflex = line(
+            Saying("a", Passed()), Saying("b", RuntimeError("boom")), on_failure=OnFailure.OPEN
+        )
+        async with reflex.admitted(ASKED, Caller(), Journey()):
+            pass
+    finally:
+        end()
+    looked, failed = heard
+    assert isinstance(looked, StageEnded)
+    assert (looked.pipeline, looked.strategy, looked.outcome) == ("m", "a", "passed")
+    assert isinstance(failed, StageFailed)
+    assert (failed.strategy, failed.open) == ("b", True)
+
+
+async def test_one_companion_that_cannot_settle_keeps_no_other_from_it() -> None:
+    """Nor does the caller hear of it."""
+
+    class Broken(Companion):
+        async def settle(self, ending: Ending) -> None:
+            raise RuntimeError("disk full")
+
+    companion = Suffix("a")
+    reflex = line(Saying("a", Passed(companion)), Saying("b", Passed(Broken())))
+    async with reflex.admitted(ASKED, Caller(), Journey()):
+        pass
+    assert companion.endings
