@@ -59,7 +59,7 @@ $(BIN)/python:
 
 $(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what serving needs, and compiling the native step (once; a minute or two) …"
-	@$(PIP) --editable '.[serve]'
+	@$(PIP) --editable '.[serve,reflex]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
