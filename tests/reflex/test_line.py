@@ -9,6 +9,7 @@ from stormproof.providers import ChatRequest, Chunk, Completion, Journey, Usage
 from stormproof.recovery import Event, subscribe
 from stormproof.reflex import (
     Answered,
+    CacheUse,
     Call,
     Caller,
     Changed,
@@ -125,8 +126,10 @@ async def test_an_answer_of_a_stage_ends_the_line() -> None:
     """Nobody behind it is asked, and no tokens are counted."""
     companion, behind = Suffix("a"), Saying("c", Passed())
     reflex = line(Saying("a", Passed(companion)), Saying("b", Answered(answer("kept"))), behind)
-    async with reflex.admitted(ASKED, Caller(), Journey()) as admission:
+    journey = Journey()
+    async with reflex.admitted(ASKED, Caller(), journey) as admission:
         assert admission.answer
+        assert journey.rung == "b"
         assert admission.whole(admission.answer).text == "kepta"
     assert not behind.calls
     assert companion.endings[0].usage is None
@@ -205,3 +208,28 @@ async def test_one_companion_that_cannot_settle_keeps_no_other_from_it() -> None
     async with reflex.admitted(ASKED, Caller(), Journey()):
         pass
     assert companion.endings
+
+
+async def test_stages_hear_what_the_caller_wants_of_kept_answers() -> None:
+    """As a header of his request says."""
+    stage = Saying("a", Passed())
+    wanted = CacheUse.asked_for("max-age=0, No-Cache")
+    async with line(stage).admitted(ASKED, Caller(), Journey(), cache_use=wanted):
+        pass
+    assert stage.calls[0].cache_use is CacheUse.REFRESH
+
+
+@pytest.mark.parametrize(
+    ("header", "use"),
+    [
+        (None, CacheUse.FULL),
+        ("max-age=0", CacheUse.FULL),
+        ("no-cache, no-store", CacheUse.NONE),
+        ("," * 2000 + "no-store", CacheUse.FULL),
+    ],
+)
+def test_a_header_says_what_a_caller_wants_of_kept_answers(
+    header: str | None, use: CacheUse
+) -> None:
+    """The stricter wish holds; what is too long to be one is none."""
+    assert CacheUse.asked_for(header) is use

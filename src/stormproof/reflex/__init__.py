@@ -1,5 +1,6 @@
 """What needs no model: stages that look at a request before a model does, in microseconds."""
 
+from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
 from stormproof.reflex.events import StageEnded, StageFailed, StageOutcome
 from stormproof.reflex.line import Admission, OnFailure, Reflex, Step
@@ -20,6 +21,7 @@ from stormproof.reflex.stage import (
 __all__ = [
     "Admission",
     "Answered",
+    "CacheUse",
     "Call",
     "Caller",
     "Changed",

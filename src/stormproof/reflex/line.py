@@ -10,6 +10,7 @@ from typing import Final
 from stormproof.errors import ServiceUnavailable
 from stormproof.providers import Chunk, Completion, Journey, Usage
 from stormproof.recovery import publish
+from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
 from stormproof.reflex.events import StageEnded, StageFailed, StageOutcome
 from stormproof.reflex.stage import (
@@ -71,7 +72,12 @@ class Reflex:
 
     @asynccontextmanager
     async def admitted(
-        self, request: Request, caller: Caller, journey: Journey
+        self,
+        request: Request,
+        caller: Caller,
+        journey: Journey,
+        *,
+        cache_use: CacheUse = CacheUse.FULL,
     ) -> AsyncIterator["Admission"]:
         """Let a request in, for as long as it is answered; what it took is settled at the end.
 
@@ -79,14 +85,15 @@ class Reflex:
             request: What is asked.
             caller: Who asks.
             journey: Where it is written down who answered, and at what price.
+            cache_use: What he wants of answers that were kept.
 
         Raises:
             StormproofError: A stage has rejected it, or could not do its work.
         """
-        admission = Admission(request, caller)
+        admission = Admission(request, caller, cache_use)
         error: BaseException | None = None
         try:
-            await self._enter(admission)
+            await self._enter(admission, journey)
             yield admission
         except BaseException as caught:
             error = caught
@@ -94,13 +101,13 @@ class Reflex:
         finally:
             await admission.settle(journey, error)
 
-    async def _enter(self, admission: "Admission") -> None:
+    async def _enter(self, admission: "Admission", journey: Journey) -> None:
         for step in self._steps:
             outcome = await _outcome(step, admission)
             if isinstance(outcome, Rejected):
                 raise outcome.error
             if isinstance(outcome, Answered):
-                admission.answer = outcome.answer
+                admission.answer, journey.rung = outcome.answer, step.stage.name
                 return
             if isinstance(outcome, Changed):
                 admission.request = outcome.request
@@ -114,14 +121,18 @@ class Admission:
     Attributes:
         request: What a model is to be asked.
         caller: Who asks.
+        cache_use: What he wants of answers that were kept.
         answer: What a stage has answered, in place of a model; None if one has to be asked.
         companions: What sees the answer, by the names of stages, in their order.
         skipped: Stages that could not do their work, and that the call passed without.
     """
 
-    def __init__(self, request: Request, caller: Caller) -> None:
+    def __init__(
+        self, request: Request, caller: Caller, cache_use: CacheUse = CacheUse.FULL
+    ) -> None:
         self.request = request
         self.caller: Final = caller
+        self.cache_use: Final = cache_use
         self.answer: Completion | None = None
         self.companions: Final[list[tuple[str, Companion]]] = []
         self.skipped: Final[list[str]] = []
@@ -185,7 +196,7 @@ def _through(companions: Sequence[Companion], pieces: Iterable[Chunk]) -> Iterab
 async def _outcome(step: Step, admission: Admission) -> Outcome:
     """Return what a stage makes of a call, or what becomes of it without that."""
     stage, started = step.stage, time.perf_counter()
-    call = Call(admission.request, admission.caller, private=admission.private)
+    call = Call(admission.request, admission.caller, admission.private, admission.cache_use)
     try:
         outcome = await stage.enter(call)
     except Exception as error:  # noqa: BLE001 - it is the settings that say how bad this is

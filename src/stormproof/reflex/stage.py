@@ -14,6 +14,7 @@ from stormproof.providers import (
     TextRequest,
     Usage,
 )
+from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
 
 Request: TypeAlias = ChatRequest | TextRequest | EmbeddingRequest
@@ -28,11 +29,13 @@ class Call:
         request: As the stages before have left it.
         caller: Who sent it.
         private: Whether a stage before has found something in it that may not be kept.
+        cache_use: What its sender wants of answers that were kept.
     """
 
     request: Request
     caller: Caller
     private: bool = False
+    cache_use: CacheUse = CacheUse.FULL
 
 
 @dataclass(frozen=True, slots=True)
