@@ -1,8 +1,11 @@
 """What needs no model: stages that look at a request before a model does, in microseconds."""
 
+from stormproof.reflex.budgets.spending import Spending
 from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
 from stormproof.reflex.events import StageEnded, StageFailed, StageOutcome
+from stormproof.reflex.limits.limit_settings import LimitSettings
+from stormproof.reflex.limits.subject import Scope, Subject
 from stormproof.reflex.line import Admission, OnFailure, Reflex, Step
 from stormproof.reflex.passages import Passage, passages
 from stormproof.reflex.stage import (
@@ -27,6 +30,7 @@ __all__ = [
     "Changed",
     "Companion",
     "Ending",
+    "LimitSettings",
     "OnFailure",
     "Outcome",
     "Passage",
@@ -34,10 +38,13 @@ __all__ = [
     "Reflex",
     "Rejected",
     "Request",
+    "Scope",
+    "Spending",
     "Stage",
     "StageEnded",
     "StageFailed",
     "StageOutcome",
     "Step",
+    "Subject",
     "passages",
 ]

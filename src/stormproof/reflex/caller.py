@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from stormproof.reflex.limits.limit_settings import LimitSettings
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -12,9 +14,11 @@ class Caller:
         key: The key's name, never the key; None where none is needed.
         user: On whose behalf, as the key's holder says.
         address: From where.
+        limits: What the key may use, where that is not what any key may.
     """
 
     tenant: str = ""
     key: str | None = None
     user: str | None = None
     address: str | None = None
+    limits: LimitSettings | None = None

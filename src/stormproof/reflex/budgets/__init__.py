@@ -1,0 +1,1 @@
+"""How much somebody may spend, in a day and in a month."""

@@ -1,0 +1,75 @@
+"""Whose use is counted together."""
+
+from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha256
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import Final, NamedTuple
+
+_LONGEST: Final = 200
+_HOSTS: Final = 64
+"""Bits of an IPv6 address that whoever has a network chooses as he likes (RFC 4291, 2.5.4)."""
+
+
+class Scope(StrEnum):
+    """What calls have in common that are limited together."""
+
+    KEY = "key"
+    USER = "user"
+    ADDRESS = "address"
+    MODEL = "model"
+    ALL = "all"
+
+    @property
+    def own(self) -> bool:
+        """Whether it is about the caller alone, who may know how much he has left."""
+        return self in _OWN
+
+
+_OWN: Final = frozenset({Scope.KEY, Scope.USER, Scope.ADDRESS})
+
+
+class Subject(NamedTuple):
+    """Whose use is counted together.
+
+    Attributes:
+        scope: What it is.
+        tenant: Whose key or user it is; empty for others.
+        name: Which one.
+    """
+
+    scope: Scope
+    tenant: str
+    name: str
+
+
+ALL: Final = Subject(Scope.ALL, "", "")
+
+
+def of_model(name: str) -> Subject:
+    """Return a model as clients call it."""
+    return Subject(Scope.MODEL, "", name)
+
+
+def of_key(tenant: str, name: str) -> Subject:
+    """Return a tenant's key, by its name."""
+    return Subject(Scope.KEY, tenant, name)
+
+
+def of_user(tenant: str, name: str) -> Subject:
+    """Return on whose behalf a tenant asks; long names, which may be anything, in short."""
+    short = name if len(name) <= _LONGEST else sha256(name.encode("utf-8", "replace")).hexdigest()
+    return Subject(Scope.USER, tenant, short)
+
+
+@lru_cache(maxsize=4096)
+def of_address(address: str) -> Subject:
+    """Return who has an address: of IPv6, the whole network."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return Subject(Scope.ADDRESS, "", address[:_LONGEST])
+    if isinstance(parsed, IPv6Address):
+        network = IPv6Network((int(parsed) >> _HOSTS << _HOSTS, _HOSTS))
+        return Subject(Scope.ADDRESS, "", str(network))
+    return Subject(Scope.ADDRESS, "", address)
