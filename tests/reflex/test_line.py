@@ -1,5 +1,6 @@
 """The line of stages: a call's way through it and back."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 
 import pytest
@@ -20,8 +21,9 @@ from stormproof.reflex import (
     Passed,
     Reflex,
     Rejected,
-    StageEnded,
     StageFailed,
+    StageOutcome,
+    StagesEnded,
     Step,
 )
 
@@ -177,8 +179,8 @@ async def test_a_stage_that_fails_open_is_passed_and_named() -> None:
         assert admission.headers() == {"x-stormproof-skipped": "injection"}
 
 
-async def test_every_look_and_every_failure_is_an_event() -> None:
-    """With the model as the pipeline, and the stage as the strategy."""
+async def test_every_look_and_every_failure_is_told() -> None:
+    """In one event a request, with the model as its pipeline; a failure in one of its own, too."""
     heard: list[Event] = []
     end = subscribe(heard.append)
     try:
@@ -189,11 +191,13 @@ async def test_every_look_and_every_failure_is_an_event() -> None:
             pass
     finally:
         end()
-    looked, failed = heard
-    assert isinstance(looked, StageEnded)
-    assert (looked.pipeline, looked.strategy, looked.outcome) == ("m", "a", "passed")
+    failed, ended = heard
     assert isinstance(failed, StageFailed)
     assert (failed.strategy, failed.open) == ("b", True)
+    assert isinstance(ended, StagesEnded)
+    assert ended.pipeline == "m"
+    looks = [(look.stage, look.outcome) for look in ended.looks]
+    assert looks == [("a", StageOutcome.PASSED), ("b", StageOutcome.SKIPPED)]
 
 
 async def test_one_companion_that_cannot_settle_keeps_no_other_from_it() -> None:
@@ -208,6 +212,81 @@ async def test_one_companion_that_cannot_settle_keeps_no_other_from_it() -> None
     async with reflex.admitted(ASKED, Caller(), Journey()):
         pass
     assert companion.endings
+
+
+async def test_a_call_that_is_given_up_while_it_is_settled_is_settled_with_all() -> None:
+    """What others have taken for it is given back."""
+
+    class Interrupted(Companion):
+        async def settle(self, ending: Ending) -> None:
+            raise asyncio.CancelledError
+
+    companion = Suffix("a")
+    reflex = line(Saying("a", Passed(companion)), Saying("b", Passed(Interrupted())))
+    with pytest.raises(asyncio.CancelledError):
+        async with reflex.admitted(ASKED, Caller(), Journey()):
+            pass
+    assert companion.endings
+
+
+async def test_a_refusal_has_headers_too() -> None:
+    """Those of stages before, and its own."""
+    refused = Rejected(InvalidInput(reason="too much"), {"x-b": "0"})
+    admission = line(Saying("a", Passed(Suffix("a"))), Saying("b", refused)).admitted(
+        ASKED, Caller(), Journey()
+    )
+    with pytest.raises(InvalidInput):
+        await admission.__aenter__()
+    assert admission.headers() == {"x-a": "1", "x-b": "0"}
+
+
+class Failing(Suffix):
+    """Cannot look at answers, and says why."""
+
+    def whole(self, answer_: Completion) -> Completion:
+        raise RuntimeError("secret 4711")
+
+    def piece(self, chunk: Chunk) -> Iterable[Chunk]:
+        raise RuntimeError("secret 4711")
+
+
+async def test_an_answer_that_could_not_be_looked_at_does_not_get_out() -> None:
+    """Nor does what the stage says of it, whole or in pieces."""
+    reflex = line(Saying("pii", Passed(Failing("a"))))
+    async with reflex.admitted(ASKED, Caller(), Journey()) as admission:
+        with pytest.raises(ServiceUnavailable, match="'pii'") as whole:
+            admission.whole(answer("x"))
+        with pytest.raises(ServiceUnavailable) as streamed:
+            await anext(admission.stream(chunks(["x"])))
+    assert "4711" not in f"{whole.value} {streamed.value}"
+
+
+class Holding(Companion):
+    """Holds texts back until the end."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def piece(self, chunk: Chunk) -> Iterable[Chunk]:
+        self._held = chunk.text if chunk.restarts else self._held + chunk.text
+        return ()
+
+    def rest(self) -> Iterable[Chunk]:
+        return [Chunk(delta={"content": self._held})]
+
+
+async def test_where_a_stream_begins_again_is_told_also_if_nothing_else_is() -> None:
+    """A client has to forget what came before."""
+
+    async def broken() -> AsyncGenerator[Chunk, None]:
+        yield Chunk(delta={"content": "Hel"})
+        yield Chunk(delta={"content": "Hallo"}, restarts=True)
+
+    async with line(Saying("a", Passed(Holding()))).admitted(
+        ASKED, Caller(), Journey()
+    ) as admission:
+        said = [(piece.text, piece.restarts) async for piece in admission.stream(broken())]
+    assert said == [("", True), ("Hallo", False)]
 
 
 async def test_stages_hear_what_the_caller_wants_of_kept_answers() -> None:

@@ -3,7 +3,7 @@
 from stormproof.reflex.budgets.spending import Spending
 from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
-from stormproof.reflex.events import StageEnded, StageFailed, StageOutcome
+from stormproof.reflex.events import Look, StageFailed, StageOutcome, StagesEnded
 from stormproof.reflex.limits.limit_settings import LimitSettings
 from stormproof.reflex.limits.subject import Scope, Subject
 from stormproof.reflex.line import Admission, OnFailure, Reflex, Step
@@ -31,6 +31,7 @@ __all__ = [
     "Companion",
     "Ending",
     "LimitSettings",
+    "Look",
     "OnFailure",
     "Outcome",
     "Passage",
@@ -41,9 +42,9 @@ __all__ = [
     "Scope",
     "Spending",
     "Stage",
-    "StageEnded",
     "StageFailed",
     "StageOutcome",
+    "StagesEnded",
     "Step",
     "Subject",
     "passages",

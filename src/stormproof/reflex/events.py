@@ -1,11 +1,9 @@
-"""What the stages did, on the bus of the recovery floor.
+"""What the stages did, on the bus of the recovery floor."""
 
-An event's pipeline is the model that was asked for, its strategy the stage.
-"""
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from stormproof.errors import Severity
 from stormproof.recovery import Event
@@ -18,25 +16,43 @@ class StageOutcome(StrEnum):
     CHANGED = "changed"
     ANSWERED = "answered"
     REJECTED = "rejected"
+    SKIPPED = "skipped"
+    """It could not look, and the call went on without."""
+    FAILED = "failed"
+    """It could not look, and the call went no further."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageEnded(Event):
-    """A stage has looked at a request.
+class Look(NamedTuple):
+    """One stage's part in a call.
 
     Attributes:
-        outcome: What it made of it.
+        stage: Its name.
+        outcome: What it made of the request.
         seconds: How long that took.
     """
 
-    severity: ClassVar[Severity] = Severity.DEBUG
+    stage: str
     outcome: StageOutcome
     seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
+class StagesEnded(Event):
+    """A request has gone through the line, or come to an end in it: one event, since each makes it.
+
+    The pipeline is the model that was asked for.
+
+    Attributes:
+        looks: Those of all stages that were asked, in their order.
+    """
+
+    severity: ClassVar[Severity] = Severity.DEBUG
+    looks: Sequence[Look]
+
+
+@dataclass(frozen=True, kw_only=True)
 class StageFailed(Event):
-    """A stage could not do its work.
+    """A stage could not do its work; the strategy is its name.
 
     Attributes:
         error: Why.

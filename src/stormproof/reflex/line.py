@@ -1,18 +1,21 @@
 """The stages in one line, and a call's way through them and back."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from types import TracebackType
+from typing import Final, Generic, Self, TypeVar, cast
 
-from stormproof.errors import ServiceUnavailable
+import msgspec
+
+from stormproof.errors import ServiceUnavailable, StormproofError
 from stormproof.providers import Chunk, Completion, Journey, Usage
 from stormproof.recovery import publish
 from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
-from stormproof.reflex.events import StageEnded, StageFailed, StageOutcome
+from stormproof.reflex.events import Look, StageFailed, StageOutcome, StagesEnded
 from stormproof.reflex.stage import (
     Answered,
     Call,
@@ -25,6 +28,9 @@ from stormproof.reflex.stage import (
     Request,
     Stage,
 )
+
+T = TypeVar("T")
+Asked = TypeVar("Asked", bound=Request)
 
 _OUTCOMES: Final = {
     Passed: StageOutcome.PASSED,
@@ -70,73 +76,78 @@ class Reflex:
     def __init__(self, steps: Sequence[Step] = ()) -> None:
         self._steps = steps
 
-    @asynccontextmanager
-    async def admitted(
+    def admitted(
         self,
-        request: Request,
+        request: Asked,
         caller: Caller,
         journey: Journey,
         *,
         cache_use: CacheUse = CacheUse.FULL,
-    ) -> AsyncIterator["Admission"]:
-        """Let a request in, for as long as it is answered; what it took is settled at the end.
+    ) -> "Admission[Asked]":
+        """Return what lets a request in, for as long as it is answered.
+
+        To be entered with ``async with``, which raises `StormproofError` where a stage rejects the
+        request, or cannot do its work. What was taken for the call is settled at the end.
 
         Args:
             request: What is asked.
             caller: Who asks.
             journey: Where it is written down who answered, and at what price.
             cache_use: What he wants of answers that were kept.
-
-        Raises:
-            StormproofError: A stage has rejected it, or could not do its work.
         """
-        admission = Admission(request, caller, cache_use)
-        error: BaseException | None = None
-        try:
-            await self._enter(admission, journey)
-            yield admission
-        except BaseException as caught:
-            error = caught
-            raise
-        finally:
-            await admission.settle(journey, error)
-
-    async def _enter(self, admission: "Admission", journey: Journey) -> None:
-        for step in self._steps:
-            outcome = await _outcome(step, admission)
-            if isinstance(outcome, Rejected):
-                raise outcome.error
-            if isinstance(outcome, Answered):
-                admission.answer, journey.rung = outcome.answer, step.stage.name
-                return
-            if isinstance(outcome, Changed):
-                admission.request = outcome.request
-            if outcome.companion:
-                admission.companions.append((step.stage.name, outcome.companion))
+        return Admission(self._steps, request, caller, journey, cache_use)
 
 
-class Admission:
-    """A request that was let in.
+class Admission(Generic[Asked]):
+    """A request that is let in; a class, since each request enters one.
 
     Attributes:
         request: What a model is to be asked.
-        caller: Who asks.
-        cache_use: What he wants of answers that were kept.
         answer: What a stage has answered, in place of a model; None if one has to be asked.
         companions: What sees the answer, by the names of stages, in their order.
         skipped: Stages that could not do their work, and that the call passed without.
     """
 
     def __init__(
-        self, request: Request, caller: Caller, cache_use: CacheUse = CacheUse.FULL
+        self,
+        steps: Sequence[Step],
+        request: Asked,
+        caller: Caller,
+        journey: Journey,
+        cache_use: CacheUse,
     ) -> None:
+        self._steps = steps
         self.request = request
-        self.caller: Final = caller
-        self.cache_use: Final = cache_use
+        self._caller = caller
+        self._journey = journey
+        self._cache_use = cache_use
         self.answer: Completion | None = None
         self.companions: Final[list[tuple[str, Companion]]] = []
         self.skipped: Final[list[str]] = []
+        self._refused: Rejected | None = None
         self._usage: Usage | None = None
+
+    async def __aenter__(self) -> Self:
+        looks: list[Look] = []
+        try:
+            await self._enter(looks)
+        except BaseException as interrupt:
+            await self._settle(interrupt)
+            raise
+        finally:
+            publish(StagesEnded(pipeline=self.request.model, strategy="reflex", looks=looks))
+        if self._refused:
+            await self._settle(self._refused.error)
+            raise self._refused.error
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._settle(error)
 
     @property
     def private(self) -> bool:
@@ -144,80 +155,159 @@ class Admission:
         return any(companion.private for _, companion in self.companions)
 
     def headers(self) -> dict[str, str]:
-        """Return what the answer's headers are to say."""
-        said = {name: value for _, one in self.companions for name, value in one.headers().items()}
-        return {**said, "x-stormproof-skipped": ", ".join(self.skipped)} if self.skipped else said
+        """Return what the answer's headers are to say, also where it is a refusal."""
+        said: dict[str, str] = {}
+        for _, companion in self.companions:
+            said.update(companion.headers())
+        if self._refused:
+            said.update(self._refused.headers)
+        if self.skipped:
+            said["x-stormproof-skipped"] = ", ".join(self.skipped)
+        return said
 
     def used(self, usage: Usage) -> None:
         """Take note of the tokens that a model has counted."""
         self._usage = usage
 
     def whole(self, answer: Completion) -> Completion:
-        """Return a model's answer as the caller is to have it."""
+        """Return a model's answer as the caller is to have it.
+
+        Raises:
+            StormproofError: He is not to have it.
+        """
         if answer is not self.answer:
             self._usage = answer.usage
-        for _, companion in reversed(self.companions):
-            answer = companion.whole(answer)
+        for name, companion in reversed(self.companions):
+            answer = self._seen(name, companion.whole, answer)
         return answer
 
     async def stream(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
-        """Yield a model's answer as the caller is to have it; close it."""
+        """Yield a model's answer as the caller is to have it; close it.
+
+        Raises:
+            StormproofError: While iterating: he is not to have the rest.
+        """
+        left = self._watching()
         async with aclosing(chunks):
             async for chunk in chunks:
                 self._usage = chunk.usage or self._usage
-                for piece in _through(self._returning, (chunk,)):
+                pieces = self._through(left, [chunk])
+                for piece in _marked(pieces, chunk.index) if chunk.restarts else pieces:
                     yield piece
-        for place, companion in enumerate(self._returning, 1):
-            for piece in _through(self._returning[place:], companion.rest()):
+        while left:
+            (name, companion), *left = left
+            for piece in self._through(left, self._seen(name, _rest, companion)):
                 yield piece
 
-    async def settle(self, journey: Journey, error: BaseException | None) -> None:
+    def _watching(self) -> list[tuple[str, Companion]]:
+        """Return who looks at pieces, in the order in which they pass."""
+        return [
+            (name, companion)
+            for name, companion in reversed(self.companions)
+            if type(companion).piece is not Companion.piece
+        ]
+
+    def _through(
+        self, companions: Sequence[tuple[str, Companion]], pieces: Sequence[Chunk]
+    ) -> Sequence[Chunk]:
+        """Return what becomes of pieces on their way past companions."""
+        for name, companion in companions:
+            pieces = self._seen(name, _pieces, companion, pieces)
+        return pieces
+
+    def _seen(self, name: str, look: Callable[..., T], *seen: object) -> T:
+        """Return what a companion makes of an answer, which it may not keep by failing.
+
+        Raises:
+            StormproofError: The caller is not to have it, or it could not be looked at.
+        """
+        try:
+            return look(*seen)
+        except StormproofError:
+            raise
+        except Exception as error:
+            self._tell_failure(name, error, passes=False)
+            raise _unable(name) from error
+
+    async def _enter(self, looks: list[Look]) -> None:
+        call, ended = self._call(), time.perf_counter()
+        for step in self._steps:
+            name, began = step.stage.name, ended
+            try:
+                outcome = await step.stage.enter(call)
+                kind = _OUTCOMES[type(outcome)]
+            except Exception as error:  # noqa: BLE001 - the settings say how bad this is
+                kind, outcome = self._without(step, error)
+            ended = time.perf_counter()
+            looks.append(Look(name, kind, ended - began))
+            if self._ends(name, outcome):
+                return
+            if kind is StageOutcome.CHANGED or (self.companions and self.companions[-1][1].private):
+                call = self._call()
+
+    def _call(self) -> Call:
+        return Call(self.request, self._caller, self.private, self._cache_use)
+
+    def _ends(self, name: str, outcome: Outcome) -> bool:
+        """Take note of an outcome, and tell whether no further stage is asked."""
+        if isinstance(outcome, Rejected):
+            self._refused = outcome
+            return True
+        if isinstance(outcome, Answered):
+            self.answer, self._journey.rung = outcome.answer, name
+            return True
+        if isinstance(outcome, Changed):
+            self.request = cast("Asked", outcome.request)  # it says something else, of a kind
+        if outcome.companion:
+            self.companions.append((name, outcome.companion))
+        return False
+
+    def _without(self, step: Step, error: Exception) -> tuple[StageOutcome, Outcome]:
+        """Return what becomes of a call that a stage could not look at."""
+        name, passes = step.stage.name, step.on_failure is OnFailure.OPEN
+        self._tell_failure(name, error, passes=passes)
+        self.skipped.append(name)
+        if passes:
+            return StageOutcome.SKIPPED, Passed()
+        unavailable = _unable(name)
+        unavailable.__cause__ = error
+        return StageOutcome.FAILED, Rejected(unavailable)
+
+    async def _settle(self, error: BaseException | None) -> None:
         """Tell every companion what has become of the call."""
-        ending = Ending(journey, self._usage, error, self.private)
+        ending = Ending(self._journey, self._usage, error, self.private)
+        interrupt: BaseException | None = None
         for name, companion in reversed(self.companions):
             try:
                 await companion.settle(ending)
             except Exception as failure:  # noqa: BLE001 - nothing can be changed; others are told too
-                _tell_failure(self, name, failure, passes=True)
+                self._tell_failure(name, failure, passes=True)
+            except BaseException as caught:  # noqa: BLE001 - the others give back what they took
+                interrupt = caught
+        if interrupt:
+            raise interrupt
 
-    @property
-    def _returning(self) -> Sequence[Companion]:
-        """What an answer passes, in this order."""
-        return [companion for _, companion in reversed(self.companions)]
-
-
-def _through(companions: Sequence[Companion], pieces: Iterable[Chunk]) -> Iterable[Chunk]:
-    """Return what becomes of pieces on their way past companions."""
-    for companion in companions:
-        pieces = [out for piece in pieces for out in companion.piece(piece)]
-    return pieces
+    def _tell_failure(self, stage: str, error: Exception, *, passes: bool) -> None:
+        model = self.request.model
+        publish(StageFailed(pipeline=model, strategy=stage, error=error, open=passes))
 
 
-async def _outcome(step: Step, admission: Admission) -> Outcome:
-    """Return what a stage makes of a call, or what becomes of it without that."""
-    stage, started = step.stage, time.perf_counter()
-    call = Call(admission.request, admission.caller, admission.private, admission.cache_use)
-    try:
-        outcome = await stage.enter(call)
-    except Exception as error:  # noqa: BLE001 - it is the settings that say how bad this is
-        passes = step.on_failure is OnFailure.OPEN
-        _tell_failure(admission, stage.name, error, passes=passes)
-        admission.skipped.append(stage.name)
-        if passes:
-            return Passed()
-        unavailable = ServiceUnavailable(reason=f"the stage {stage.name!r} could not do its work")
-        unavailable.__cause__ = error
-        return Rejected(unavailable)
-    publish(
-        StageEnded(
-            pipeline=admission.request.model,
-            strategy=stage.name,
-            outcome=_OUTCOMES[type(outcome)],
-            seconds=time.perf_counter() - started,
-        )
-    )
-    return outcome
+def _unable(stage: str) -> ServiceUnavailable:
+    return ServiceUnavailable(reason=f"the stage {stage!r} could not do its work")
 
 
-def _tell_failure(admission: Admission, stage: str, error: Exception, *, passes: bool) -> None:
-    publish(StageFailed(pipeline=admission.request.model, strategy=stage, error=error, open=passes))
+def _pieces(companion: Companion, pieces: Sequence[Chunk]) -> Sequence[Chunk]:
+    return [out for piece in pieces for out in companion.piece(piece)]
+
+
+def _rest(companion: Companion) -> Sequence[Chunk]:
+    return list(companion.rest())
+
+
+def _marked(pieces: Sequence[Chunk], index: int) -> Sequence[Chunk]:
+    """Return what there is to say where an answer begins again: the first says that it does."""
+    first, *others = pieces or [Chunk(index)]
+    return [
+        msgspec.structs.replace(first, restarts=True),
+        *(msgspec.structs.replace(other, restarts=False) for other in others),
+    ]

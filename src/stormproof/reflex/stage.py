@@ -1,7 +1,7 @@
 """What a stage is: it looks at a request before a model does, and at the answer afterwards."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from stormproof.errors import StormproofError
@@ -127,9 +127,11 @@ class Rejected:
 
     Attributes:
         error: Why; it says nothing of what was found but its kind and its place.
+        headers: What the answer's headers are to say.
     """
 
     error: StormproofError
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Outcome: TypeAlias = Passed | Changed | Answered | Rejected
