@@ -1,6 +1,6 @@
 """Asking for the rest of an answer of which the client has the beginning."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,12 +53,12 @@ class Delivered:
     Attributes:
         text: Its text.
         tokens: About how many tokens that are.
-        pieces: In how many pieces it came: of tokens there are as many at least.
+        pieces: As they came: of tokens there are as many at least.
     """
 
     text: str = ""
     tokens: int = 0
-    pieces: int = 0
+    pieces: Sequence[str] = ()
 
     @classmethod
     def of(cls, chunks: Sequence[Chunk], way: Continuation) -> "Delivered":
@@ -70,7 +70,7 @@ class Delivered:
         """
         texts = [chunk.text for chunk in chunks if chunk.text]
         begun = way is Continuation.EXACT or any(map(str.strip, texts))
-        return cls("".join(texts), sum(map(_tokens, texts)), len(texts)) if begun else cls()
+        return cls("".join(texts), sum(map(_tokens, texts)), texts) if begun else cls()
 
     @property
     def last_words(self) -> str:
@@ -79,9 +79,11 @@ class Delivered:
         words = end[-_LAST_WORDS:].split(maxsplit=1)
         return words[-1] if len(end) > _LAST_WORDS else end
 
-    def share(self, characters: int) -> int:
-        """Return how many of its tokens so many of its characters are."""
-        return round(self.tokens * characters / len(self.text)) if self.text else 0
+    @property
+    def last_tokens(self) -> int:
+        """About how many tokens the last words are."""
+        before = self.text.rstrip().removesuffix(self.last_words)
+        return self.tokens - _tokens_within(self.pieces, len(before))
 
 
 def rest_of(request: Question, delivered: Delivered, way: Continuation) -> Question | None:
@@ -99,11 +101,11 @@ def rest_of(request: Question, delivered: Delivered, way: Continuation) -> Quest
         return request
     changes: dict[str, object] = {}
     if request.max_tokens is not None:
-        if delivered.pieces >= request.max_tokens:
+        if len(delivered.pieces) >= request.max_tokens:
             return None
         left = max(request.max_tokens - delivered.tokens, 1)
         if way is Continuation.INSTRUCTION:
-            left += delivered.share(len(delivered.last_words))
+            left += delivered.last_tokens
         names = {"max_tokens", "max_completion_tokens"} & request.document.keys()
         changes |= dict.fromkeys(names, left)
     if isinstance(request, TextRequest):
@@ -164,8 +166,9 @@ class _Rest:
         if not seam.decided:
             return "", None
         self._seam = None
-        self._repeated = sum(len(one.text) for one in self._held) - len(text)
-        return text, _logprobs(self._held, self._repeated)
+        repeated = sum(len(one.text) for one in self._held) - len(text)
+        self._repeated = _tokens_within([one.text for one in self._held], repeated)
+        return text, _logprobs(self._held, repeated)
 
     def _usage(self, usage: Usage) -> Usage:
         """Count the question as it was asked, and the answer as the client has it."""
@@ -173,7 +176,7 @@ class _Rest:
         added = delivered.tokens
         if self._asked:
             added += len(_INSTRUCTION + self._asked) // _CHARACTERS_PER_TOKEN
-        written = usage.completion_tokens - delivered.share(self._repeated)
+        written = usage.completion_tokens - self._repeated
         return Usage(
             max(usage.prompt_tokens - added, 0),
             max(written, 0) + delivered.tokens,
@@ -185,6 +188,15 @@ class _Rest:
 def _tokens(text: str) -> int:
     """Return about how many tokens a piece is: most providers send each by itself."""
     return 1 if len(text) <= _LONGEST_TOKEN else len(text) // _CHARACTERS_PER_TOKEN
+
+
+def _tokens_within(texts: Iterable[str], characters: int) -> int:
+    """Return about how many tokens of pieces end within so many characters."""
+    tokens = place = 0
+    for text in filter(None, texts):
+        place += len(text)
+        tokens += _tokens(text) if place <= characters else 0
+    return tokens
 
 
 def _said(chunk: Chunk) -> tuple[str, Any]:
