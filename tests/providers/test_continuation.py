@@ -338,6 +338,24 @@ class TestTokens:
         assert answer.text == "".join(words)
         assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (10, 50)
 
+    async def test_words_that_were_held_back_at_a_seam_are_counted_at_the_next(self) -> None:
+        """They may have been a repetition; each is a token, though they come at once."""
+        words = [*(f"w{n} " for n in range(8)), "w2 ", "w3 ", *(f"x{n} " for n in range(10))]
+
+        def say(request: ChatRequest) -> Sequence[Chunk | Exception]:
+            if len(second.requests) == 1:
+                return [*pieces(words[8:13]), CUT]
+            added = len(str(request.messages[-1].content)) // 4
+            usage = Usage(10 + 13 + added, 7)
+            return [*pieces(words[13:]), Chunk(finish_reason="stop"), Chunk(usage=usage)]
+
+        second = Model("b", say)
+        answer = await heard(
+            Model("a", lambda _: [*pieces(words[:8]), CUT]), second, Continuation.INSTRUCTION
+        )
+        assert answer.text == "".join(words)
+        assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (10, 20)
+
     async def test_a_long_piece_is_several(self) -> None:
         """Some providers send a sentence at a time."""
         first = Model("a", lambda _: [*pieces(["x" * 400]), CUT])

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from itertools import accumulate
+from typing import Final
 
 from stormproof.providers.chat import Chunk, Document, Usage
 from stormproof.providers.seam import Seam
@@ -131,9 +132,9 @@ async def joined(
     rest = _Rest(delivered, way)
     async with aclosing(chunks):
         async for chunk in chunks:
-            new = rest.new_of(chunk)
-            if new.delta or new.finish_reason or new.usage:
-                yield new
+            for new in rest.new_of(chunk):
+                if new.delta or new.finish_reason or new.usage:
+                    yield new
 
 
 class _Rest:
@@ -148,27 +149,39 @@ class _Rest:
         self._held: list[Chunk] = []
         self._repeated = 0
 
-    def new_of(self, chunk: Chunk) -> Chunk:
-        """Return what is new of a piece, and of those that were held back before it."""
+    def new_of(self, chunk: Chunk) -> Sequence[Chunk]:
+        """Return what is new of a piece, and of those that were held back before it.
+
+        They stay as many pieces as they came in: by those their tokens are counted.
+        """
+        if self._seam is None:
+            return [self._new(chunk, 0)]
+        self._held.append(chunk)
+        text = self._seam.push(chunk.text)
+        if chunk.finish_reason or chunk.delta.get("tool_calls"):
+            text += self._seam.flush()
+        if not self._seam.decided:
+            return ()
+        self._seam = None
+        texts = [one.text for one in self._held]
+        repeated = sum(map(len, texts)) - len(text)
+        self._repeated = _tokens_within(texts, repeated)
+        places = accumulate(map(len, texts), initial=0)
+        return [
+            self._new(one, max(repeated - place, 0))
+            for one, place in zip(self._held, places, strict=False)
+        ]
+
+    def _new(self, chunk: Chunk, repeated: int) -> Chunk:
+        """Return what a piece holds behind so many characters that are repeated."""
         delta = {name: value for name, value in chunk.delta.items() if name not in _TOLD_BEFORE}
-        text, logprobs = self._joined(chunk, self._seam) if self._seam else _said(chunk)
+        text, logprobs = chunk.text[repeated:], chunk.logprobs
+        if repeated and logprobs:
+            logprobs = _logprobs(logprobs, repeated)
         if text or logprobs:
             delta["content"] = text
         usage = chunk.usage and self._usage(chunk.usage)
         return Chunk(chunk.index, delta, chunk.finish_reason, logprobs, usage)
-
-    def _joined(self, chunk: Chunk, seam: Seam) -> tuple[str, Document | None]:
-        """Return the new text, once it is known where that begins, and how likely it was."""
-        self._held.append(chunk)
-        text = seam.push(chunk.text)
-        if chunk.finish_reason or chunk.delta.get("tool_calls"):
-            text += seam.flush()
-        if not seam.decided:
-            return "", None
-        self._seam = None
-        repeated = sum(len(one.text) for one in self._held) - len(text)
-        self._repeated = _tokens_within([one.text for one in self._held], repeated)
-        return text, _logprobs(self._held, repeated)
 
     def _usage(self, usage: Usage) -> Usage:
         """Count the question as it was asked, and the answer as the client has it."""
@@ -199,16 +212,11 @@ def _tokens_within(texts: Iterable[str], characters: int) -> int:
     return tokens
 
 
-def _said(chunk: Chunk) -> tuple[str, Any]:
-    return chunk.text, chunk.logprobs
-
-
-def _logprobs(chunks: Sequence[Chunk], repeated: int) -> Document | None:
+def _logprobs(logprobs: Document, repeated: int) -> Document | None:
     """Return how likely tokens were, but for the characters that are repeated."""
-    known = [chunk.logprobs for chunk in chunks if chunk.logprobs]
     new, place = [], 0
-    for token in [token for one in known for token in one.get("content") or ()]:
+    for token in logprobs.get("content") or ():
         place += len(token["token"])
         if place > repeated:
             new.append(token)
-    return {**known[-1], "content": new} if known else None
+    return {**logprobs, "content": new} if new else None
