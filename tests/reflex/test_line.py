@@ -172,6 +172,14 @@ async def test_a_stage_that_fails_closed_turns_the_call_away() -> None:
     assert "4711" not in str(caught.value)
 
 
+async def test_a_call_that_cannot_be_looked_at_for_what_it_is_hears_so() -> None:
+    """Where it does not pass: sent again, it would fare no better."""
+    reflex = line(Saying("pii", InvalidInput(reason="too long")))
+    with pytest.raises(InvalidInput, match="too long"):
+        async with reflex.admitted(ASKED, Caller(), Journey()):
+            pytest.fail("it was let in")
+
+
 async def test_a_stage_that_fails_open_is_passed_and_named() -> None:
     """The caller can see without what he was answered."""
     reflex = line(Saying("injection", RuntimeError("boom")), on_failure=OnFailure.OPEN)

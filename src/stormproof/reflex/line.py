@@ -10,7 +10,7 @@ from typing import Final, Generic, Self, TypeVar, cast
 
 import msgspec
 
-from stormproof.errors import ServiceUnavailable, StormproofError
+from stormproof.errors import ClientError, ServiceUnavailable, StormproofError
 from stormproof.providers import Chunk, Completion, Journey, Usage
 from stormproof.recovery import publish
 from stormproof.reflex.cache_use import CacheUse
@@ -272,6 +272,8 @@ class Admission(Generic[Asked]):
         self.skipped.append(name)
         if passes:
             return StageOutcome.SKIPPED, Passed()
+        if isinstance(error, ClientError):
+            return StageOutcome.FAILED, Rejected(error)
         unavailable = _unable(name)
         unavailable.__cause__ = error
         return StageOutcome.FAILED, Rejected(unavailable)
