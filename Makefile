@@ -35,14 +35,14 @@ docs: $(VENV)/.dev  ## Serve the documentation on http://127.0.0.1:8001
 
 bench: $(VENV)/.bench  ## Run the benchmarks
 	@for script in $(filter-out benchmarks/soak.py benchmarks/gateway_soak.py,$(wildcard benchmarks/[a-z]*.py)); do \
-	  $(BIN)/python $$script || exit 1; done
+	  PYTHONPATH=tests $(BIN)/python $$script || exit 1; done
 
 soak: $(VENV)/.bench  ## Load the engine, then the gateway, with faults, for MINUTES (60, 30)
 	@$(BIN)/python benchmarks/soak.py --minutes $(or $(MINUTES),60)
 	@$(BIN)/python benchmarks/gateway_soak.py --minutes $(or $(MINUTES),30)
 
-peers: $(VENV)/.bench  ## Build the engines and gateways that ours are measured beside, under build/peers
-	@for kind in gateway engine; do \
+peers: $(VENV)/.bench  ## Build what ours is measured beside, under build/peers
+	@for kind in gateway reflex engine; do \
 	  PYTHONPATH=benchmarks $(BIN)/python -m $${kind}_peers.install || exit 1; done
 
 fuzz: $(VENV)/.dev  ## Send hostile requests to a real server for MINUTES (10)

@@ -1,0 +1,165 @@
+"""How long the reflex looks at a request, and how much of what it should find it finds.
+
+    PYTHONPATH=tests python benchmarks/reflex.py [--rounds 5] [--texts 5000]
+
+Beside Presidio, on the same texts in one run: once with its patterns, once with a small model that
+finds names, too. Times are of the processor, one text after the other, and all take their turns
+each round; a figure is the median of the rounds. Presidio is installed by `reflex_peers.install`;
+without it the rest is measured. It takes five minutes.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from engine_peers import Missing
+from engine_peers.bars import draw
+from engine_peers.machine import describe
+from engine_peers.readme import markdown_table, write_section
+from reflex_peers import stormproof
+from reflex_peers.hostile import hostile
+from reflex_peers.plot import panels
+from reflex_peers.presidio import COUNTRIES, NER, PATTERNS, Presidio
+from reflex_peers.row import Row
+from reflex_peers.searcher import Searcher
+from stormproof.reflex.pii.finding import Kind
+from support.labelled_texts import LabelledText, labelled_texts, sized
+from support.labelled_texts.scores import VALIDATED, Scores, scores
+
+PLOT: Final = Path(__file__).with_suffix(".svg")
+PICTURE: Final = f"![Microseconds for a text of 1 KB]({PLOT.name})"
+SEED: Final = 20
+KILOBYTE: Final = 1024
+TEXTS: Final = 200
+"""How many of 1 KB are looked at in a round."""
+
+SIZES: Final = (KILOBYTE, 10 * KILOBYTE, 100 * KILOBYTE, 1024 * KILOBYTE)
+HOSTILE: Final = 100 * KILOBYTE
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--texts", type=int, default=5_000, help="labelled ones (%(default)s)")
+    options = arguments.parse_args()
+    with ExitStack() as ending:
+        peers, missing = _peers(ending)
+        ours = stormproof.rows()
+        rows = measured([*ours, *peers], options.rounds)
+        found = found_by([ours[0], *peers], labelled_texts(options.texts, SEED))
+        parts = [
+            f"{describe()}; {options.rounds} rounds, {options.texts:,} labelled texts.",
+            times(rows),
+            growth(ours),
+            stubbornness(ours),
+            *quality(found),
+            f"Left out: {'; '.join(missing) or 'none'}.",
+        ]
+    text = "\n\n".join(parts)
+    print(text)
+    if not missing:
+        draw(panels(rows), PLOT)
+        write_section("reflex", f"{PICTURE}\n\n{text}")
+
+
+def _peers(ending: ExitStack) -> tuple[list[Searcher], list[str]]:
+    """Start those that are installed; name the others."""
+    peers: list[Searcher] = []
+    missing: list[str] = []
+    for name in (PATTERNS, COUNTRIES, NER):
+        try:
+            peers.append(Presidio(name))
+        except Missing as error:
+            missing = [str(error)]
+        else:
+            ending.callback(peers[-1].close)
+    return peers, missing
+
+
+def measured(searchers: Sequence[Searcher], rounds: int) -> Sequence[Row]:
+    """Have all look at the same texts of 1 KB in turn, several times."""
+    texts = sized(TEXTS, KILOBYTE, SEED)
+    rows = [Row(searcher) for searcher in searchers]
+    for searcher in searchers:
+        searcher.search(texts[:10])  # what is made at the first text is not measured
+    for turn in range(rounds):
+        print(f"round {turn + 1} of {rounds}", flush=True)
+        for row in rows:
+            row.measure(texts)
+    return rows
+
+
+def times(rows: Sequence[Row]) -> str:
+    head = ["a text of 1 KB, processor µs", "p50", "p95"]
+    lines = [[row.searcher.name, *(_cell(row, share) for share in (0.5, 0.95))] for row in rows]
+    return markdown_table(1, head, lines)
+
+
+def _cell(row: Row, share: float) -> str:
+    return f"{row.percentile(share) * 1e6:,.0f} ±{row.spread(share):.0%}"
+
+
+def growth(searchers: Sequence[Searcher]) -> str:
+    """Return how times grow with texts: the median of several of each size."""
+    head = ["processor µs", *(f"{size // KILOBYTE:,} KB" for size in SIZES)]
+    texts = {size: sized(max(3, 50 * KILOBYTE // size), size, SEED) for size in SIZES}
+    lines = [
+        [searcher.name, *(_middle(searcher, texts[size]) for size in SIZES)]
+        for searcher in searchers
+    ]
+    return markdown_table(1, head, lines)
+
+
+def _middle(searcher: Searcher, texts: Sequence[str]) -> str:
+    row = Row(searcher)
+    row.measure(texts)
+    return f"{row.percentile(0.5) * 1e6:,.0f}"
+
+
+def stubbornness(searchers: Sequence[Searcher]) -> str:
+    """Return the times for hostile texts, beside that for an ordinary one of the same size."""
+    texts = {"what people write": sized(1, HOSTILE, SEED)[0], **dict(hostile(HOSTILE))}
+    head = ["100 KB of, processor µs", *(searcher.name for searcher in searchers)]
+    lines = [
+        [name, *(_middle(searcher, [text] * 3) for searcher in searchers)]
+        for name, text in texts.items()
+    ]
+    return markdown_table(1, head, lines)
+
+
+def found_by(
+    searchers: Sequence[Searcher], texts: Sequence[LabelledText]
+) -> Sequence[tuple[str, Scores]]:
+    """Return how much of what is labelled each finds."""
+    results = []
+    for searcher in searchers:
+        print(f"{searcher.name} looks at {len(texts):,} texts", flush=True)
+        searches = searcher.search([text.text for text in texts])
+        results.append((searcher.name, scores(texts, [search.findings for search in searches])))
+    return results
+
+
+def quality(found: Sequence[tuple[str, Scores]]) -> Iterator[str]:
+    """Yield a table of recall, and one of precision."""
+    for what, measure in (("recall", Scores.recall), ("precision", Scores.precision)):
+        head = [what, "planted", *(name for name, _ in found)]
+        kinds = [("all with a form of their own", VALIDATED), *((kind, [kind]) for kind in Kind)]
+        lines = [
+            [
+                name,
+                f"{sum(found[0][1].planted[kind] for kind in those):,}",
+                *(_share(measure(result, those)) for _, result in found),
+            ]
+            for name, those in kinds
+        ]
+        yield markdown_table(1, head, lines)
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+if __name__ == "__main__":
+    main()

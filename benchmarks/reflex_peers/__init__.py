@@ -1,0 +1,1 @@
+"""What finds personal data, and is measured beside ours."""
