@@ -322,6 +322,40 @@ class TestTokens:
         answer = await heard(first, Model("b", say), Continuation.INSTRUCTION)
         assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (10, 20)
 
+    async def test_words_that_are_asked_for_again_are_counted_once(self) -> None:
+        """However long they are beside the others."""
+        words = [*(f"long-word-{n:03} " for n in range(10)), *(f"{n} " for n in range(40))]
+
+        def say(request: ChatRequest) -> Sequence[Chunk]:
+            added = len(str(request.messages[-1].content)) // 4
+            asked = str(request.messages[-1].content).partition("\n\n")[2].split()
+            again = [*(f"{word} " for word in asked), *words[30:]]
+            usage = Usage(10 + 30 + added, len(again))
+            return [*pieces(again), Chunk(finish_reason="stop"), Chunk(usage=usage)]
+
+        first = Model("a", lambda _: [*pieces(words[:30]), CUT])
+        answer = await heard(first, Model("b", say), Continuation.INSTRUCTION)
+        assert answer.text == "".join(words)
+        assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (10, 50)
+
+    async def test_words_that_were_held_back_at_a_seam_are_counted_at_the_next(self) -> None:
+        """They may have been a repetition; each is a token, though they come at once."""
+        words = [*(f"w{n} " for n in range(8)), "w2 ", "w3 ", *(f"x{n} " for n in range(10))]
+
+        def say(request: ChatRequest) -> Sequence[Chunk | Exception]:
+            if len(second.requests) == 1:
+                return [*pieces(words[8:13]), CUT]
+            added = len(str(request.messages[-1].content)) // 4
+            usage = Usage(10 + 13 + added, 7)
+            return [*pieces(words[13:]), Chunk(finish_reason="stop"), Chunk(usage=usage)]
+
+        second = Model("b", say)
+        answer = await heard(
+            Model("a", lambda _: [*pieces(words[:8]), CUT]), second, Continuation.INSTRUCTION
+        )
+        assert answer.text == "".join(words)
+        assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (10, 20)
+
     async def test_a_long_piece_is_several(self) -> None:
         """Some providers send a sentence at a time."""
         first = Model("a", lambda _: [*pieces(["x" * 400]), CUT])

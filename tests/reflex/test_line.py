@@ -172,6 +172,14 @@ async def test_a_stage_that_fails_closed_turns_the_call_away() -> None:
     assert "4711" not in str(caught.value)
 
 
+async def test_a_call_that_cannot_be_looked_at_for_what_it_is_hears_so() -> None:
+    """Where it does not pass: sent again, it would fare no better."""
+    reflex = line(Saying("pii", InvalidInput(reason="too long")))
+    with pytest.raises(InvalidInput, match="too long"):
+        async with reflex.admitted(ASKED, Caller(), Journey()):
+            pytest.fail("it was let in")
+
+
 async def test_a_stage_that_fails_open_is_passed_and_named() -> None:
     """The caller can see without what he was answered."""
     reflex = line(Saying("injection", RuntimeError("boom")), on_failure=OnFailure.OPEN)
@@ -312,3 +320,53 @@ def test_a_header_says_what_a_caller_wants_of_kept_answers(
 ) -> None:
     """The stricter wish holds; what is too long to be one is none."""
     assert CacheUse.asked_for(header) is use
+
+
+async def test_what_a_stage_remembers_goes_along() -> None:
+    """For a rung that gives it when no model answers."""
+    journey = Journey()
+    before = answer("before")
+    async with line(Saying("cache", Passed(remembered=before))).admitted(ASKED, Caller(), journey):
+        assert journey.remembered is before
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_companions_hear_whether_a_model_was_asked(streams: bool) -> None:
+    """What a stage answered took no tokens."""
+    companion = Suffix("a")
+    stages = line(Saying("a", Passed(companion)), Saying("b", Answered(answer("kept"))))
+    async with stages.admitted(ASKED, Caller(), Journey()) as admission:
+        if streams:
+            assert [piece async for piece in admission.stream(chunks(["kept"]))]
+        else:
+            assert admission.answer
+            admission.whole(admission.answer)
+    [ending] = companion.endings
+    assert not ending.asked
+    assert ending.usage is None
+
+
+async def test_every_companion_hears_that_an_answer_begins_again() -> None:
+    """Also behind one that holds back what it is told first."""
+
+    class Late(Companion):
+        def piece(self, chunk: Chunk) -> Iterable[Chunk]:
+            return [] if chunk.restarts else [chunk]
+
+    class Watching(Companion):
+        def __init__(self) -> None:
+            self.restarts: list[bool] = []
+
+        def piece(self, chunk: Chunk) -> Iterable[Chunk]:
+            self.restarts.append(chunk.restarts)
+            return [chunk]
+
+    async def again() -> AsyncGenerator[Chunk, None]:
+        yield Chunk(delta={"content": "a"})
+        yield Chunk(delta={"content": "b"}, restarts=True)
+
+    watching = Watching()
+    stages = line(Saying("watching", Passed(watching)), Saying("late", Passed(Late())))
+    async with stages.admitted(ASKED, Caller(), Journey()) as admission:
+        assert [piece.restarts async for piece in admission.stream(again())] == [False, True]
+    assert watching.restarts == [False, True]

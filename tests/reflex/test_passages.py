@@ -45,3 +45,15 @@ def test_texts_can_be_put_in_place_of_all_passages() -> None:
     assert [one.text for one in passages(changed)] == [t.upper() for t in texts.values()]
     assert passages(request)[0].text == "be kind"
     assert changed.document["messages"][1]["content"][1] is MESSAGES[1]["content"][1]
+
+
+def test_thoughts_and_expected_answers_are_texts() -> None:
+    """But not signed thoughts: those must come back as they were given."""
+    said = {"role": "assistant", "content": "a", "reasoning": "b", "thinking_blocks": [{"text": 1}]}
+    expected = {"type": "content", "content": [{"type": "text", "text": "c"}, "d"]}
+    request = ChatRequest({"model": "m", "messages": [said], "prediction": expected})
+    assert {told(one.place): one.text for one in passages(request)} == {
+        "messages.0.content": "a",
+        "messages.0.reasoning": "b",
+        "prediction.content.0.text": "c",
+    }

@@ -96,6 +96,7 @@ class PiiDetected(ClientError):
     remedy = "Remove the personal data, or ask for redaction instead of blocking."
 
     pattern: str
+    param: str | None = None
 
 
 class PromptError(ClientError):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from stormproof.errors import StormproofError
-from stormproof.providers.chat import Usage
+from stormproof.providers.chat import Completion, Usage
 from stormproof.providers.figures import Call, Figures, Price
 from stormproof.recovery import (
     CircuitBreaker,
@@ -48,6 +48,7 @@ class Journey:
         cost: What the answer costs, as far as the tokens are told; None if nobody knows.
         broke: Whose streams broke off.
         others: Who may go on with a stream that broke off.
+        remembered: What was answered to the same request before, for a rung that gives it again.
     """
 
     asked: list[str] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Journey:
     cost: float | None = None
     broke: set[str] = field(default_factory=set)
     others: frozenset[str] = frozenset()
+    remembered: Completion | None = None
 
 
 def usual_breaker(name: str, store: Store | None = None) -> CircuitBreaker:

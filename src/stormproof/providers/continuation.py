@@ -1,10 +1,11 @@
 """Asking for the rest of an answer of which the client has the beginning."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from itertools import accumulate
+from typing import Final
 
 from stormproof.providers.chat import Chunk, Document, Usage
 from stormproof.providers.seam import Seam
@@ -53,12 +54,12 @@ class Delivered:
     Attributes:
         text: Its text.
         tokens: About how many tokens that are.
-        pieces: In how many pieces it came: of tokens there are as many at least.
+        pieces: As they came: of tokens there are as many at least.
     """
 
     text: str = ""
     tokens: int = 0
-    pieces: int = 0
+    pieces: Sequence[str] = ()
 
     @classmethod
     def of(cls, chunks: Sequence[Chunk], way: Continuation) -> "Delivered":
@@ -70,7 +71,7 @@ class Delivered:
         """
         texts = [chunk.text for chunk in chunks if chunk.text]
         begun = way is Continuation.EXACT or any(map(str.strip, texts))
-        return cls("".join(texts), sum(map(_tokens, texts)), len(texts)) if begun else cls()
+        return cls("".join(texts), sum(map(_tokens, texts)), texts) if begun else cls()
 
     @property
     def last_words(self) -> str:
@@ -79,9 +80,11 @@ class Delivered:
         words = end[-_LAST_WORDS:].split(maxsplit=1)
         return words[-1] if len(end) > _LAST_WORDS else end
 
-    def share(self, characters: int) -> int:
-        """Return how many of its tokens so many of its characters are."""
-        return round(self.tokens * characters / len(self.text)) if self.text else 0
+    @property
+    def last_tokens(self) -> int:
+        """About how many tokens the last words are."""
+        before = self.text.rstrip().removesuffix(self.last_words)
+        return self.tokens - _tokens_within(self.pieces, len(before))
 
 
 def rest_of(request: Question, delivered: Delivered, way: Continuation) -> Question | None:
@@ -99,11 +102,11 @@ def rest_of(request: Question, delivered: Delivered, way: Continuation) -> Quest
         return request
     changes: dict[str, object] = {}
     if request.max_tokens is not None:
-        if delivered.pieces >= request.max_tokens:
+        if len(delivered.pieces) >= request.max_tokens:
             return None
         left = max(request.max_tokens - delivered.tokens, 1)
         if way is Continuation.INSTRUCTION:
-            left += delivered.share(len(delivered.last_words))
+            left += delivered.last_tokens
         names = {"max_tokens", "max_completion_tokens"} & request.document.keys()
         changes |= dict.fromkeys(names, left)
     if isinstance(request, TextRequest):
@@ -129,9 +132,9 @@ async def joined(
     rest = _Rest(delivered, way)
     async with aclosing(chunks):
         async for chunk in chunks:
-            new = rest.new_of(chunk)
-            if new.delta or new.finish_reason or new.usage:
-                yield new
+            for new in rest.new_of(chunk):
+                if new.delta or new.finish_reason or new.usage:
+                    yield new
 
 
 class _Rest:
@@ -146,26 +149,39 @@ class _Rest:
         self._held: list[Chunk] = []
         self._repeated = 0
 
-    def new_of(self, chunk: Chunk) -> Chunk:
-        """Return what is new of a piece, and of those that were held back before it."""
+    def new_of(self, chunk: Chunk) -> Sequence[Chunk]:
+        """Return what is new of a piece, and of those that were held back before it.
+
+        They stay as many pieces as they came in: by those their tokens are counted.
+        """
+        if self._seam is None:
+            return [self._new(chunk, 0)]
+        self._held.append(chunk)
+        text = self._seam.push(chunk.text)
+        if chunk.finish_reason or chunk.delta.get("tool_calls"):
+            text += self._seam.flush()
+        if not self._seam.decided:
+            return ()
+        self._seam = None
+        texts = [one.text for one in self._held]
+        repeated = sum(map(len, texts)) - len(text)
+        self._repeated = _tokens_within(texts, repeated)
+        places = accumulate(map(len, texts), initial=0)
+        return [
+            self._new(one, max(repeated - place, 0))
+            for one, place in zip(self._held, places, strict=False)
+        ]
+
+    def _new(self, chunk: Chunk, repeated: int) -> Chunk:
+        """Return what a piece holds behind so many characters that are repeated."""
         delta = {name: value for name, value in chunk.delta.items() if name not in _TOLD_BEFORE}
-        text, logprobs = self._joined(chunk, self._seam) if self._seam else _said(chunk)
+        text, logprobs = chunk.text[repeated:], chunk.logprobs
+        if repeated and logprobs:
+            logprobs = _logprobs(logprobs, repeated)
         if text or logprobs:
             delta["content"] = text
         usage = chunk.usage and self._usage(chunk.usage)
         return Chunk(chunk.index, delta, chunk.finish_reason, logprobs, usage)
-
-    def _joined(self, chunk: Chunk, seam: Seam) -> tuple[str, Document | None]:
-        """Return the new text, once it is known where that begins, and how likely it was."""
-        self._held.append(chunk)
-        text = seam.push(chunk.text)
-        if chunk.finish_reason or chunk.delta.get("tool_calls"):
-            text += seam.flush()
-        if not seam.decided:
-            return "", None
-        self._seam = None
-        self._repeated = sum(len(one.text) for one in self._held) - len(text)
-        return text, _logprobs(self._held, self._repeated)
 
     def _usage(self, usage: Usage) -> Usage:
         """Count the question as it was asked, and the answer as the client has it."""
@@ -173,7 +189,7 @@ class _Rest:
         added = delivered.tokens
         if self._asked:
             added += len(_INSTRUCTION + self._asked) // _CHARACTERS_PER_TOKEN
-        written = usage.completion_tokens - delivered.share(self._repeated)
+        written = usage.completion_tokens - self._repeated
         return Usage(
             max(usage.prompt_tokens - added, 0),
             max(written, 0) + delivered.tokens,
@@ -187,16 +203,20 @@ def _tokens(text: str) -> int:
     return 1 if len(text) <= _LONGEST_TOKEN else len(text) // _CHARACTERS_PER_TOKEN
 
 
-def _said(chunk: Chunk) -> tuple[str, Any]:
-    return chunk.text, chunk.logprobs
+def _tokens_within(texts: Iterable[str], characters: int) -> int:
+    """Return about how many tokens of pieces end within so many characters."""
+    tokens = place = 0
+    for text in filter(None, texts):
+        place += len(text)
+        tokens += _tokens(text) if place <= characters else 0
+    return tokens
 
 
-def _logprobs(chunks: Sequence[Chunk], repeated: int) -> Document | None:
+def _logprobs(logprobs: Document, repeated: int) -> Document | None:
     """Return how likely tokens were, but for the characters that are repeated."""
-    known = [chunk.logprobs for chunk in chunks if chunk.logprobs]
     new, place = [], 0
-    for token in [token for one in known for token in one.get("content") or ()]:
+    for token in logprobs.get("content") or ():
         place += len(token["token"])
         if place > repeated:
             new.append(token)
-    return {**known[-1], "content": new} if known else None
+    return {**logprobs, "content": new} if new else None

@@ -8,6 +8,9 @@ from stormproof.reflex.limits.limit_settings import LimitSettings
 from stormproof.reflex.limits.subject import Scope, Subject
 from stormproof.reflex.line import Admission, OnFailure, Reflex, Step
 from stormproof.reflex.passages import Passage, passages
+from stormproof.reflex.pii.events import PiiFound
+from stormproof.reflex.pii.policy import PiiAction, PiiPolicy
+from stormproof.reflex.pii.stage import PiiStage
 from stormproof.reflex.stage import (
     Answered,
     Call,
@@ -36,6 +39,10 @@ __all__ = [
     "Outcome",
     "Passage",
     "Passed",
+    "PiiAction",
+    "PiiFound",
+    "PiiPolicy",
+    "PiiStage",
     "Reflex",
     "Rejected",
     "Request",

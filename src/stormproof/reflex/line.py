@@ -10,7 +10,7 @@ from typing import Final, Generic, Self, TypeVar, cast
 
 import msgspec
 
-from stormproof.errors import ServiceUnavailable, StormproofError
+from stormproof.errors import ClientError, ServiceUnavailable, StormproofError
 from stormproof.providers import Chunk, Completion, Journey, Usage
 from stormproof.recovery import publish
 from stormproof.reflex.cache_use import CacheUse
@@ -190,9 +190,9 @@ class Admission(Generic[Asked]):
         left = self._watching()
         async with aclosing(chunks):
             async for chunk in chunks:
-                self._usage = chunk.usage or self._usage
-                pieces = self._through(left, [chunk])
-                for piece in _marked(pieces, chunk.index) if chunk.restarts else pieces:
+                if self.answer is None:
+                    self._usage = chunk.usage or self._usage
+                for piece in self._through(left, [chunk]):
                     yield piece
         while left:
             (name, companion), *left = left
@@ -212,7 +212,8 @@ class Admission(Generic[Asked]):
     ) -> Sequence[Chunk]:
         """Return what becomes of pieces on their way past companions."""
         for name, companion in companions:
-            pieces = self._seen(name, _pieces, companion, pieces)
+            seen = self._seen(name, _pieces, companion, pieces)
+            pieces = _marked(seen, pieces[0].index) if _begin_again(pieces) else seen
         return pieces
 
     def _seen(self, name: str, look: Callable[..., T], *seen: object) -> T:
@@ -258,6 +259,8 @@ class Admission(Generic[Asked]):
             return True
         if isinstance(outcome, Changed):
             self.request = cast("Asked", outcome.request)  # it says something else, of a kind
+        elif outcome.remembered:
+            self._journey.remembered = outcome.remembered
         if outcome.companion:
             self.companions.append((name, outcome.companion))
         return False
@@ -269,13 +272,16 @@ class Admission(Generic[Asked]):
         self.skipped.append(name)
         if passes:
             return StageOutcome.SKIPPED, Passed()
+        if isinstance(error, ClientError):
+            return StageOutcome.FAILED, Rejected(error)
         unavailable = _unable(name)
         unavailable.__cause__ = error
         return StageOutcome.FAILED, Rejected(unavailable)
 
     async def _settle(self, error: BaseException | None) -> None:
         """Tell every companion what has become of the call."""
-        ending = Ending(self._journey, self._usage, error, self.private)
+        asked = self.answer is None
+        ending = Ending(self._journey, self._usage, error, self.private, asked)
         interrupt: BaseException | None = None
         for name, companion in reversed(self.companions):
             try:
@@ -302,6 +308,10 @@ def _pieces(companion: Companion, pieces: Sequence[Chunk]) -> Sequence[Chunk]:
 
 def _rest(companion: Companion) -> Sequence[Chunk]:
     return list(companion.rest())
+
+
+def _begin_again(pieces: Sequence[Chunk]) -> bool:
+    return len(pieces) > 0 and pieces[0].restarts
 
 
 def _marked(pieces: Sequence[Chunk], index: int) -> Sequence[Chunk]:

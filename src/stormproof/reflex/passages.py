@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from stormproof.providers import ChatRequest, EmbeddingRequest
-from stormproof.providers.chat import Document, Message
+from stormproof.providers.chat import Document
 from stormproof.reflex.stage import Request
 
 Place = tuple[str | int, ...]
@@ -45,6 +45,14 @@ def passages(request: Request) -> Sequence[Passage]:
     return [*_texts(request.document, "prompt"), *_texts(request.document, "suffix")]
 
 
+def with_texts(request: Request, texts: Mapping[Place, str]) -> Request:
+    """Return a request with other texts in some of its places; at least one."""
+    document = rewritten(request.document, texts)
+    if isinstance(request, ChatRequest):
+        return ChatRequest(document, extended=request.extended)
+    return type(request)(document)
+
+
 def rewritten(document: Document, texts: Mapping[Place, str]) -> Document:
     """Return a document with other texts in some places; what is not on the way is shared.
 
@@ -71,6 +79,7 @@ def _with(value: Any, texts: Sequence[tuple[Place, str]]) -> Any:
 
 def _conversation(request: ChatRequest) -> Iterator[Passage]:
     called: dict[str, str] = {}
+    said: Sequence[Document] = request.document["messages"]
     for index, message in enumerate(request.messages):
         place = ("messages", index)
         for call in message.tool_calls or ():
@@ -78,19 +87,30 @@ def _conversation(request: ChatRequest) -> Iterator[Passage]:
                 called[str(call.get("id"))] = name
         tool = message.name or called.get(message.tool_call_id or "")
         by = tool if message.role in {"tool", "function"} else None
-        for where, text in _content(message):
+        for where, text in _content(message.content):
             yield Passage((*place, *where), text, message.role, by)
-        yield from _arguments(request.document["messages"][index], place, message.role)
+        yield from _asides(said[index], place, message.role)
+        yield from _arguments(said[index], place, message.role)
+    if isinstance(expected := request.document.get("prediction"), dict):
+        for where, text in _content(expected.get("content")):
+            yield Passage(("prediction", *where), text)
 
 
-def _content(message: Message) -> Iterator[tuple[Place, str]]:
-    if isinstance(message.content, str):
-        yield ("content",), message.content
-        return
-    for index, part in enumerate(message.content or ()):
-        for key in ("text", "refusal"):
-            if isinstance(text := part.get(key), str):
-                yield ("content", index, key), text
+def _content(content: object) -> Iterator[tuple[Place, str]]:
+    if isinstance(content, str):
+        yield ("content",), content
+    elif isinstance(content, list):
+        for index, part in enumerate(content):
+            for key in ("text", "refusal"):
+                if isinstance(part, dict) and isinstance(text := part.get(key), str):
+                    yield ("content", index, key), text
+
+
+def _asides(message: Document, place: Place, role: str) -> Iterator[Passage]:
+    """Return what was thought, but for signed thoughts, which nobody can change, and refusals."""
+    for key in ("reasoning", "reasoning_content", "refusal"):
+        if isinstance(text := message.get(key), str):
+            yield Passage((*place, key), text, role)
 
 
 def _arguments(message: Document, place: Place, role: str) -> Iterator[Passage]:

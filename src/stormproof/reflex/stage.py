@@ -47,12 +47,14 @@ class Ending:
         usage: Tokens, as far as anybody counted them; None if a stage answered, or nobody did.
         error: Why there is no whole answer; None if there is one.
         private: Whether something was found, in the request or the answer, that may not be kept.
+        asked: Whether it was for a model to answer: no stage had.
     """
 
     journey: Journey
     usage: Usage | None
     error: BaseException | None
     private: bool
+    asked: bool = True
 
 
 class Companion:
@@ -97,9 +99,15 @@ class Companion:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The stage has nothing against the request as it is."""
+    """The stage has nothing against the request as it is.
+
+    Attributes:
+        companion: What goes with the call.
+        remembered: What was answered to the same request before, too long ago to be the answer.
+    """
 
     companion: Companion | None = None
+    remembered: Completion | None = None
 
 
 @dataclass(frozen=True, slots=True)

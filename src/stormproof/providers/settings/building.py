@@ -19,6 +19,7 @@ from stormproof.providers.http.client import HttpClient
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.local.model import ENGINE_CAPABILITIES, EngineModel
 from stormproof.providers.model import ChatModel
+from stormproof.providers.recalling import RecallingRung
 from stormproof.providers.rung import Rung
 from stormproof.providers.settings.guarding import Guards
 from stormproof.providers.settings.hosted import Hosted
@@ -148,9 +149,8 @@ class LadderBuilder:
                 return self._computing(name, rung)
         figures = self._figures(name, rung)
         if isinstance(rung, AnswerRung):
-            return _last_resort(FixedAnswer(rung.answer), capabilities=_OF_TEXT, figures=figures)
-        again = CachedAnswers(cache or AnswerCache())
-        return _last_resort(again, serves=again.serves, figures=figures)
+            return _last_resort(rung.answer, figures)
+        return RecallingRung(CachedAnswers(cache or AnswerCache()), figures=figures)
 
     def _asking(self, name: str, rung: ModelRung) -> Rung:
         return Rung(
@@ -225,8 +225,15 @@ class LadderBuilder:
         return self._kept.one(Figures, "figures", name, rung.name)
 
 
-def _last_resort(model: CachedAnswers | FixedAnswer, **options: Any) -> Rung:
+def _last_resort(text: str, figures: Figures) -> Rung:
     """Return a rung that is asked when no model can answer, whatever the order of those."""
+    fixed = FixedAnswer(text)
     return Rung(
-        model, texts=model, weight=0.0, degraded=True, continues=Continuation.NEVER, **options
+        fixed,
+        texts=fixed,
+        weight=0.0,
+        degraded=True,
+        continues=Continuation.NEVER,
+        capabilities=_OF_TEXT,
+        figures=figures,
     )

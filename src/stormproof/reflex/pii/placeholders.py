@@ -1,0 +1,82 @@
+"""What stands for a value in what a model is sent: ``[EMAIL_KQTR]``.
+
+The letters are made of the value and of a secret key, not counted: the same value has the same
+placeholder in the next request and in another process, also where the beginning of the
+conversation was cut off, so that what a provider has kept of a prompt, or has signed, stays what it
+was. They are consonants, which make no words, and four, which models copy as faithfully as a
+number; a number would be taken for one: the last digits of a card, a year of birth.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from hashlib import blake2b
+from typing import Final
+
+from stormproof.reflex.pii.finding import Kind
+
+_LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
+_FEWEST: Final = 4
+_MOST: Final = 16
+_NAMES: Final = "|".join(kind.upper().replace("_", r"\\?_") for kind in Kind)
+_WORD: Final = rf"(?:{_NAMES})\\?_[{_LETTERS}]{{{_FEWEST},{_MOST}}}"
+_SHAPE: Final = re.ASCII | re.IGNORECASE
+
+WRITTEN: Final = re.compile(rf"\\\[{_WORD}\\\]|\[{_WORD}\]|(?<!\w){_WORD}(?!\w)", _SHAPE)
+"""A placeholder as models write it: in other case, with underscores and brackets escaped as in
+Markdown, or without brackets. A backslash in front of the bracket belongs to it only if there is
+another at its end: else it stood in front of the value."""
+
+_BEGUN: Final = re.compile(r"(?:\\?\[|(?<!\w)(?=[A-Z]))(?:[A-Z]|\\?_)*\\?\Z|\\\Z", _SHAPE)
+_CODE: Final = re.compile(rf"_([{_LETTERS}]{{{_FEWEST},{_MOST}}})(?!\w)", _SHAPE)
+_LONGEST: Final = 80
+"""Characters of a placeholder that is written with every escape."""
+
+_BARE: Final = str.maketrans("", "", "\\[]")
+
+
+class Placeholders:
+    """The placeholders of one request, and the values they stand for.
+
+    Args:
+        values: What they stand for, and of which kind that is.
+        texts: What else the request says: no placeholder is one that stands there.
+        key: Makes the letters; 64 bytes at most.
+    """
+
+    def __init__(self, values: Mapping[str, Kind], texts: Iterable[str], key: bytes) -> None:
+        taken = {code.upper() for text in texts for code in _CODE.findall(text)}
+        self._words: Final[dict[str, str]] = {}
+        for value, kind in values.items():
+            code = _code(value, taken, key)
+            taken.add(code)
+            self._words[value] = f"{kind.upper()}_{code}"
+        self._values: Final = {word: value for value, word in self._words.items()}
+
+    def of(self, value: str) -> str:
+        """Return the placeholder of a value."""
+        return f"[{self._words[value]}]"
+
+    def value(self, written: str) -> str | None:
+        """Return what a text of the form `WRITTEN` stands for; None if it is only a text."""
+        return self._values.get(_bare(written))
+
+    def settled(self, text: str, start: int) -> int:
+        """Return up to where a text, from a place on, cannot become a placeholder any more."""
+        begun = _BEGUN.search(text, max(start, len(text) - _LONGEST))
+        return begun.start() if begun and _bare(begun[0]) in self._beginnings else len(text)
+
+    @cached_property
+    def _beginnings(self) -> frozenset[str]:
+        return frozenset(word[:end] for word in self._values for end in range(len(word) + 1))
+
+
+def _bare(written: str) -> str:
+    return written.translate(_BARE).upper()
+
+
+def _code(value: str, taken: set[str], key: bytes) -> str:
+    """Return the letters of a value: a few, or more where those are another's."""
+    digest = blake2b(value.encode("utf-8", "surrogatepass"), key=key, digest_size=_MOST).digest()
+    letters = "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest)
+    return next(letters[:n] for n in range(_FEWEST, _MOST + 1) if letters[:n] not in taken)

@@ -1,0 +1,144 @@
+"""What a model says by itself is looked through, as the text comes in."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from stormproof.errors import PiiDetected
+from stormproof.reflex.pii.filters import Filter
+from stormproof.reflex.pii.finder import Finder
+from stormproof.reflex.pii.finding import Finding, Kind
+from stormproof.reflex.pii.json_text import JsonText, Replacement
+from stormproof.reflex.pii.policy import PiiAction, PiiPolicy
+
+_HELD: Final = 128
+"""Characters that are held back: longer things, keys most of all, may go out in part."""
+
+_STEP: Final = 32
+"""Characters that have to come before the text is looked through again."""
+
+
+class Judgement:
+    """What is found in an answer, and what is done about that.
+
+    Args:
+        detector: Finds it.
+        policy: Says what is done.
+
+    Attributes:
+        counts: How much of each kind there was.
+    """
+
+    def __init__(self, detector: Finder, policy: PiiPolicy) -> None:
+        self.find: Final = detector.find
+        self._policy = policy
+        self.counts: Final = Counter[Kind]()
+
+    def screen(self, *, json: bool) -> Filter:
+        """Return what looks a text through; in JSON a value can only be replaced in the whole."""
+        if self._policy.only_reports:
+            return Reporting(self)
+        return WholeScreen(self) if json else SlidingScreen(self)
+
+    @property
+    def changes_texts(self) -> bool:
+        """Whether something may not go out as it was said."""
+        return not self._policy.only_reports
+
+    def stand_in(self, finding: Finding) -> str | None:
+        """Count a finding, and return what is to stand in its place; None if it may stay.
+
+        Raises:
+            PiiDetected: The answer may not go out.
+        """
+        self.counts[finding.kind] += 1
+        action = self._policy.of(finding.kind)
+        if action is PiiAction.BLOCK:
+            raise PiiDetected(pattern=f"{finding.kind} in the answer")
+        return f"[{finding.kind.upper()}]" if action is PiiAction.REDACT else None
+
+
+class Reporting:
+    """Counts what was said, and holds nothing back."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        self._judgement = judgement
+        self._said: list[str] = []
+
+    def push(self, text: str) -> str:
+        """Take a piece, and return it."""
+        self._said.append(text)
+        return text
+
+    def rest(self) -> str:
+        """Count what there was; nothing is left."""
+        for finding in self._judgement.find("".join(self._said)):
+            self._judgement.stand_in(finding)
+        return ""
+
+
+class WholeScreen:
+    """Looks through JSON once all of it is there."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        self._judgement = judgement
+        self._said: list[str] = []
+
+    def push(self, text: str) -> str:
+        """Take a piece; nothing is sure yet."""
+        self._said.append(text)
+        return ""
+
+    def rest(self) -> str:
+        """Return all of it."""
+        document = JsonText("".join(self._said))
+        found = [
+            (one, self._judgement.stand_in(one)) for one in self._judgement.find(document.text)
+        ]
+        return document.replaced(
+            [Replacement(one.start, one.end, text) for one, text in found if text is not None]
+        )
+
+
+class SlidingScreen:
+    """Holds the last of a text back, where something may only have begun."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        self._judgement = judgement
+        self._before = ""
+        self._held = ""
+
+    def push(self, text: str) -> str:
+        """Take a piece, and return what is sure by now."""
+        self._held += text
+        if len(self._held) < _HELD + _STEP:
+            return ""
+        return self._screened(len(self._held) - _HELD)
+
+    def rest(self) -> str:
+        """Return what is left when no piece comes any more."""
+        return self._screened(len(self._held))
+
+    def _screened(self, end: int) -> str:
+        """Return what is held up to a place, or up to what stands across it."""
+        known, seen = self._before + self._held, len(self._before)
+        end += seen
+        parts: list[str] = []
+        for one in self._found(known, seen):
+            if one.start >= end:
+                break
+            if one.end > end and one.start > seen:
+                end = one.start
+                break
+            begins = max(one.start, seen)
+            text = self._judgement.stand_in(one)
+            parts += [known[seen:begins], known[begins : one.end] if text is None else text]
+            seen = one.end
+        end = max(end, seen)
+        parts.append(known[seen:end])
+        self._before, self._held = known[max(end - _HELD, 0) : end], known[end:]
+        return "".join(parts)
+
+    def _found(self, known: str, seen: int) -> Sequence[Finding]:
+        """Return what is not said yet, or not wholly."""
+        return [one for one in self._judgement.find(known) if one.end > seen]

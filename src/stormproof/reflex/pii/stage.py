@@ -1,0 +1,125 @@
+"""Personal data and secrets do not reach a model, or its caller from one."""
+
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import blake2b
+from secrets import token_bytes
+from typing import Final
+
+from stormproof.errors import InvalidInput, PiiDetected
+from stormproof.providers import EmbeddingRequest
+from stormproof.recovery import publish
+from stormproof.reflex.passages import Passage, passages, told, with_texts
+from stormproof.reflex.pii.companion import PiiCompanion, Private
+from stormproof.reflex.pii.events import PiiFound
+from stormproof.reflex.pii.finder import Finder
+from stormproof.reflex.pii.finding import Finding
+from stormproof.reflex.pii.placeholders import Placeholders
+from stormproof.reflex.pii.policy import PiiAction, PiiPolicy
+from stormproof.reflex.pii.redacting import redacted, said
+from stormproof.reflex.pii.screening import Judgement
+from stormproof.reflex.pii.search import Search
+from stormproof.reflex.stage import Call, Changed, Companion, Outcome, Passed, Rejected, Request
+
+_MOST_NAMED: Final = 10
+"""Places that an error tells."""
+
+
+class PiiStage:
+    """Looks for personal data and secrets in what is asked, and does something about it.
+
+    Args:
+        detector: Finds them, by their form.
+        policy: What is done about them.
+        names: Finds names of people and places too; None if they are let pass.
+        answers: Whether it also looks through what a model says, all but names.
+        most_characters: How long the texts of a request may be altogether; one with more has not
+            been looked at, and the line says what becomes of it.
+        key: A secret of which placeholders are made: with the same, all processes give a value
+            the same one. By default each process has its own.
+    """
+
+    name: Final = "pii"
+
+    def __init__(
+        self,
+        detector: Finder,
+        *,
+        policy: PiiPolicy | None = None,
+        names: Finder | None = None,
+        answers: bool = False,
+        most_characters: int = 1_000_000,
+        key: bytes | None = None,
+    ) -> None:
+        self._detector = detector
+        self._search = Search(detector, names)
+        self._policy = policy or PiiPolicy()
+        self._answers = answers
+        self._most_characters = most_characters
+        self._key = blake2b(key or token_bytes(32)).digest()
+
+    async def enter(self, call: Call) -> Outcome:
+        """Look through the texts of a request.
+
+        Raises:
+            InvalidInput: They are too long to be looked through.
+        """
+        texts = passages(call.request)
+        contents = [said(one) for one in texts]
+        if sum(map(len, contents)) > self._most_characters:
+            raise InvalidInput(
+                reason=f"its texts have more than {self._most_characters} characters"
+            )
+        found = await self._search.through(contents)
+        if any(found):
+            return self._about(call, texts, found)
+        return Passed(self._companion(call.request) if self._answers else None)
+
+    def _about(
+        self, call: Call, texts: Sequence[Passage], found: Sequence[Sequence[Finding]]
+    ) -> Outcome:
+        """Do something about what was found."""
+        kinds = Counter(one.kind for findings in found for one in findings)
+        publish(
+            PiiFound(pipeline=call.request.model, strategy=self.name, kinds=kinds, answer=False)
+        )
+        if any(blocked := self._those(found, PiiAction.BLOCK)):
+            return Rejected(_detected(texts, blocked))
+        if not any(to_redact := self._those(found, PiiAction.REDACT)):
+            return Passed(self._companion(call.request, private=True))
+        changed, placeholders = redacted(texts, to_redact, self._tenant_key(call.caller.tenant))
+        request = with_texts(call.request, changed)
+        return Changed(request, self._companion(request, placeholders, private=True))
+
+    def _tenant_key(self, tenant: str) -> bytes:
+        return blake2b(tenant.encode(), key=self._key).digest()
+
+    def _those(
+        self, found: Sequence[Sequence[Finding]], action: PiiAction
+    ) -> Sequence[Sequence[Finding]]:
+        """Return the findings about which something is to be done."""
+        return [[one for one in some if self._policy.of(one.kind) is action] for some in found]
+
+    def _companion(
+        self, request: Request, placeholders: Placeholders | None = None, *, private: bool = False
+    ) -> Companion:
+        if isinstance(request, EmbeddingRequest) or not (placeholders or self._answers):
+            return Private() if private else Companion()
+        return PiiCompanion(
+            request.model,
+            wants_json=request.wants_json,
+            placeholders=placeholders,
+            judgement=Judgement(self._detector, self._policy) if self._answers else None,
+            private=private,
+        )
+
+
+def _detected(texts: Sequence[Passage], found: Sequence[Sequence[Finding]]) -> PiiDetected:
+    """Return an error that tells kinds and places."""
+    places = {
+        f"{one.kind} in {told(passage.place)}": told(passage.place)
+        for passage, findings in zip(texts, found, strict=True)
+        for one in findings
+    }
+    first = next(iter(places.values()))
+    return PiiDetected(pattern=", ".join([*places][:_MOST_NAMED]), param=first)

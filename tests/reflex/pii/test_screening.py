@@ -1,0 +1,124 @@
+"""What a model says by itself."""
+
+import json
+from collections.abc import AsyncGenerator, Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stormproof.errors import PiiDetected
+from stormproof.providers import ChatRequest, Chunk, Completion, Journey, Usage
+from stormproof.recovery import Event, subscribe
+from stormproof.reflex import Admission, Caller, OnFailure, Reflex, Step
+from stormproof.reflex.pii.events import PiiFound
+from stormproof.reflex.pii.finding import Kind
+from stormproof.reflex.pii.policy import PiiAction, PiiPolicy
+from stormproof.reflex.pii.stage import PiiStage
+from support.planted import Planted
+
+ALICE, CARD = "alice@example.com", "4111 1111 1111 1111"
+DETECTOR = Planted({ALICE: Kind.EMAIL, CARD: Kind.CARD})
+
+
+def admitted(action: PiiAction, **fields: Any) -> Admission[ChatRequest]:
+    stage = PiiStage(DETECTOR, policy=PiiPolicy(action), answers=True)
+    asked = [{"role": "user", "content": "who?"}]
+    request = ChatRequest({"model": "m", "messages": asked, **fields})
+    return Reflex([Step(stage, OnFailure.CLOSED)]).admitted(request, Caller(), Journey())
+
+
+def whole(content: str, **choice: Any) -> Completion:
+    message = {"role": "assistant", "content": content}
+    return Completion(
+        {"choices": [{"message": message, "finish_reason": "stop", **choice}]}, Usage()
+    )
+
+
+async def pieces(texts: Iterable[str]) -> AsyncGenerator[Chunk, None]:
+    for text in texts:
+        yield Chunk(delta={"content": text}, logprobs={"content": [{"token": text}]})
+    yield Chunk(finish_reason="stop")
+
+
+async def streamed(admission: Admission[ChatRequest], texts: Iterable[str]) -> list[Chunk]:
+    return [chunk async for chunk in admission.stream(pieces(texts))]
+
+
+async def test_what_a_model_tells_of_others_is_taken_out() -> None:
+    """Its tokens too; and nothing of the call is kept."""
+    async with admitted(PiiAction.REDACT) as admission:
+        answer = admission.whole(whole(f"{ALICE} pays by {CARD}", logprobs={"content": []}))
+        assert answer.text == "[EMAIL] pays by [CARD]"
+        assert answer.choices[0]["logprobs"] is None
+        assert admission.private
+
+
+async def test_an_answer_may_be_held_up_for_it() -> None:
+    """With an error that says of which kind it is."""
+    async with admitted(PiiAction.BLOCK) as admission:
+        with pytest.raises(PiiDetected, match="email in the answer"):
+            admission.whole(whole(ALICE))
+        assert admission.private
+
+
+async def test_a_stream_ends_before_what_is_blocked() -> None:
+    """What was said before it the caller has."""
+    said: list[str] = []
+
+    async def listen(chunks: AsyncGenerator[Chunk, None]) -> None:
+        async for chunk in chunks:
+            said.append(chunk.text)  # noqa: PERF401 - what came before the error counts
+
+    async with admitted(PiiAction.BLOCK) as admission:
+        with pytest.raises(PiiDetected):
+            await listen(admission.stream(pieces([*"a" * 300, *ALICE])))
+    assert set("".join(said)) == {"a"}
+
+
+async def test_what_is_only_reported_is_not_held_back() -> None:
+    """It is counted at the end."""
+    heard: list[Event] = []
+    async with admitted(PiiAction.REPORT) as admission:
+        chunks = await streamed(admission, ALICE)
+        end = subscribe(heard.append)
+    end()
+    assert [chunk.text for chunk in chunks] == [*ALICE, ""]
+    assert heard == [PiiFound(pipeline="m", strategy="pii", kinds={Kind.EMAIL: 1}, answer=True)]
+
+
+@given(st.lists(st.sampled_from([ALICE, CARD, "x" * 90, " and ", "\n"]), max_size=12), st.data())
+async def test_a_stream_says_what_the_whole_answer_says(
+    parts: list[str], data: st.DataObject
+) -> None:
+    """Wherever it is cut; and its tokens are not told."""
+    text = "".join(parts)
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=30).map(sorted))
+    cut = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    async with admitted(PiiAction.REDACT) as admission:
+        chunks = await streamed(admission, cut)
+        assert "".join(chunk.text for chunk in chunks) == admission.whole(whole(text)).text
+    assert not any(chunk.logprobs for chunk in chunks)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_an_answer_in_json_stays_json(streams: bool) -> None:
+    """It is looked through as what it says, once all of it is there."""
+    said = json.dumps({"who": f"\n{ALICE}"})
+    async with admitted(PiiAction.REDACT, response_format={"type": "json_object"}) as admission:
+        if streams:
+            text = "".join(chunk.text for chunk in await streamed(admission, said))
+        else:
+            text = admission.whole(whole(said)).text
+    assert json.loads(text) == {"who": "\n[EMAIL]"}
+
+
+async def test_what_the_caller_said_himself_he_gets_back() -> None:
+    """It is put back behind what is taken out."""
+    stage = PiiStage(DETECTOR, answers=True)
+    request = ChatRequest({"model": "m", "messages": [{"role": "user", "content": ALICE}]})
+    line = Reflex([Step(stage, OnFailure.CLOSED)])
+    async with line.admitted(request, Caller(), Journey()) as admission:
+        word = admission.request.messages[0].content
+        assert admission.whole(whole(f"{word}, {CARD}")).text == f"{ALICE}, [CARD]"
