@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from stormproof.weights import ModelLibrary
+from support import postgres_server
+from support.postgres_server import PostgresServer
 from support.redis_server import PROGRAM, RedisServer
 from support.serving import Server, serving
 
@@ -63,3 +65,23 @@ def redis() -> Iterator[RedisServer]:
     server.start()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A server that all tests of a worker share; each has a database of its own."""
+    if postgres_server.PROGRAM is None:
+        pytest.skip("there is no PostgreSQL here")
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/stormproof.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()

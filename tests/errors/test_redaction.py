@@ -24,6 +24,7 @@ BODY = "a1B2c3D4e5F6g7H8i9J0"
         ("accessToken: abcdef0123", "accessToken: [redacted]"),
         ("set-cookie: session", "set-cookie: [redacted]"),
         (f"key sk-proj-{BODY} refused", "key [redacted] refused"),
+        (f"sp-{'a_-Z' * 8} refused", "[redacted] refused"),
         (f"ghp_{BODY}", "[redacted]"),
         (f"github_pat_{BODY}", "[redacted]"),
         (f"hf_{BODY}", "[redacted]"),

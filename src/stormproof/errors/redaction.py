@@ -23,6 +23,7 @@ _SHAPES: Final = r"""
         |[_-]token|authorization|signature|cookie)[\\"']{0,4}\s{0,4}[=:]\s{0,4}[\\"']{0,4})
         (?!bearer\b|basic\b|\[redacted\])[^\s"'&,;}\]\\]{3,}
     | \b(?:sk|pk|rk)-[\w-]{8,}                              # OpenAI, Anthropic, Stripe
+    | \bsp-[\w-]{32,}                                       # our own
     | \b(?:gh[pousr]|github_pat|hf|gsk|xox[abprs])[_-][\w-]{8,}
     | \bAIza[\w-]{20,}                                      # Google
     | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b                         # AWS
@@ -37,6 +38,7 @@ _SIGNS: Final = (
         "sk-",
         "pk-",
         "rk-",
+        "sp-",
         "gh",
         "github_pat",
         "hf",

@@ -1,8 +1,12 @@
 """Who asks."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from stormproof.reflex.limits.limit_settings import LimitSettings
+
+_LONGEST: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +26,19 @@ class Caller:
     user: str | None = None
     address: str | None = None
     limits: LimitSettings | None = None
+
+    def asking(self, document: Mapping[str, Any]) -> "Caller":
+        """Return the same, on behalf of whom a request names, unless that is known already."""
+        user = document.get("user")
+        if self.user or not isinstance(user, str):
+            return self
+        return replace(self, user=printable(user) or None)
+
+
+def printable(text: str) -> str:
+    """Return what a client calls somebody or something as it may be kept and shown.
+
+    What cannot be printed is left out, and what is too long is cut.
+    """
+    text = text[:_LONGEST]
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))

@@ -62,3 +62,32 @@ class StageFailed(Event):
     severity: ClassVar[Severity] = Severity.ERROR
     error: Exception
     open: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreFailed(Event):
+    """What keeps keys or usage does not answer; the work is tried again until it does.
+
+    Attributes:
+        error: Why.
+    """
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    error: Exception
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreRecovered(Event):
+    """It answers again, and nothing that was kept for it is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsageLost(Event):
+    """What requests took could not be written down: there is no room.
+
+    Attributes:
+        rows: How many requests that concerns, since it was told last.
+    """
+
+    severity: ClassVar[Severity] = Severity.CRITICAL
+    rows: int

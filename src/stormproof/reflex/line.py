@@ -87,7 +87,8 @@ class Reflex:
         """Return what lets a request in, for as long as it is answered.
 
         To be entered with ``async with``, which raises `StormproofError` where a stage rejects the
-        request, or cannot do its work. What was taken for the call is settled at the end.
+        request, or cannot do its work. What was taken for the call is settled at the end: leave it
+        before the end of the answer is sent, and what is written down then outlives this process.
 
         Args:
             request: What is asked.

@@ -1,0 +1,157 @@
+"""A database: opened, with its tables in it, and its errors as ours."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+try:
+    from sqlalchemy import (
+        URL,
+        Connection,
+        create_engine,
+        event,
+        func,
+        insert,
+        inspect,
+        make_url,
+        select,
+    )
+    from sqlalchemy.exc import SQLAlchemyError
+except ModuleNotFoundError as error:
+    hint = "keys and usage in a database need the extra: pip install 'stormproof[reflex]'"
+    raise ModuleNotFoundError(hint, name=error.name) from error
+
+from stormproof.errors import ConfigurationError, translate
+from stormproof.reflex.sql.schema import METADATA, STATE, VERSION
+
+_SETTING: Final = "database"
+_LOCK: Final = 0x5706_3600
+"""By this number PostgreSQL knows who makes the tables: one at a time."""
+
+_PATIENCE: Final = 5
+"""Seconds for a connection, and for another writer of a file."""
+
+_SERVER: Final = {
+    "connect_timeout": _PATIENCE,
+    "tcp_user_timeout": 1000 * _PATIENCE,  # a server that vanished is not waited for
+    "options": "-c statement_timeout=30000",
+}
+
+
+class Database:
+    """Where keys and usage are kept; safe to use from several threads, and by several processes.
+
+    Args:
+        url: ``sqlite:///FILE`` or ``postgresql://…``.
+
+    Attributes:
+        dialect: ``sqlite`` or ``postgresql``.
+
+    Raises:
+        ConfigurationError: There is no such database, or its tables are those of another version.
+        DatabaseError: It does not answer.
+        StorageError: Its file cannot be made.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = _parsed(url)
+        self.dialect: Final = parsed.get_backend_name()
+        self._serial = self.dialect == "sqlite"
+        if self._serial:
+            _make_private(Path(str(parsed.database)))
+            self._engine = create_engine(parsed, connect_args={"isolation_level": None})
+            event.listen(self._engine, "connect", _set_up_file)
+        else:
+            self._engine = create_engine(parsed, connect_args=_SERVER, pool_pre_ping=True)
+        try:
+            self._make_tables()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a connection to read by.
+
+        Raises:
+            StormproofError: What the database said.
+        """
+        with _translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Yield a connection to write by: everything in the block is done, or nothing.
+
+        Raises:
+            StormproofError: What the database said.
+        """
+        with _translated(), self._engine.begin() as connection:
+            if self._serial:  # whoever reads first and then wants to write may find it too late
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def _make_tables(self) -> None:
+        """Make what is not there; refuse what was made by a program of another version.
+
+        Raises:
+            ConfigurationError: It was.
+        """
+        with self.writing() as connection:
+            if not self._serial:
+                connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            if not inspect(connection).has_table(STATE.name):
+                METADATA.create_all(connection)
+                connection.execute(insert(STATE).values(only=0, version=VERSION, revision=0))
+            found = connection.scalar(select(STATE.c.version))
+        if found != VERSION:
+            reason = f"has tables of version {found}, and this program those of version {VERSION}"
+            raise _refused(reason)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise translate(error) from error
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except SQLAlchemyError:
+        raise _refused("is no URL") from None  # the original quotes it
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise _refused("must begin with sqlite:/// or postgresql://")
+    if parsed.database in (None, "", ":memory:") or parsed.query:
+        raise _refused("must name a file, and nothing else: several processes share it")
+    return parsed
+
+
+def _refused(reason: str) -> ConfigurationError:
+    return ConfigurationError(setting=_SETTING, reason=reason)
+
+
+def _make_private(file: Path) -> None:
+    """Have a file that is not there yet be readable to its owner alone."""
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        known = translate(error)
+        known.operation = "open the database"
+        raise known from error
+
+
+def _set_up_file(connection: Any, _record: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {1000 * _PATIENCE}")
+    connection.execute("PRAGMA journal_mode = WAL")
