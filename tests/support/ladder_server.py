@@ -11,14 +11,17 @@ from prometheus_client import CollectorRegistry
 
 from stormproof.engine import AsyncLLM
 from stormproof.gateway import Keyring, Lifecycle, create_app, load_settings
+from stormproof.gateway.entrance import Entrance, entrance_to
 from stormproof.providers import (
     EmbeddingLadder,
     EmbeddingModel,
     HttpClient,
+    Kept,
     Ladder,
     LadderBuilder,
     read_models,
 )
+from stormproof.reflex.settings import read_reflex
 from stormproof.signals import Metrics
 
 KEY = "k"
@@ -31,6 +34,7 @@ async def serving_ladders(
     *,
     embeddings: Mapping[str, EmbeddingLadder] = MappingProxyType({}),
     keys: Sequence[str] = (KEY,),
+    entrance: Entrance | None = None,
 ) -> AsyncIterator[str]:
     """Serve models by these names, and the engine's as ``local``; yield where."""
     metrics = Metrics(CollectorRegistry())
@@ -43,6 +47,7 @@ async def serving_ladders(
         metrics=metrics,
         make_ladders=lambda _: ladders,
         embedding_ladders=embeddings,
+        entrance=lambda: entrance,
     )
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
     task = asyncio.create_task(server.serve())
@@ -64,6 +69,10 @@ async def serving_file(
     client = HttpClient()
     builder = LadderBuilder(read_models(file), client, {}, embedders=embedders)
     vectors = builder.embedding_ladders()
-    async with serving_ladders(builder.ladders(), embeddings=vectors, keys=()) as url:
+    tables = read_reflex(file)
+    entrance = entrance_to(tables, Kept()) if tables else None
+    async with serving_ladders(
+        builder.ladders(), embeddings=vectors, keys=(), entrance=entrance
+    ) as url:
         yield f"{url}/v1"
     client.close()

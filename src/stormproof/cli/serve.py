@@ -87,6 +87,7 @@ def answer(
         run,
     )
     from stormproof.providers import LocalEmbeddings  # noqa: PLC0415
+    from stormproof.reflex.stage_metrics import StageMetrics  # noqa: PLC0415
     from stormproof.signals import Metrics  # noqa: PLC0415
 
     _log(settings, console)
@@ -106,6 +107,7 @@ def answer(
     name = settings.model_name or Path(settings.model).name.removesuffix(".gguf")
     names = [name] * bool(engine) + [*served.models.models, *served.models.embeddings]
     metrics = Metrics(CollectorRegistry())
+    StageMetrics(metrics.registry)
     most = settings.max_prompt_chars
     local = {name: LocalEmbeddings(one, max_chars=most) for name, one in embedders.items()}
     series = (
@@ -124,6 +126,7 @@ def answer(
         make_ladders=served.begin,
         embedding_ladders=served.host(local),
         scrape=series.scrape if series else None,
+        entrance=served.entrance,
     )
     reloader = Reloader(served, lifecycle, metrics.registry)
     if seat:  # whoever started it reads a line, and tells the rest

@@ -15,11 +15,13 @@ from stormproof.gateway.conversations import answer_conversations, engine_ladder
 from stormproof.gateway.edge import Edge
 from stormproof.gateway.embedding_endpoint import EmbeddingEndpoint
 from stormproof.gateway.embedding_routes import EmbeddingRoutes
+from stormproof.gateway.embeddings import answer_embeddings, embedder_ladder
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.metrics import ServerMetrics
 from stormproof.gateway.model_metrics import ModelMetrics
 from stormproof.gateway.model_routes import ModelRoutes, model_card
+from stormproof.gateway.native import FindEntrance
 from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
 from stormproof.gateway.routes import Routes
 from stormproof.gateway.settings import Settings
@@ -38,6 +40,10 @@ def _no_ladders(_engine: ChatModel | None) -> Mapping[str, Ladder]:
     return {}
 
 
+def _open_to_all() -> None:
+    """Return what requests pass: nothing."""
+
+
 def create_app(
     engine: AsyncLLM | None,
     settings: Settings,
@@ -50,6 +56,7 @@ def create_app(
     make_ladders: Callable[[ChatModel | None], Mapping[str, Ladder]] = _no_ladders,
     embedding_ladders: Mapping[str, EmbeddingLadder] = MappingProxyType({}),
     scrape: Callable[[], Awaitable[bytes]] | None = None,
+    entrance: FindEntrance = _open_to_all,
 ) -> ASGIApp:
     """Build the server's application.
 
@@ -67,6 +74,7 @@ def create_app(
         embedding_ladders: The same for embedding models, which several may host.
         scrape: Returns what ``/metrics`` shows, in Prometheus's text format, where that is more
             than this process's.
+        entrance: Returns what requests have to pass from now on, if that is anything.
 
     Returns:
         An ASGI application.
@@ -95,11 +103,11 @@ def create_app(
     _add_probes(app, lifecycle, scrape or _scrape_of(metrics.registry))
     wire_errors.install(app)
     alone = {model_name: engine_ladder(local, settings.request_timeout)} if local else {}
-    conversations = answer_conversations(app, ladders, alone, lifecycle)
-    local_embedders = dict.fromkeys(embedders, app)
-    embedding = EmbeddingEndpoint(embedding_ladders, lifecycle, others=local_embedders)
+    conversations = answer_conversations(app, ladders, alone, lifecycle, entrance)
+    own_embedders = {name: embedder_ladder(name, one, settings) for name, one in embedders.items()}
+    embedding = answer_embeddings(app, embedding_ladders, own_embedders, lifecycle, entrance)
     return Edge(
-        _HotPath(app, [*conversations, embedding]),
+        _HotPath(app, [*conversations, embedding], entrance),
         keyring=keyring,
         lifecycle=lifecycle,
         metrics=server_metrics.requests,
@@ -111,14 +119,20 @@ def create_app(
 class _HotPath:
     """Spares what most requests come for the way through the framework."""
 
-    def __init__(self, app: ASGIApp, endpoints: Sequence[ChatEndpoint | EmbeddingEndpoint]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        endpoints: Sequence[ChatEndpoint | EmbeddingEndpoint],
+        entrance: FindEntrance,
+    ) -> None:
         self._app = app
         self._endpoints = {endpoint.path: endpoint for endpoint in endpoints}
+        self._entrance = entrance
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
             endpoint = self._endpoints.get(scope["path"])
-            if endpoint and endpoint.ladders:
+            if endpoint and (endpoint.ladders or self._entrance()):
                 await endpoint(scope, receive, send)
                 return
         await self._app(_as_json(scope), receive, send)

@@ -13,6 +13,7 @@ from stormproof.gateway.exchange import Exchange
 from stormproof.gateway.headers import header, keeping_deadline
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
+from stormproof.gateway.native import FindEntrance
 from stormproof.gateway.presence import unless_gone
 from stormproof.providers import Ladder, StreamPolicy
 
@@ -26,6 +27,7 @@ class ChatEndpoint:
         dialect: How they are told, and the answers.
         ladders: Who answers, by the name of the model.
         lifecycle: Told of calls under way.
+        entrance: Returns what requests pass now, if that is anything.
         others: What answers for other models.
 
     Attributes:
@@ -39,6 +41,7 @@ class ChatEndpoint:
         ladders: Mapping[str, Ladder],
         lifecycle: Lifecycle,
         *,
+        entrance: FindEntrance,
         others: Mapping[str, ASGIApp] = MappingProxyType({}),
     ) -> None:
         self.path: Final = dialect.path
@@ -47,6 +50,7 @@ class ChatEndpoint:
         self.ladders: Final = ladders
         self._others = others
         self._lifecycle = lifecycle
+        self._entrance = entrance
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, for as long as its client is there.
@@ -66,8 +70,10 @@ class ChatEndpoint:
             await self._others[request.model](scope, again(body, receive), send)
             return
         scope["route"] = self
+        entrance = self._entrance()
+        answering = entrance.guard(ladder, scope) if entrance else ladder
         policy = _policy(scope, restarts=self._restarts)
-        exchange = Exchange(scope, send, reply, ladder, policy=policy)
+        exchange = Exchange(scope, send, reply, answering, policy=policy)
         answer = exchange.stream if request.streams else exchange.whole
         try:
             async with self._lifecycle.calling():

@@ -6,14 +6,17 @@ from typing import Final
 
 from fastapi import FastAPI
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from stormproof.gateway.chat_endpoint import ChatEndpoint
 from stormproof.gateway.dialects.chat import CHAT
 from stormproof.gateway.dialects.completions import COMPLETIONS
 from stormproof.gateway.dialects.described import described
+from stormproof.gateway.dialects.dialect import Dialect
 from stormproof.gateway.dialects.messages.reply import MESSAGES
 from stormproof.gateway.dialects.responses.reply import RESPONSES
 from stormproof.gateway.lifecycle import Lifecycle
+from stormproof.gateway.native import FindEntrance, Native
 from stormproof.providers import Continuation, EngineModel, Ladder, Rung
 from stormproof.providers.local.model import ENGINE_CAPABILITIES
 
@@ -46,6 +49,7 @@ def answer_conversations(
     ladders: Mapping[str, Ladder],
     alone: Mapping[str, Ladder],
     lifecycle: Lifecycle,
+    entrance: FindEntrance,
 ) -> Sequence[ChatEndpoint]:
     """Have an application answer conversations, and tell of it.
 
@@ -54,18 +58,22 @@ def answer_conversations(
         ladders: Who answers, by the name of the model; the content may change.
         alone: The ladder of the engine, by the name of its model, where there is one.
         lifecycle: Told of calls under way.
+        entrance: Returns what requests pass now, if that is anything.
 
     Returns:
         What answers; most requests can go there without the framework.
     """
-    native = [
-        ChatEndpoint(dialect, ladders, lifecycle, others=dict.fromkeys(alone, app))
-        for dialect in _NATIVE
-    ]
-    translated = []
-    for dialect in _TRANSLATED:
-        others = dict.fromkeys(alone, ChatEndpoint(dialect, alone, lifecycle))
-        translated.append(ChatEndpoint(dialect, ladders, lifecycle, others=others))
+
+    def answering(dialect: Dialect, engine: ASGIApp) -> ChatEndpoint:
+        others = dict.fromkeys(alone, engine)
+        return ChatEndpoint(dialect, ladders, lifecycle, entrance=entrance, others=others)
+
+    engine = {
+        dialect: ChatEndpoint(dialect, alone, lifecycle, entrance=entrance)
+        for dialect in (*_NATIVE, *_TRANSLATED)
+    }
+    native = [answering(one, Native(app, engine[one], entrance)) for one in _NATIVE]
+    translated = [answering(one, engine[one]) for one in _TRANSLATED]
     for endpoint in translated if alone else (*native, *translated):
         app.router.routes.append(Route(endpoint.path, endpoint, methods=["POST"]))
     app.openapi = partial(described, app.openapi)  # type: ignore[method-assign]

@@ -143,10 +143,10 @@ class _Exchange:
         scope.setdefault("state", {})["request_id"] = self.request_id
 
     async def send(self, message: Message) -> None:
-        """Pass a message on, putting the request's id into the headers."""
+        """Pass a message on, with what the headers are to say beside."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": self._with_id(message)}
+            message = {**message, "headers": self._headers(message)}
         await self._send(message)
         if message["type"] == "http.response.body":
             self._answered = not message.get("more_body", False)
@@ -161,9 +161,13 @@ class _Exchange:
         response.headers["connection"] = "close"  # the body may not have been read
         await response(self._scope, receive, self.send)
 
-    def _with_id(self, message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:
+    def _headers(self, message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:
+        """Return the headers, with the request's id, and what those have to say who let it in."""
         headers = [pair for pair in message.get("headers", ()) if pair[0] != b"x-request-id"]
-        return [*headers, (b"x-request-id", self.request_id.encode())]
+        headers.append((b"x-request-id", self.request_id.encode()))
+        if said := self._scope["state"].get("headers"):
+            headers += [(name.encode(), value.encode()) for name, value in said().items()]
+        return headers
 
 
 class _BoundedBody:

@@ -3,16 +3,19 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stormproof.gateway.bodies import again, read_body
+from stormproof.gateway.entrance import GuardedEmbeddings
 from stormproof.gateway.exchange import send_whole, told
 from stormproof.gateway.headers import keeping_deadline
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
+from stormproof.gateway.native import FindEntrance
 from stormproof.gateway.presence import unless_gone
 from stormproof.providers import EmbeddingLadder, EmbeddingRequest, Embeddings, Journey
 from stormproof.providers.embeddings.vectors import Vector, to_bytes
@@ -28,6 +31,7 @@ class EmbeddingEndpoint:
     Args:
         ladders: Who embeds, by the name of the model.
         lifecycle: Told of calls under way.
+        entrance: Returns what requests pass now, if that is anything.
         others: What answers for other models.
 
     Attributes:
@@ -42,11 +46,13 @@ class EmbeddingEndpoint:
         ladders: Mapping[str, EmbeddingLadder],
         lifecycle: Lifecycle,
         *,
-        others: Mapping[str, ASGIApp],
+        entrance: FindEntrance,
+        others: Mapping[str, ASGIApp] = MappingProxyType({}),
     ) -> None:
         self.ladders: Final = ladders
         self._others = others
         self._lifecycle = lifecycle
+        self._entrance = entrance
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, for as long as its client is there.
@@ -62,14 +68,18 @@ class EmbeddingEndpoint:
             await self._others[request.model](scope, again(body, receive), send)
             return
         scope["route"] = self
+        entrance = self._entrance()
+        embedding = entrance.guard_embeddings(ladder, scope) if entrance else ladder
         async with self._lifecycle.calling():
-            work = keeping_deadline(scope).acall(_answer, request, ladder, send)
+            work = keeping_deadline(scope).acall(_answer, request, embedding, send)
             await unless_gone(receive, work)
 
 
-async def _answer(request: EmbeddingRequest, ladder: EmbeddingLadder, send: Send) -> None:
+async def _answer(
+    request: EmbeddingRequest, embedding: EmbeddingLadder | GuardedEmbeddings, send: Send
+) -> None:
     journey = Journey()
-    embeddings = await ladder.embed(request, journey)
+    embeddings = await embedding.embed(request, journey)
     if sum(map(len, embeddings.vectors)) <= _FEW:
         body = _document(request, embeddings, journey)
     else:  # writing hundreds of thousands of numbers would make other clients wait

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Final
+from typing import Final, Protocol
 
 from fastapi import Request
 from starlette.types import Message, Scope, Send
@@ -11,12 +11,26 @@ from stormproof.errors import InternalError
 from stormproof.gateway import sse
 from stormproof.gateway.dialects.dialect import Reply
 from stormproof.gateway.wire_errors import seen_by_client
-from stormproof.providers import Chunk, Journey, Ladder, StreamPolicy, Usage
+from stormproof.providers import Chunk, Completion, Journey, Question, StreamPolicy, Usage
 
 _STREAM_HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     *((name.encode(), value.encode()) for name, value in sse.HEADERS.items()),
 ]
+
+
+class Answering(Protocol):
+    """Who answers: a ladder, or one that is guarded."""
+
+    async def complete(self, request: Question, journey: Journey) -> Completion:
+        """Answer at once."""
+        ...
+
+    def stream(
+        self, request: Question, journey: Journey, *, policy: StreamPolicy | None
+    ) -> AsyncGenerator[Chunk, None]:
+        """Answer piece by piece."""
+        ...
 
 
 class Exchange:
@@ -26,7 +40,7 @@ class Exchange:
         scope: The request's.
         send: Takes the answer.
         reply: What is asked, and the words of the answer.
-        ladder: Who answers.
+        answering: Who answers.
         policy: What becomes of a stream that breaks off; None if that is up to the ladder.
     """
 
@@ -35,28 +49,28 @@ class Exchange:
         scope: Scope,
         send: Send,
         reply: Reply,
-        ladder: Ladder,
+        answering: Answering,
         *,
         policy: StreamPolicy | None,
     ) -> None:
         self._scope = scope
         self._send = send
         self._reply = reply
-        self._ladder = ladder
+        self._answering = answering
         self._policy = policy
         self._journey = Journey()
         self._open = False
 
     async def whole(self) -> None:
         """Answer with one document."""
-        answer = await self._ladder.complete(self._reply.request, self._journey)
+        answer = await self._answering.complete(self._reply.request, self._journey)
         body = self._reply.whole(answer, told(self._journey))
         await send_whole(self._send, body, self._journey)
 
     async def stream(self) -> None:
         """Answer piece by piece; what fails before the first has a status."""
         async with aclosing(
-            self._ladder.stream(self._reply.request, self._journey, policy=self._policy)
+            self._answering.stream(self._reply.request, self._journey, policy=self._policy)
         ) as chunks:
             first = await anext(chunks, None)
             if first is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from stormproof.errors import ConfigurationError
+from stormproof.gateway.entrance import Entrance, entrance_to
 from stormproof.gateway.settings import DEFAULT_FILE, Settings
 from stormproof.providers import (
     ChatModel,
@@ -19,6 +20,7 @@ from stormproof.providers import (
     read_models,
 )
 from stormproof.recovery import CircuitState
+from stormproof.reflex.settings import read_reflex
 
 _MOST: Final = 1 << 20
 """Bytes of a file that are looked at: one with more is refused."""
@@ -33,12 +35,14 @@ class Found(NamedTuple):
         models: Of models and providers.
         ladders: Who answers by that.
         embeddings: Who embeds by that.
+        entrance: What requests have to pass by that, if that is anything.
         waiting: Settings of the server that are others than at its start.
     """
 
     models: ModelsFile
     ladders: Mapping[str, Ladder]
     embeddings: Mapping[str, EmbeddingLadder]
+    entrance: Entrance | None
     waiting: Sequence[str]
 
 
@@ -78,11 +82,13 @@ class ServedModels:
         self._kept = Kept()
         self._engine: ChatModel | None = None
         self._embedders: Mapping[str, EmbeddingModel] = {}
+        self._entrance: Entrance | None = None
         self._file = settings.config or DEFAULT_FILE
         self._needed = settings.config is not None
         self._key_files: Sequence[Path] = ()
         self.models = self._read()
         self._builder(self.models).hosted.check()
+        self._entrance = self._find_entrance()
 
     def begin(self, engine: ChatModel | None) -> Mapping[str, Ladder]:
         """Return who answers, from now on with the engine of this process, if there is one.
@@ -109,6 +115,10 @@ class ServedModels:
         self.embeddings.update(self._builder(self.models).embedding_ladders())
         return self.embeddings
 
+    def entrance(self) -> Entrance | None:
+        """Return what requests have to pass from now on, if that is anything."""
+        return self._entrance
+
     def fingerprint(self) -> Fingerprint:
         """Return what tells whether the file, or one with a key, is another than before."""
         return [_digest(file) for file in (self._file, *self._key_files)]
@@ -127,7 +137,7 @@ class ServedModels:
             raise ConfigurationError(reason=f"{self._file.name} names no model")
         names = Settings.model_fields
         waiting = [one for one in names if getattr(settings, one) != getattr(self._settings, one)]
-        return Found(models, ladders, embeddings, waiting)
+        return Found(models, ladders, embeddings, self._find_entrance(), waiting)
 
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return the state of every circuit, by the name of whom it is about."""
@@ -139,8 +149,10 @@ class ServedModels:
 
     def put(self, found: Found) -> bool:
         """Have requests answered as the file says from now on; return whether that is new."""
-        new = (found.ladders, found.embeddings) != (self.ladders, self.embeddings)
+        now = (self.ladders, self.embeddings, self._entrance)
+        new = (found.ladders, found.embeddings, found.entrance) != now
         self.models = found.models
+        self._entrance = found.entrance
         self.ladders.clear()
         self.ladders.update(found.ladders)
         self.embeddings.clear()
@@ -158,6 +170,10 @@ class ServedModels:
         self._key_files = [file for file in keys if file]
         self.as_read = [self.as_read[0], *map(_digest, self._key_files)]
         return models
+
+    def _find_entrance(self) -> Entrance | None:
+        tables = read_reflex(self._file) if self._needed else None
+        return entrance_to(tables, self._kept) if tables else None
 
     def _builder(self, models: ModelsFile) -> LadderBuilder:
         return LadderBuilder(

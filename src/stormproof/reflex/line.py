@@ -76,6 +76,11 @@ class Reflex:
     def __init__(self, steps: Sequence[Step] = ()) -> None:
         self._steps = steps
 
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """What a request passes, in this order."""
+        return [step.stage for step in self._steps]
+
     def admitted(
         self,
         request: Asked,

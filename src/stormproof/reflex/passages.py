@@ -1,11 +1,13 @@
 """The texts of a request: where each stands, and who said it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stormproof.providers import ChatRequest, EmbeddingRequest
 from stormproof.providers.chat import Document
-from stormproof.reflex.stage import Request
+
+if TYPE_CHECKING:
+    from stormproof.reflex.stage import Request
 
 Place = tuple[str | int, ...]
 """Keys and indices, from a request's document down to a text."""
@@ -33,7 +35,7 @@ def told(place: Place) -> str:
     return ".".join(map(str, place))
 
 
-def passages(request: Request) -> Sequence[Passage]:
+def passages(request: "Request") -> Sequence[Passage]:
     """Return every text of a request that a person or a tool may have written.
 
     Tokens, which clients of completions and embeddings may send in place of texts, are none.
@@ -45,7 +47,7 @@ def passages(request: Request) -> Sequence[Passage]:
     return [*_texts(request.document, "prompt"), *_texts(request.document, "suffix")]
 
 
-def with_texts(request: Request, texts: Mapping[Place, str]) -> Request:
+def with_texts(request: "Request", texts: Mapping[Place, str]) -> "Request":
     """Return a request with other texts in some of its places; at least one."""
     document = rewritten(request.document, texts)
     if isinstance(request, ChatRequest):

@@ -1,6 +1,6 @@
 """What a stage is: it looks at a request before a model does, and at the answer afterwards."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -16,6 +16,7 @@ from stormproof.providers import (
 )
 from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
+from stormproof.reflex.passages import Passage, passages
 
 Request: TypeAlias = ChatRequest | TextRequest | EmbeddingRequest
 """What may be asked."""
@@ -36,6 +37,14 @@ class Call:
     caller: Caller
     private: bool = False
     cache_use: CacheUse = CacheUse.FULL
+    _passages: list[Passage] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def passages(self) -> Sequence[Passage]:
+        """Its texts; looked for once for all stages."""
+        if not self._passages:
+            self._passages.extend(passages(self.request))
+        return self._passages
 
 
 @dataclass(frozen=True, slots=True)

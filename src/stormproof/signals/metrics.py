@@ -12,6 +12,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from stormproof.errors import Severity
 from stormproof.recovery import (
     AttemptFailed,
     CallRejected,
@@ -146,6 +147,8 @@ class Metrics(Collector):
         )
 
     def _hear(self, event: Event) -> None:
+        if event.severity is Severity.DEBUG:
+            return  # what happens with every request is counted by those who know it
         kind = type(event)
         levelled = self._hear_level(event) or self._circuits.hear(event)
         if kind in _SERIES:

@@ -1,16 +1,14 @@
 """Reading ``stormproof.toml``: everything that is wrong is named, with its line."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from stormproof.errors import ConfigurationError
 from stormproof.providers.settings.document import read_document
+from stormproof.providers.settings.faults import Fault, Place, misfits, nearest, refusal
 from stormproof.providers.settings.hosts import EMBEDDING_RUNGS, EmbeddingSettings
-from stormproof.providers.settings.locating import line_of
 from stormproof.providers.settings.presets import presets, provider_settings
 from stormproof.providers.settings.price import PriceSettings
 from stormproof.providers.settings.provider_rung import ProviderRung
@@ -26,25 +24,8 @@ from stormproof.providers.settings.schema import (
 if TYPE_CHECKING:
     from stormproof.providers.settings.tables import Table
 
-_MOST_FAULTS: Final = 20
-_OTHERS: Final = frozenset({"serve"})
+_OTHERS: Final = frozenset({"serve", "reflex"})
 """Tables of the file that others read."""
-
-_LOOK_LIKE_KEYS: Final = frozenset({"key", "api_key", "apikey", "token", "secret"})
-
-Place: TypeAlias = Sequence[str | int]
-
-
-class Fault(NamedTuple):
-    """Something that is wrong.
-
-    Attributes:
-        place: Keys and indices.
-        message: What it is; quotes no value that could be a secret.
-    """
-
-    place: Place
-    message: str
 
 
 def read_models(file: Path) -> ModelsFile:
@@ -60,46 +41,11 @@ def read_models(file: Path) -> ModelsFile:
     try:
         models = ModelsFile.model_validate(tables)
     except ValidationError as error:
-        raise _error(file, text, _misfits(error)) from None
+        raise refusal(file, text, misfits(error, _place)) from None
     faults = list(_contradictions(models))
     if faults:
-        raise _error(file, text, faults)
+        raise refusal(file, text, faults)
     return models
-
-
-def _error(file: Path, text: str, faults: Sequence[Fault]) -> ConfigurationError:
-    lines = [_told(file, text, fault) for fault in faults[:_MOST_FAULTS]]
-    if len(faults) > _MOST_FAULTS:
-        lines.append(f"and {len(faults) - _MOST_FAULTS} more")
-    return ConfigurationError(reason="\n".join(lines))
-
-
-def _told(file: Path, text: str, fault: Fault) -> str:
-    line = line_of(text, fault.place)
-    # The key comes last: "api_key: …" would be taken for a secret, and be hidden.
-    return f"{file.name}{f':{line}' if line else ''}: {fault.message} ({_path(fault.place)})"
-
-
-def _path(place: Place) -> str:
-    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in place]
-    return "".join(steps).removeprefix(".")
-
-
-def _misfits(error: ValidationError) -> list[Fault]:
-    return [_misfit(problem) for problem in error.errors(include_input=False, include_url=False)]
-
-
-def _misfit(problem: Any) -> Fault:
-    place, keys = _place(problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return Fault(place, _unknown(str(place[-1]), keys))
-    return Fault(place, problem["msg"].removeprefix("Value error, "))
-
-
-def _unknown(key: str, keys: Iterable[str]) -> str:
-    if key.lower() in _LOOK_LIKE_KEYS:
-        return "keys are not written here: use key_env or key_file"
-    return f"there is no such key{nearest(key, keys)}"
 
 
 def _place(loc: tuple[str | int, ...]) -> tuple[Place, Iterable[str]]:
@@ -199,9 +145,3 @@ def _unasked(place: Place, name: str, models: ModelsFile) -> Iterator[Fault]:
         yield Fault(place, f"there is no provider {name!r}{known}")
     elif provider.url is None:
         yield Fault(place, f"needs a url in [providers.{name}]")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a question whether another name was meant, if one is near."""
-    close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,144 @@
+"""What requests pass before somebody answers them, where the settings name stages for that."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TypeVar
+
+from starlette.types import Scope
+
+from stormproof.gateway.headers import header
+from stormproof.providers import (
+    Chunk,
+    Completion,
+    EmbeddingLadder,
+    EmbeddingRequest,
+    Embeddings,
+    Journey,
+    Kept,
+    Ladder,
+    Question,
+    StreamPolicy,
+)
+from stormproof.providers.chat import in_chunks
+from stormproof.reflex import Admission, CacheUse, Caller, Request
+from stormproof.reflex.settings import LineBuilder, Lines, ReflexTables
+
+Asked = TypeVar("Asked", bound=Request)
+
+
+class Entrance:
+    """Puts stages in front of those who answer.
+
+    Args:
+        lines: The stages, by what is asked and who asks.
+    """
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
+    def guard(self, ladder: Ladder, scope: Scope) -> "GuardedLadder":
+        """Return who answers a request: a ladder, behind the stages.
+
+        Args:
+            ladder: Who answers what is let in.
+            scope: The request's; there the answer finds what its headers are to say.
+        """
+        return GuardedLadder(ladder, self, scope)
+
+    def guard_embeddings(self, ladder: EmbeddingLadder, scope: Scope) -> "GuardedEmbeddings":
+        """Return who embeds; as for `guard`."""
+        return GuardedEmbeddings(ladder, self, scope)
+
+    def admitted(self, request: Asked, journey: Journey, scope: Scope) -> Admission[Asked]:
+        """Return what lets a request in, to be entered."""
+        caller = _caller(scope).asking(request.document)
+        cache_use = CacheUse.asked_for(header(scope, b"cache-control"))
+        reflex = self._lines.of(request.model, caller)
+        admission = reflex.admitted(request, caller, journey, cache_use=cache_use)
+        scope["state"]["headers"] = admission.headers
+        return admission
+
+
+def entrance_to(tables: ReflexTables, kept: Kept) -> Entrance:
+    """Return the entrance that settings describe: the same for the same.
+
+    Args:
+        tables: The settings.
+        kept: What was made before.
+
+    Raises:
+        ConfigurationError: A stage cannot be made.
+    """
+
+    def make() -> Entrance:
+        return Entrance(LineBuilder(kept).lines(tables))
+
+    return kept.one(make, "entrance", tables.model_dump_json())
+
+
+class GuardedLadder:
+    """A ladder behind the stages, for one request.
+
+    Args:
+        ladder: Who answers what is let in.
+        entrance: Where it is let in.
+        scope: The request's.
+    """
+
+    def __init__(self, ladder: Ladder, entrance: Entrance, scope: Scope) -> None:
+        self._ladder = ladder
+        self._entrance = entrance
+        self._scope = scope
+
+    async def complete(self, request: Question, journey: Journey) -> Completion:
+        """Answer at once, as a `Ladder` does."""
+        async with self._entrance.admitted(request, journey, self._scope) as admission:
+            answer = admission.answer or await self._ladder.complete(admission.request, journey)
+            return admission.whole(answer)
+
+    async def stream(
+        self, request: Question, journey: Journey, *, policy: StreamPolicy | None
+    ) -> AsyncGenerator[Chunk, None]:
+        """Answer piece by piece, as a `Ladder` does."""
+        async with self._entrance.admitted(request, journey, self._scope) as admission:
+            if admission.answer:
+                chunks = _pieces(admission.answer)
+            else:
+                chunks = self._ladder.stream(admission.request, journey, policy=policy)
+            async with aclosing(admission.stream(chunks)) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+
+class GuardedEmbeddings:
+    """An embedding ladder behind the stages, for one request.
+
+    Args:
+        ladder: Who embeds what is let in.
+        entrance: Where it is let in.
+        scope: The request's.
+    """
+
+    def __init__(self, ladder: EmbeddingLadder, entrance: Entrance, scope: Scope) -> None:
+        self._ladder = ladder
+        self._entrance = entrance
+        self._scope = scope
+
+    async def embed(self, request: EmbeddingRequest, journey: Journey) -> Embeddings:
+        """Embed texts, as an `EmbeddingLadder` does."""
+        async with self._entrance.admitted(request, journey, self._scope) as admission:
+            embeddings = await self._ladder.embed(admission.request, journey)
+            admission.used(embeddings.usage)
+            return embeddings
+
+
+def _caller(scope: Scope) -> Caller:
+    """Return who asks, as far as the edge knows."""
+    known: Caller | None = scope["state"].get("caller")
+    client = scope.get("client")
+    return known or Caller(address=client[0] if client else None)
+
+
+async def _pieces(answer: Completion) -> AsyncGenerator[Chunk, None]:
+    for chunk in in_chunks(answer):
+        yield chunk

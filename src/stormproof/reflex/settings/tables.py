@@ -1,0 +1,77 @@
+"""The tables ``[reflex…]`` of ``stormproof.toml``: what requests pass, and who passes what."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, TypeAlias
+
+from pydantic import Field, StringConstraints
+
+from stormproof.providers.settings.tables import Count, Flag, ModelName, Table
+from stormproof.reflex.line import OnFailure
+
+KeyName: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$", max_length=256)
+]
+_Characters: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=1 << 26)]
+
+
+class Layer(Table):
+    """A table that says something more special than another one does."""
+
+    def over(self, general: Self) -> Self:
+        """Return these settings, and the general ones where nothing is said."""
+        said = {name: _over(getattr(self, name), getattr(general, name)) for name in self._said()}
+        return general.model_copy(update=said)
+
+    def _said(self) -> frozenset[str]:
+        return frozenset(self.model_fields_set)
+
+
+class StageTable(Layer):
+    """What every stage's table may say."""
+
+    enabled: Flag = Field(default=True, description="Whether requests pass this stage.")
+    on_failure: OnFailure = Field(
+        default=OnFailure.CLOSED,
+        description="What becomes of a request that it could not look at: `open` lets it pass,"
+        " `closed` turns it away.",
+    )
+
+
+class ValidateTable(StageTable):
+    """Bounds of what is looked at, and passed on."""
+
+    max_messages: Count = Field(default=2000, description="Most messages of a conversation.")
+    max_characters: _Characters = Field(
+        default=400_000, description="Most characters of all texts of a request together."
+    )
+    max_tools: Count = Field(default=256, description="Most tools that a model may call.")
+    max_depth: Annotated[int, Field(strict=True, ge=4, le=128)] = Field(
+        default=64, description="Most levels of lists and objects in a conversation's request."
+    )
+    control_characters: Flag = Field(
+        default=True, description="Whether texts may hold any but tabs and ends of lines."
+    )
+
+
+class StageTables(Layer):
+    """What a request passes; a stage without a table is none, but for `validate`."""
+
+    checks: ValidateTable = Field(
+        default=ValidateTable(), alias="validate", description="Bounds of requests."
+    )
+
+
+class ReflexTables(StageTables):
+    """All of them: what everybody's requests pass, and those for some models and some keys."""
+
+    models: Mapping[ModelName, StageTables] = Field(
+        default={}, description="What is different for models, by what clients call them."
+    )
+    keys: Mapping[KeyName, StageTables] = Field(
+        default={}, description="What is different for keys, by their names."
+    )
+
+
+def _over(special: Any, general: Any) -> Any:
+    both = isinstance(special, Layer) and isinstance(general, Layer)
+    return special.over(general) if both else special

@@ -1,0 +1,93 @@
+"""What no model should be asked, however it is meant: the stage that comes first."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from stormproof.errors import FieldProblem, ValidationErrors
+from stormproof.providers import ChatRequest
+from stormproof.reflex.passages import told
+from stormproof.reflex.stage import Call, Outcome, Passed, Rejected
+
+_CONTROL: Final = bytes({*range(32), 127} - set(b"\t\n\r"))
+"""Of ASCII; as bytes of UTF-8 they are parts of nothing else."""
+
+_MOST_PROBLEMS: Final = 50
+
+
+class ValidateStage:
+    """Turns requests away that are larger than anybody's should be; all that is wrong is told.
+
+    Args:
+        max_messages: Most messages of a conversation.
+        max_characters: Most characters of all texts together, which later stages have to read.
+        max_tools: Most tools that a model may call.
+        max_depth: Most levels of lists and objects in a conversation's request.
+        control_characters: Whether texts may hold any but tabs and ends of lines.
+
+    Attributes:
+        name: ``validate``.
+    """
+
+    name: Final = "validate"
+
+    def __init__(
+        self,
+        *,
+        max_messages: int = 2000,
+        max_characters: int = 400_000,
+        max_tools: int = 256,
+        max_depth: int = 64,
+        control_characters: bool = True,
+    ) -> None:
+        self._max_messages = max_messages
+        self._max_characters = max_characters
+        self._max_tools = max_tools
+        self._max_depth = max_depth
+        self._control_characters = control_characters
+
+    async def enter(self, call: Call) -> Outcome:
+        """Measure a request."""
+        problems = [*self._problems(call)]
+        if not problems:
+            return Passed()
+        reason = "the request is not let in,"
+        return Rejected(ValidationErrors(errors=problems[:_MOST_PROBLEMS], reason=reason))
+
+    def _problems(self, call: Call) -> Iterator[FieldProblem]:
+        request = call.request
+        if isinstance(request, ChatRequest):
+            yield from _excess("messages", len(request.messages), self._max_messages)
+            yield from _excess("tools", len(request.tools), self._max_tools)
+            if _deeper(request.document, self._max_depth):
+                yield _problem("", f"has more than {self._max_depth} levels", "too_deep")
+        characters = sum([len(passage.text) for passage in call.passages])
+        yield from _excess("", characters, self._max_characters, "characters")
+        if not self._control_characters:
+            for passage in call.passages:
+                if _has_control(passage.text):
+                    yield _problem(told(passage.place), "has control characters", "control")
+
+
+def _excess(field: str, count: int, most: int, of: str = "") -> Iterator[FieldProblem]:
+    if count > most:
+        yield _problem(field, f"has {count} {of or field}; at most {most} are let in", "too_long")
+
+
+def _problem(field: str, message: str, kind: str) -> FieldProblem:
+    return FieldProblem(field=field, message=message, type=kind)
+
+
+def _has_control(text: str) -> bool:
+    encoded = text.encode("utf-8", "replace")
+    return len(encoded.translate(None, _CONTROL)) < len(encoded)
+
+
+def _deeper(document: dict[str, Any], most: int) -> bool:
+    """Tell whether there are more levels; whoever read the document has bounded them."""
+    level: list[Any] = [document]
+    for _ in range(most):
+        inside = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [one for values in inside for one in values if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True
