@@ -36,6 +36,7 @@ def engine_ladder(engine: EngineModel, seconds: float) -> Ladder:
     """
     rung = Rung(
         engine,
+        texts=engine.texts,
         deadline=seconds,
         idle=seconds,
         capabilities=ENGINE_CAPABILITIES,

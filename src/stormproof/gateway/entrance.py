@@ -51,7 +51,7 @@ class Entrance:
 
     def admitted(self, request: Asked, journey: Journey, scope: Scope) -> Admission[Asked]:
         """Return what lets a request in, to be entered."""
-        caller = _caller(scope).asking(request.document)
+        caller = _caller(scope, request)
         cache_use = CacheUse.asked_for(header(scope, b"cache-control"))
         reflex = self._lines.of(request.model, caller)
         admission = reflex.admitted(request, caller, journey, cache_use=cache_use)
@@ -132,11 +132,12 @@ class GuardedEmbeddings:
             return embeddings
 
 
-def _caller(scope: Scope) -> Caller:
-    """Return who asks, as far as the edge knows."""
-    known: Caller | None = scope["state"].get("caller")
-    client = scope.get("client")
-    return known or Caller(address=client[0] if client else None)
+def _caller(scope: Scope, request: Request) -> Caller:
+    """Return who asks, as far as the request tells."""
+    client, user = scope.get("client"), request.document.get("user")
+    return Caller(
+        address=client[0] if client else None, user=user if isinstance(user, str) else None
+    )
 
 
 async def _pieces(answer: Completion) -> AsyncGenerator[Chunk, None]:
