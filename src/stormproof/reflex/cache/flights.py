@@ -1,0 +1,103 @@
+"""Requests under way: who asks the same meanwhile waits for the answer, and does not ask again.
+
+Who waits gets the answer whole. Pieces would come sooner; but what broke off could then be taken
+up by nobody who has none of it, and every listener would have to be as fast as the slowest.
+"""
+
+from asyncio import Future, get_running_loop
+from functools import partial
+from typing import Final, TypeAlias
+
+from stormproof.providers import Completion
+from stormproof.recovery.clock import current_clock
+
+_Landing: TypeAlias = "Completion | Flight | None"
+
+
+class Flight:
+    """A request under way, and those that wait for its answer."""
+
+    def __init__(self, flights: "Flights", key: bytes) -> None:
+        self._flights: Final = flights
+        self._key: Final = key
+        self._waiting: dict[Future[_Landing], None] = {}  # in their order
+
+    def land(self, answer: Completion | None) -> None:
+        """End it.
+
+        Args:
+            answer: For those who wait; None if there is none that they may have: each then asks
+                for himself.
+        """
+        self._flights.forget(self._key)
+        for waiting in self._waiting:
+            _tell(waiting, answer)
+
+    def hand_over(self) -> None:
+        """Have the first of those who wait ask, and the others wait for him."""
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(self)
+                return
+        self._flights.forget(self._key)
+
+    async def follow(self, patience: float) -> _Landing:
+        """Wait for the answer.
+
+        Args:
+            patience: Seconds to wait at most.
+
+        Returns:
+            The answer; the flight if who waited is to ask now, and tell the others; None if he is
+            to ask for himself.
+        """
+        loop = get_running_loop()
+        waiting: Future[_Landing] = loop.create_future()
+        self._waiting[waiting] = None
+        timer = current_clock().call_later(loop, patience, partial(_tell, waiting, None))
+        try:
+            return await waiting
+        except BaseException:
+            if waiting.done() and not waiting.cancelled() and waiting.result() is self:
+                self._waiting.pop(waiting)
+                self.hand_over()
+            raise
+        finally:
+            self._waiting.pop(waiting, None)
+            timer.cancel()
+
+
+class Flights:
+    """All requests under way in this event loop.
+
+    Args:
+        patience: Seconds that a request waits for another at most.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._flights: dict[bytes, Flight] = {}
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    async def join(self, key: bytes) -> _Landing:
+        """Wait for the answer to the same request, if that is under way.
+
+        Returns:
+            As `Flight.follow`; a new flight if nobody asks the same.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = Flight(self, key)
+            return flight
+        return await flight.follow(self._patience)
+
+    def forget(self, key: bytes) -> None:
+        """Take note that a flight has ended."""
+        del self._flights[key]
+
+
+def _tell(waiting: "Future[_Landing]", landing: Completion | None) -> None:
+    if not waiting.done():
+        waiting.set_result(landing)

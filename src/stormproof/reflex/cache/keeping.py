@@ -1,0 +1,70 @@
+"""Sees a model's answer, and keeps it if it is one to be kept."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from stormproof.providers import Chunk, Completion
+from stormproof.providers.collector import Collector
+from stormproof.reflex.cache.flights import Flight
+from stormproof.reflex.stage import Companion, Ending
+
+_ENDS: Final = frozenset({"stop", "tool_calls", "function_call"})
+"""Reasons to finish of an answer that is all that the model had to say."""
+
+_MOST_PIECES: Final = 1 << 16
+"""Of a stream that is kept."""
+
+
+class Keeping(Companion):
+    """Goes with a call whose answer is to be kept.
+
+    Args:
+        keep: Keeps an answer.
+        flight: Those who wait for it; None if nobody can.
+    """
+
+    def __init__(
+        self, keep: Callable[[Completion], Awaitable[None]], flight: Flight | None = None
+    ) -> None:
+        self._keep = keep
+        self._flight = flight
+        self._answer: Completion | None = None
+        self._collector: Collector | None = None
+        self._pieces = 0
+
+    def whole(self, answer: Completion) -> Completion:
+        """Take note of an answer."""
+        self._answer = answer
+        return answer
+
+    def piece(self, chunk: Chunk) -> Iterable[Chunk]:
+        """Take note of a piece of one."""
+        if self._collector is None:
+            self._collector = Collector()
+        self._pieces += 1
+        if self._pieces <= _MOST_PIECES:
+            self._collector.add(chunk)
+        return (chunk,)
+
+    async def settle(self, ending: Ending) -> None:
+        """Keep the answer, if it may be kept, and tell it to those who wait for it."""
+        failed = ending.error is not None
+        answer = None if failed or not _is_said(ending) else self._said()
+        try:
+            if answer and all(one["finish_reason"] in _ENDS for one in answer.choices):
+                await self._keep(answer)
+        finally:
+            if self._flight and failed:
+                self._flight.hand_over()
+            elif self._flight:
+                self._flight.land(answer)
+
+    def _said(self) -> Completion | None:
+        if self._collector is None or self._pieces > _MOST_PIECES:
+            return self._answer
+        return self._collector.completion()
+
+
+def _is_said(ending: Ending) -> bool:
+    """Whether a model has said this to this request, and others may hear it."""
+    return ending.asked and not ending.private and not ending.journey.degraded
