@@ -70,7 +70,7 @@ async def serving_file(
     builder = LadderBuilder(read_models(file), client, {}, embedders=embedders)
     vectors = builder.embedding_ladders()
     tables = read_reflex(file)
-    entrance = entrance_to(tables, Kept()) if tables else None
+    entrance = entrance_to(tables, Kept(), {}) if tables else None
     async with serving_ladders(
         builder.ladders(), embeddings=vectors, keys=(), entrance=entrance
     ) as url:

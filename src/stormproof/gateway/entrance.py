@@ -1,6 +1,6 @@
 """What requests pass before somebody answers them, where the settings name stages for that."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -51,7 +51,7 @@ class Entrance:
 
     def admitted(self, request: Asked, journey: Journey, scope: Scope) -> Admission[Asked]:
         """Return what lets a request in, to be entered."""
-        caller = _caller(scope, request)
+        caller = _caller(scope).asking(request.document)
         cache_use = CacheUse.asked_for(header(scope, b"cache-control"))
         reflex = self._lines.of(request.model, caller)
         admission = reflex.admitted(request, caller, journey, cache_use=cache_use)
@@ -59,19 +59,20 @@ class Entrance:
         return admission
 
 
-def entrance_to(tables: ReflexTables, kept: Kept) -> Entrance:
+def entrance_to(tables: ReflexTables, kept: Kept, environment: Mapping[str, str]) -> Entrance:
     """Return the entrance that settings describe: the same for the same.
 
     Args:
         tables: The settings.
         kept: What was made before.
+        environment: Where the variables with secrets are.
 
     Raises:
         ConfigurationError: A stage cannot be made.
     """
 
     def make() -> Entrance:
-        return Entrance(LineBuilder(kept).lines(tables))
+        return Entrance(LineBuilder(kept, environment).lines(tables))
 
     return kept.one(make, "entrance", tables.model_dump_json())
 
@@ -132,12 +133,11 @@ class GuardedEmbeddings:
             return embeddings
 
 
-def _caller(scope: Scope, request: Request) -> Caller:
-    """Return who asks, as far as the request tells."""
-    client, user = scope.get("client"), request.document.get("user")
-    return Caller(
-        address=client[0] if client else None, user=user if isinstance(user, str) else None
-    )
+def _caller(scope: Scope) -> Caller:
+    """Return who asks, as far as the edge knows."""
+    known: Caller | None = scope["state"].get("caller")
+    client = scope.get("client")
+    return known or Caller(address=client[0] if client else None)
 
 
 async def _pieces(answer: Completion) -> AsyncGenerator[Chunk, None]:

@@ -173,7 +173,7 @@ class ServedModels:
 
     def _find_entrance(self) -> Entrance | None:
         tables = read_reflex(self._file) if self._needed else None
-        return entrance_to(tables, self._kept) if tables else None
+        return entrance_to(tables, self._kept, self._environment) if tables else None
 
     def _builder(self, models: ModelsFile) -> LadderBuilder:
         return LadderBuilder(

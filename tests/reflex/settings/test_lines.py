@@ -67,7 +67,7 @@ def test_stages_that_differ_in_nothing_are_one() -> None:
     """So what they know is known once, also when the file is read again."""
     kept = Kept()
     tables = ReflexTables.model_validate({**messages(3), "models": {"gpt": messages(3)}})
-    found = LineBuilder(kept).lines(tables)
+    found = LineBuilder(kept, {}).lines(tables)
     [one], [other] = (found.of(name, NOBODY).stages for name in ("gpt", "claude"))
-    [again] = LineBuilder(kept).lines(tables).of("gpt", NOBODY).stages
+    [again] = LineBuilder(kept, {}).lines(tables).of("gpt", NOBODY).stages
     assert one is other is again

@@ -1,14 +1,26 @@
 """Stages, as the settings say."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from stormproof.errors import ConfigurationError
 from stormproof.providers import Kept
 from stormproof.reflex.line import Reflex, Step
+from stormproof.reflex.pii.finding import Kind
 from stormproof.reflex.settings.lines import Lines
-from stormproof.reflex.settings.tables import ReflexTables, StageTable, StageTables, ValidateTable
+from stormproof.reflex.settings.tables import (
+    PiiTable,
+    ReflexTables,
+    StageTable,
+    StageTables,
+    ValidateTable,
+)
 from stormproof.reflex.stage import Stage
 from stormproof.reflex.validating import ValidateStage
+
+if TYPE_CHECKING:
+    from stormproof.reflex.pii.detector import Detector
 
 
 class LineBuilder:
@@ -17,16 +29,18 @@ class LineBuilder:
     Args:
         kept: What other builders have made, of which all that has not changed is used on: caches,
             counters, stages.
+        environment: Where the variables with secrets are.
     """
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Kept, environment: Mapping[str, str]) -> None:
         self._kept = kept
+        self._environment = environment
 
     def lines(self, tables: ReflexTables) -> Lines:
         """Return them.
 
         Raises:
-            ConfigurationError: A stage cannot be made: its library is missing, or its store.
+            ConfigurationError: A stage cannot be made: its library is missing, or a secret.
         """
         return Lines(tables, self._line)
 
@@ -35,14 +49,47 @@ class LineBuilder:
 
     def _steps(self, tables: StageTables) -> Iterator[Step]:
         """Yield the stages, in the order in which a request passes them."""
-        for table, make in ((tables.checks, _validate),):
-            if table.enabled:
-                stage = self._kept.one(partial(make, table), *_described(table))
+        made: tuple[tuple[StageTable | None, Callable[[Any], Stage]], ...] = (
+            (tables.checks, _validate),
+            (tables.pii, self._pii),
+        )
+        for table, make in made:
+            if table is not None and table.enabled:
+                described = (type(table), table.model_dump_json())
+                stage = self._kept.one(partial(_made, make, table), *described)
                 yield Step(stage, table.on_failure)
 
+    def _pii(self, table: PiiTable) -> Stage:
+        from stormproof.reflex.pii.detector import ALL  # noqa: PLC0415 - an extra
+        from stormproof.reflex.pii.policy import PiiPolicy  # noqa: PLC0415
+        from stormproof.reflex.pii.stage import PiiStage  # noqa: PLC0415
 
-def _described(table: StageTable) -> Sequence[Hashable]:
-    return type(table), table.model_dump_json()
+        return PiiStage(
+            self._detector(ALL - table.ignore),
+            policy=PiiPolicy(table.action, table.actions),
+            answers=table.answers,
+            key=self._secret("reflex.pii", table.key_env),
+        )
+
+    def _detector(self, kinds: Collection[Kind]) -> "Detector":
+        from stormproof.reflex.pii.detector import Detector  # noqa: PLC0415 - an extra
+
+        return self._kept.one(lambda: Detector(kinds), "detector", frozenset(kinds))
+
+    def _secret(self, setting: str, variable: str | None) -> bytes | None:
+        if variable is None:
+            return None
+        secret = self._environment.get(variable, "").strip()
+        if not secret:
+            raise ConfigurationError(setting=setting, reason=f"the variable {variable} is empty")
+        return secret.encode()
+
+
+def _made(make: Callable[[Any], Stage], table: StageTable) -> Stage:
+    try:
+        return make(table)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(setting="reflex", reason=error.msg) from error
 
 
 def _validate(table: ValidateTable) -> Stage:

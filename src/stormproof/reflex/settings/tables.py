@@ -5,8 +5,10 @@ from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import Field, StringConstraints
 
-from stormproof.providers.settings.tables import Count, Flag, ModelName, Table
+from stormproof.providers.settings.tables import Count, Flag, ModelName, Table, Variable
 from stormproof.reflex.line import OnFailure
+from stormproof.reflex.pii.finding import Kind
+from stormproof.reflex.pii.policy import PiiAction
 
 KeyName: TypeAlias = Annotated[
     str, StringConstraints(pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$", max_length=256)
@@ -53,12 +55,34 @@ class ValidateTable(StageTable):
     )
 
 
+class PiiTable(StageTable):
+    """Personal data and secrets, in requests and in what models say."""
+
+    action: PiiAction = Field(
+        default=PiiAction.REDACT,
+        description="What is done about what is found: `block`, `redact` or `report`.",
+    )
+    actions: Mapping[Kind, PiiAction] = Field(
+        default={}, description="What is done about some kinds, in place of that."
+    )
+    ignore: frozenset[Kind] = Field(default=frozenset(), description="Kinds that are not found.")
+    answers: Flag = Field(
+        default=False, description="Whether what a model says is looked through, too."
+    )
+    key_env: Variable | None = Field(
+        default=None,
+        description="Environment variable with a secret of which placeholders are made, so that"
+        " all processes make the same; by default each has its own.",
+    )
+
+
 class StageTables(Layer):
     """What a request passes; a stage without a table is none, but for `validate`."""
 
     checks: ValidateTable = Field(
         default=ValidateTable(), alias="validate", description="Bounds of requests."
     )
+    pii: PiiTable | None = Field(default=None, description="Personal data and secrets.")
 
 
 class ReflexTables(StageTables):
