@@ -36,7 +36,7 @@ PLANS: Final = (
     Plan("de", "49", "0", ("30", "89", "40", "69"), 8, ("TA 8", "TA/8", "(TA) 8", "TA 4 4")),
     Plan("de", "49", "0", ("151", "160", "170", "176"), 8, ("TA 8", "TA/8", "TA-8", "TA8")),
     Plan("fr", "33", "0", ("1", "4", "6", "7"), 8, ("TA 2 2 2 2", "TA.2.2.2.2", "TA8")),
-    Plan("es", "34", "", ("91", "93", "61", "65"), 7, ("A3 2 2 2", "A1 3 3", "A7")),
+    Plan("es", "34", "", ("91", "93", "61", "65"), 7, ("A1 2 2 2", "A1 3 3", "A7")),
     Plan("it", "39", "", ("347", "338", "320"), 7, ("A 3 4", "A 7", "A7")),
     Plan("nl", "31", "0", ("6",), 8, ("TA-8", "TA 8", "TA 2 2 2 2", "TA8")),
     Plan("be", "32", "0", ("470", "485", "495"), 6, ("TA 2 2 2", "TA/2.2.2")),
@@ -86,8 +86,9 @@ def _international(chance: Chance, plan: Plan, digits: str) -> str:
         f"+{plan.code} {area} {digits}",
         f"+{plan.code} {area} {rest[0]} {rest[1]}",
         f"+{plan.code}-{area}-{rest[0]}-{rest[1]}",
-        f"00{plan.code} {area} {digits}",
     ]
+    if plan.code != "1":  # where abroad begins with 011
+        shapes.append(f"00{plan.code} {area} {digits}")
     if plan.trunk:
         shapes.append(f"+{plan.code} ({plan.trunk}){area} {rest[0]} {rest[1]}")
     return chance.choice(shapes)
