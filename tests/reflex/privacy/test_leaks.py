@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+
 from support.leaks import Leaks
 
 SECRET = 'sk-live/ä+"4242 4242 4242 4242"\n-tail'
