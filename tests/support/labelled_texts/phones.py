@@ -17,6 +17,7 @@ class Plan(NamedTuple):
         areas: Of cities or mobile networks.
         length: How many digits follow the area.
         shapes: How it is written: ``T`` the trunk, ``A`` the area, then groups of digits by size.
+        first: What the digits behind the area begin with.
     """
 
     country: str
@@ -25,20 +26,21 @@ class Plan(NamedTuple):
     areas: tuple[str, ...]
     length: int
     shapes: tuple[str, ...]
+    first: str = "23456789"
 
 
 _AMERICAN: Final = ("(A) 3-4", "A-3-4", "A.3.4", "A 3 4")
 PLANS: Final = (
     Plan("us", "1", "", ("212", "312", "415", "617", "702", "206", "305"), 7, _AMERICAN),
     Plan("ca", "1", "", ("416", "514", "604", "403", "613"), 7, _AMERICAN),
-    Plan("gb", "44", "0", ("20",), 8, ("TA 4 4", "(TA) 4 4", "TA44")),
-    Plan("gb", "44", "0", ("7700", "7911", "7400"), 6, ("TA 6", "TA 3 3", "TA6")),
+    Plan("gb", "44", "0", ("20",), 8, ("TA 4 4", "(TA) 4 4", "TA44"), "378"),
+    Plan("gb", "44", "0", ("7400", "7415", "7912"), 6, ("TA 6", "TA 3 3", "TA6")),
     Plan("de", "49", "0", ("30", "89", "40", "69"), 8, ("TA 8", "TA/8", "(TA) 8", "TA 4 4")),
     Plan("de", "49", "0", ("151", "160", "170", "176"), 8, ("TA 8", "TA/8", "TA-8", "TA8")),
-    Plan("fr", "33", "0", ("1", "4", "6", "7"), 8, ("TA 2 2 2 2", "TA.2.2.2.2", "TA8")),
+    Plan("fr", "33", "0", ("1", "4", "6", "7"), 8, ("TA 2 2 2 2", "TA.2.2.2.2", "TA8"), "345678"),
     Plan("es", "34", "", ("91", "93", "61", "65"), 7, ("A1 2 2 2", "A1 3 3", "A7")),
     Plan("it", "39", "", ("347", "338", "320"), 7, ("A 3 4", "A 7", "A7")),
-    Plan("nl", "31", "0", ("6",), 8, ("TA-8", "TA 8", "TA 2 2 2 2", "TA8")),
+    Plan("nl", "31", "0", ("6",), 8, ("TA-8", "TA 8", "TA 2 2 2 2", "TA8"), "12345"),
     Plan("be", "32", "0", ("470", "485", "495"), 6, ("TA 2 2 2", "TA/2.2.2")),
     Plan("ch", "41", "0", ("44", "76", "79"), 7, ("TA 3 2 2",)),
     Plan("at", "43", "0", ("664", "676", "699"), 7, ("TA 7", "TA/7")),
@@ -48,9 +50,9 @@ PLANS: Final = (
     Plan("fi", "358", "0", ("40", "44", "50"), 7, ("TA 3 4", "TA 7")),
     Plan("pl", "48", "", ("501", "602", "690"), 6, ("A 3 3", "A-3-3")),
     Plan("pt", "351", "", ("91", "93", "96"), 7, ("A1 3 3",)),
-    Plan("br", "55", "", ("11", "21", "31"), 9, ("(A) 5-4", "A 5-4")),
+    Plan("br", "55", "", ("11", "21", "31"), 9, ("(A) 5-4", "A 5-4"), "9"),
     Plan("in", "91", "0", ("98", "99", "70"), 8, ("A3 5", "TA3 5", "A8")),
-    Plan("au", "61", "0", ("4",), 8, ("TA2 3 3", "TA8")),
+    Plan("au", "61", "0", ("4",), 8, ("TA2 3 3", "TA8"), "0123"),
     Plan("jp", "81", "0", ("90", "80"), 8, ("TA-4-4",)),
     Plan("kr", "82", "0", ("10",), 8, ("TA-4-4",)),
     Plan("cn", "86", "", ("138", "139", "186"), 8, ("A 4 4", "A8")),
@@ -61,18 +63,12 @@ _NAMES: Final = ("phone", "phone number", "mobile", "Tel.", "telephone", "cell")
 
 def phone(chance: Chance) -> Item:
     plan = chance.choice(PLANS)
-    digits = _subscriber(chance, plan)
+    digits = chance.digits(plan.length, plan.first)
     if chance.often(0.5):
         text = _international(chance, plan, digits)
     else:
         text = _shaped(chance.choice(plan.shapes), plan, digits)
     return Item(Kind.PHONE, plan.country, chance.choice(_NAMES), text)
-
-
-def _subscriber(chance: Chance, plan: Plan) -> str:
-    if plan.country == "br":
-        return "9" + chance.digits(plan.length - 1, "6789")
-    return chance.digits(plan.length, "23456789")
 
 
 def _international(chance: Chance, plan: Plan, digits: str) -> str:
