@@ -182,3 +182,30 @@ async def test_what_is_held_back_comes_before_what_begins_next() -> None:
         deltas = [dict(chunk.delta) async for chunk in admission.stream(said())]
     calls = [{"tool_calls": [{"index": 0, "function": {"arguments": text}}]} for text in ("", "[")]
     assert deltas == [{"content": "a "}, {"content": "["}, *calls, {}]
+
+
+async def test_signed_thoughts_go_out_and_come_back_as_the_model_had_them() -> None:
+    """Changed, they would be refused; and what stands there keeps its meaning."""
+    value = "alice@example.com"
+    async with admitted(value) as admission:
+        word = admission.request.messages[0].content
+        block = {"type": "thinking", "thinking": word, "signature": "s"}
+        thought = {"reasoning_content": word, "thinking_blocks": [block]}
+        said = admission.whole(completion({"content": word, **thought})).choices[0]["message"]
+    assert said == {"role": "assistant", "content": value, **thought}
+    request = ChatRequest({"model": "m", "messages": [{"role": "user", "content": value}, said]})
+    async with REFLEX.admitted(request, Caller("tenant"), Journey()) as admission:
+        again = admission.request.document["messages"][1]
+    assert again == {"role": "assistant", "content": word, **thought}
+
+
+async def test_who_speaks_is_said_also_where_the_text_is_held_back() -> None:
+    """Clients wait for it."""
+    async with admitted("alice@example.com") as admission:
+
+        async def said() -> AsyncGenerator[Chunk, None]:
+            yield Chunk(delta={"role": "assistant", "content": "["})
+            yield Chunk(delta={"content": "1]"}, finish_reason="stop")
+
+        deltas = [dict(chunk.delta) async for chunk in admission.stream(said())]
+    assert deltas == [{"role": "assistant", "content": ""}, {"content": "[1]"}]

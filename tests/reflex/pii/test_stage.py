@@ -148,3 +148,17 @@ async def test_names_are_found_beside_what_has_a_form() -> None:
     assert content.startswith("[PERSON_")
     assert "[PASSWORD_" in content
     assert content.count("[") == 2
+
+
+async def test_thousands_of_values_are_as_well_replaced() -> None:
+    """On a thread: nobody waits for them."""
+    values = {f"someone{n}@example.com": Kind.EMAIL for n in range(5000)}
+    text = "\n".join(values)
+    outcome = await redacted(PiiStage(Planted(values)), call(chat(text)))
+    assert isinstance(outcome.request, ChatRequest)
+    sent = str(outcome.request.messages[0].content)
+    assert "@" not in sent
+    assert outcome.companion
+    message = {"content": sent}
+    echo = Completion({"choices": [{"message": message, "finish_reason": "stop"}]}, Usage())
+    assert outcome.companion.whole(echo).text == text

@@ -10,8 +10,8 @@ from stormproof.providers.chat import Document
 from stormproof.reflex.passages import Place, rewritten
 from stormproof.reflex.pii.filters import Filter
 
-_FIELDS: Final = ("reasoning", "reasoning_content", "content", "refusal")
-"""Signed thoughts are none of these: they go to the caller and back as the model wrote them."""
+_THOUGHTS: Final = ("reasoning", "reasoning_content")
+_SAID: Final = ("content", "refusal")
 
 
 MakeFilter: TypeAlias = Callable[[Place], Filter]
@@ -66,8 +66,8 @@ class AnswerTexts:
             new = chunk
         if chunk.finish_reason:
             return [*pieces, *self._finished(new, filters)]
-        says = new.has_content or not chunk.has_content or chunk.logprobs or chunk.usage
-        return [*pieces, new] if says else pieces
+        says = new.has_content or "role" in new.delta or not texts
+        return [*pieces, new] if says or chunk.logprobs or chunk.usage else pieces
 
     def rest(self) -> Iterator[Chunk]:
         """Return what is left when no piece comes any more."""
@@ -107,7 +107,8 @@ class AnswerTexts:
 
 
 def _texts(message: Mapping[str, Any]) -> Iterator[_Text]:
-    for field in _FIELDS:
+    """Return what a message says; signed thoughts go out, and come back, as the model had them."""
+    for field in _SAID if "thinking_blocks" in message else (*_THOUGHTS, *_SAID):
         if (text := message.get(field)) and isinstance(text, str):
             yield _Text((field,), (field,), text)
     for position, call in enumerate(message.get("tool_calls") or ()):

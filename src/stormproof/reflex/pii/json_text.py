@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 _ESCAPE: Final = re.compile(
     r'\\(?:u[Dd][89ABab][\dA-Fa-f]{2}\\u[Dd][C-Fc-f][\dA-Fa-f]{2}|u[\dA-Fa-f]{4}|["\\/bfnrt])'
 )
+_COMMON: Final = {r"\n": "\n", r"\"": '"', r"\\": "\\", r"\t": "\t", r"\/": "/"}
 _QUOTE: Final = re.compile(r'\\.|"', re.DOTALL)
 
 
@@ -70,7 +71,10 @@ class JsonText:
     def _read(self) -> str:
         plain, length, seen = [], 0, 0
         for match in _ESCAPE.finditer(self._written):
-            plain += [self._written[seen : match.start()], _unescaped(match[0])]
+            plain += [
+                self._written[seen : match.start()],
+                _COMMON.get(match[0]) or _unescaped(match[0]),
+            ]
             length += match.start() - seen + 1
             seen = match.end()
             self._plain_starts.append(length)

@@ -8,8 +8,8 @@ number; a number would be taken for one: the last digits of a card, a year of bi
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from hashlib import blake2b
 from typing import Final
 
@@ -52,6 +52,7 @@ class Placeholders:
             taken.add(code)
             self._words[value] = f"{kind.upper()}_{code}"
         self._values: Final = {word: value for value, word in self._words.items()}
+        self._sorted: Final = sorted(self._values)
 
     def of(self, value: str) -> str:
         """Return the placeholder of a value."""
@@ -64,11 +65,11 @@ class Placeholders:
     def settled(self, text: str, start: int) -> int:
         """Return up to where a text, from a place on, cannot become a placeholder any more."""
         begun = _BEGUN.search(text, max(start, len(text) - _LONGEST))
-        return begun.start() if begun and _bare(begun[0]) in self._beginnings else len(text)
+        return begun.start() if begun and self._begins(_bare(begun[0])) else len(text)
 
-    @cached_property
-    def _beginnings(self) -> frozenset[str]:
-        return frozenset(word[:end] for word in self._values for end in range(len(word) + 1))
+    def _begins(self, beginning: str) -> bool:
+        place = bisect_left(self._sorted, beginning)
+        return place < len(self._sorted) and self._sorted[place].startswith(beginning)
 
 
 def _bare(written: str) -> str:

@@ -14,6 +14,9 @@ _SHORTEST: Final = 3
 _MOST: Final = 200
 """Values that are looked for where they were not found: each takes a look at every text."""
 
+_THOUGHTS: Final = frozenset({"reasoning", "reasoning_content"})
+"""A model's own words: placeholders that stand there are not restored, and mean what they mean."""
+
 
 class Redaction(NamedTuple):
     """What is sent to a model instead.
@@ -60,7 +63,8 @@ def redacted(texts: Sequence[Passage], found: Sequence[Sequence[Finding]], key: 
     ]
     rest = (
         part
-        for reading, findings in zip(readings, everywhere, strict=True)
+        for passage, reading, findings in zip(texts, readings, everywhere, strict=True)
+        if passage.place[-1] not in _THOUGHTS
         for part in _between(reading.text, findings)
     )
     placeholders = Placeholders(values, rest, key)

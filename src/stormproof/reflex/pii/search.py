@@ -10,7 +10,7 @@ from typing import Final
 from stormproof.reflex.pii.finder import Finder, merged
 from stormproof.reflex.pii.finding import Finding
 
-_LONG: Final = 65_536
+LONG: Final = 65_536
 """Characters, after which others have waited for some milliseconds."""
 
 _REMEMBERED_FROM: Final = 256
@@ -54,7 +54,7 @@ class Search:
         ]
 
     async def _found(self, texts: Sequence[str]) -> Sequence[Sequence[Finding]]:
-        if texts and (self._names or sum(map(len, texts)) > _LONG):
+        if texts and (self._names or sum(map(len, texts)) > LONG):
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._thread, self._look, texts)
         return self._look(texts)

@@ -1,5 +1,6 @@
 """Personal data and secrets do not reach a model, or its caller from one."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -18,7 +19,7 @@ from stormproof.reflex.pii.placeholders import Placeholders
 from stormproof.reflex.pii.policy import PiiAction, PiiPolicy
 from stormproof.reflex.pii.redacting import redacted, said
 from stormproof.reflex.pii.screening import Judgement
-from stormproof.reflex.pii.search import Search
+from stormproof.reflex.pii.search import LONG, Search
 from stormproof.reflex.stage import Call, Changed, Companion, Outcome, Passed, Rejected, Request
 
 _MOST_NAMED: Final = 10
@@ -65,15 +66,17 @@ class PiiStage:
             InvalidInput: They are too long to be looked through.
         """
         texts = passages(call.request)
-        contents = [said(one) for one in texts]
-        if sum(map(len, contents)) > self._most_characters:
+        characters = sum(len(one.text) for one in texts)
+        if characters > self._most_characters:
             raise InvalidInput(
                 reason=f"its texts have more than {self._most_characters} characters"
             )
-        found = await self._search.through(contents)
-        if any(found):
-            return self._about(call, texts, found)
-        return Passed(self._companion(call.request) if self._answers else None)
+        found = await self._search.through([said(one) for one in texts])
+        if not any(found):
+            return Passed(self._companion(call.request) if self._answers else None)
+        if characters > LONG:
+            return await asyncio.to_thread(self._about, call, texts, found)
+        return self._about(call, texts, found)
 
     def _about(
         self, call: Call, texts: Sequence[Passage], found: Sequence[Sequence[Finding]]
