@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import spacy
 
+from stormproof.errors import ConfigurationError
 from stormproof.providers import ChatRequest, Completion, Journey, Usage
 from stormproof.reflex import Caller, OnFailure, PiiStage, Reflex, Step
 from stormproof.reflex.pii.finding import Finding, Kind
@@ -46,12 +47,12 @@ async def test_names_are_replaced_and_put_back(names: SpacyNames) -> None:
 
 def test_a_model_that_is_not_there_is_named() -> None:
     """With what gets it."""
-    with pytest.raises(ModuleNotFoundError, match="python -m spacy download no_such_model"):
+    with pytest.raises(ConfigurationError, match="python -m spacy download no_such_model"):
         SpacyNames("no_such_model")
 
 
 def test_a_model_without_names_is_refused(tmp_path: Path) -> None:
     """It would find nothing, and nobody would know."""
     spacy.blank("en").to_disk(tmp_path)
-    with pytest.raises(ValueError, match="recognises no names"):
+    with pytest.raises(ConfigurationError, match="recognises no names"):
         SpacyNames(str(tmp_path))

@@ -10,6 +10,7 @@ except ModuleNotFoundError as error:
     hint = "SpacyNames needs the extra: pip install 'stormproof[ner]'"
     raise ModuleNotFoundError(hint, name=error.name) from error
 
+from stormproof.errors import ConfigurationError
 from stormproof.reflex.pii.finding import Finding, Kind
 
 _KINDS: Final = {
@@ -26,18 +27,17 @@ class SpacyNames:
         model: A package that is installed, or a folder.
 
     Raises:
-        ModuleNotFoundError: There is none of that name.
-        ValueError: It recognises no names.
+        ConfigurationError: There is none of that name, or it recognises no names.
     """
 
     def __init__(self, model: str = "en_core_web_sm") -> None:
         try:
             self._model = spacy.load(model)
         except OSError as error:
-            hint = f"SpacyNames needs a model: python -m spacy download {model}"
-            raise ModuleNotFoundError(hint, name=model) from error
+            reason = f"there is no model {model!r}: python -m spacy download {model}"
+            raise ConfigurationError(reason=reason) from error
         if "ner" not in self._model.pipe_names:
-            raise ValueError(f"the model {model!r} recognises no names")
+            raise ConfigurationError(reason=f"the model {model!r} recognises no names")
         feeding = [
             name
             for name, pipe in self._model.pipeline
