@@ -132,6 +132,8 @@ class Admission(Generic[Asked]):
         self.skipped: Final[list[str]] = []
         self._refused: Rejected | None = None
         self._usage: Usage | None = None
+        self._watching: Sequence[tuple[str, Companion]] = ()
+        """Who looks at pieces, in the order in which they pass."""
 
     async def __aenter__(self) -> Self:
         looks: list[Look] = []
@@ -145,6 +147,11 @@ class Admission(Generic[Asked]):
         if self._refused:
             await self._settle(self._refused.error)
             raise self._refused.error
+        self._watching = [
+            (name, companion)
+            for name, companion in reversed(self.companions)
+            if type(companion).piece is not Companion.piece
+        ]
         return self
 
     async def __aexit__(
@@ -193,25 +200,34 @@ class Admission(Generic[Asked]):
         Raises:
             StormproofError: While iterating: he is not to have the rest.
         """
-        left = self._watching()
         async with aclosing(chunks):
             async for chunk in chunks:
-                if self.answer is None:
-                    self._usage = chunk.usage or self._usage
-                for piece in self._through(left, [chunk]):
+                for piece in self.pieces(chunk):
                     yield piece
+        for piece in self.rest():
+            yield piece
+
+    def pieces(self, chunk: Chunk) -> Sequence[Chunk]:
+        """Return what the caller is to have when a model has said another piece.
+
+        Raises:
+            StormproofError: He is not to have the rest.
+        """
+        if self.answer is None:
+            self._usage = chunk.usage or self._usage
+        return self._through(self._watching, [chunk])
+
+    def rest(self) -> Sequence[Chunk]:
+        """Return what else he is to have when it says no more.
+
+        Raises:
+            StormproofError: He is not to have it.
+        """
+        left, pieces = self._watching, list[Chunk]()
         while left:
             (name, companion), *left = left
-            for piece in self._through(left, self._seen(name, _rest, companion)):
-                yield piece
-
-    def _watching(self) -> list[tuple[str, Companion]]:
-        """Return who looks at pieces, in the order in which they pass."""
-        return [
-            (name, companion)
-            for name, companion in reversed(self.companions)
-            if type(companion).piece is not Companion.piece
-        ]
+            pieces += self._through(left, self._seen(name, _rest, companion))
+        return pieces
 
     def _through(
         self, companions: Sequence[tuple[str, Companion]], pieces: Sequence[Chunk]

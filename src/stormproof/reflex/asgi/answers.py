@@ -1,0 +1,189 @@
+"""An application's answer on its way back: what the stages are to see of it, and what is sent."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from starlette.types import Message, Send
+
+from stormproof.errors import ProtocolError, StormproofError, to_wire
+from stormproof.providers.sse import EventDecoder, ServerEvent
+from stormproof.reflex.asgi.apis import Api, usage_in
+from stormproof.reflex.line import Admission
+from stormproof.reflex.stage import Request
+
+encode: Final = msgspec.json.Encoder().encode
+_ERROR: Final = 400
+"""From this status on there is no answer."""
+
+DONE: Final = b"data: [DONE]\n\n"
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Answer:
+    """Takes what an application sends, and sends what its caller is to have.
+
+    What is no answer of the API passes as it is: errors, pages, other events.
+
+    Args:
+        api: Which was asked.
+        admission: The request's.
+        send: Takes what is sent.
+        most_bytes: Of an answer that is one document.
+
+    Attributes:
+        begun: Whether a status was sent, so that no other can be.
+        failed: Whether the application says that there is no answer.
+        error: Why the caller is not to have it.
+    """
+
+    def __init__(
+        self, api: Api, admission: Admission[Request], send: Send, *, most_bytes: int
+    ) -> None:
+        self._api = api
+        self._admission = admission
+        self._send = send
+        self._most_bytes = most_bytes
+        self._start: Message | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+        self._events: _Events | None = None
+        self.begun = self.failed = False
+        self.error: StormproofError | None = None
+
+    async def take(self, message: Message) -> None:
+        """Take a message of the application.
+
+        Raises:
+            StormproofError: The caller is not to have the answer; what else is said of it, by
+                whoever handles errors there, is not sent.
+        """
+        if self.error:
+            return
+        try:
+            await self._take(message)
+        except StormproofError as error:
+            self.error = error
+            raise
+
+    async def _take(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await self._begin(message)
+        elif message["type"] == "http.response.body" and self._start:
+            await self._collect(message)
+        elif message["type"] == "http.response.body" and self._events:
+            said = self._events.read(message.get("body", b""))
+            more = message.get("more_body", False)
+            await self._send({**message, "body": said if more else said + self._events.end()})
+        else:
+            await self._send(message)
+
+    async def fail(self, error: StormproofError) -> None:
+        """End a stream that has begun with an error."""
+        said = b"event: error\ndata: %b\n\n" % encode(to_wire(error))
+        await self._send({"type": "http.response.body", "body": said, "more_body": False})
+
+    async def _begin(self, message: Message) -> None:
+        kind, self.failed = _kind(message), message["status"] >= _ERROR
+        if kind == b"application/json":
+            self._start = message  # its length is known when it is whole
+            return
+        if kind == b"text/event-stream":
+            self._events = _Events(self._api, self._admission)
+        self.begun = True
+        await self._send(_headed(message, self._headers()))
+
+    async def _collect(self, message: Message) -> None:
+        self._body.append(message.get("body", b""))
+        self._size += len(self._body[-1])
+        if self._size > self._most_bytes:
+            raise ProtocolError(reason=f"the answer has more than {self._most_bytes} bytes")
+        if message.get("more_body", False):
+            return
+        body, start = self._whole(b"".join(self._body)), self._start or {}
+        self._start, self.begun = None, True
+        length = (b"content-length", b"%d" % len(body))
+        await self._send(_headed(start, [length, *self._headers()]))
+        await self._send({**message, "body": body})
+
+    def _whole(self, body: bytes) -> bytes:
+        document = _document(body)
+        if document is None:
+            return body
+        answer = self._api.completion(document)
+        if answer is None:
+            if usage := usage_in(document):
+                self._admission.used(usage)
+            return body
+        changed = self._admission.whole(answer)
+        return body if changed is answer else encode(self._api.document(changed))
+
+    def _headers(self) -> Headers:
+        said = self._admission.headers()
+        return [(name.encode(), value.encode()) for name, value in said.items()]
+
+
+class _Events:
+    """The events of a stream, as the caller is to have them."""
+
+    def __init__(self, api: Api, admission: Admission[Request]) -> None:
+        self._api = api
+        self._admission = admission
+        self._decoder = EventDecoder()
+        self._head: dict[str, Any] = {"object": api.piece_kind}
+        self._ended = False
+
+    def read(self, received: bytes) -> bytes:
+        return b"".join([self._event(event) for event in self._decoder.feed(received)])
+
+    def end(self) -> bytes:
+        """Return what is left to say when no event comes any more."""
+        if self._ended:
+            return b""
+        self._ended = True
+        return self._said(self._admission.rest())
+
+    def _event(self, event: ServerEvent) -> bytes:
+        if event.data.strip() == b"[DONE]":
+            return self.end() + DONE
+        document = _document(event.data) if event.kind == "message" else None
+        chunks = None if document is None else self._api.chunks(document)
+        if document is None or chunks is None:
+            return _written(event)
+        self._head = {
+            name: value for name, value in document.items() if name not in {"choices", "usage"}
+        }
+        return self._said([piece for chunk in chunks for piece in self._admission.pieces(chunk)])
+
+    def _said(self, pieces: Sequence[Any]) -> bytes:
+        events = (self._api.event(self._head, piece) for piece in pieces)
+        return b"".join([b"data: %b\n\n" % encode(event) for event in events])
+
+
+def _kind(message: Message) -> bytes:
+    """Return what an answer is, if it is one that can be read."""
+    headers = {name.lower(): value for name, value in message.get("headers", ())}
+    readable = message["status"] < _ERROR and b"content-encoding" not in headers
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return kind if readable else b""
+
+
+def _headed(message: Message, headers: Headers) -> Message:
+    """Return the beginning of an answer with some headers in place of its own."""
+    names = {name for name, _ in headers}
+    own = [pair for pair in message.get("headers", ()) if pair[0].lower() not in names]
+    return {**message, "headers": [*own, *headers]}
+
+
+def _document(body: bytes) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+
+
+def _written(event: ServerEvent) -> bytes:
+    kind = b"" if event.kind == "message" else b"event: %b\n" % event.kind.encode()
+    lines = b"".join([b"data: %b\n" % line for line in event.data.split(b"\n")])
+    return b"%b%b\n" % (kind, lines)
