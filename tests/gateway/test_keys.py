@@ -1,5 +1,6 @@
 """Who may pass."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from stormproof.errors import ConfigurationError, StorageError, Unauthorized
 from stormproof.gateway.keys import Keyring, read_keys
+from stormproof.reflex import Caller, LimitSettings
+from stormproof.reflex.keys import IssuedKeys, Key, digest_of
 
 
 @given(st.text() | st.none())
@@ -27,6 +30,52 @@ def test_only_a_known_key_passes(text: str) -> None:
             ring.check(f"Bearer {text}")
     with pytest.raises(Unauthorized):
         ring.check(text)
+
+
+def test_a_key_of_the_settings_has_a_name_that_tells_nothing_of_it() -> None:
+    """Its place, for metrics and books."""
+    ring = Keyring(["key-one", "key-two"])
+    assert ring.check("Bearer key-two") == Caller(key="settings-2")
+    assert Keyring([]).check(None) == Caller()
+
+
+class Book:
+    """Holds one key."""
+
+    def __init__(self, key: Key) -> None:
+        self._key = key
+
+    def revision(self) -> int:
+        return 1
+
+    def keys(self) -> Sequence[Key]:
+        return [self._key]
+
+
+def issued(**fields: object) -> IssuedKeys:
+    key = Key("ci", digest_of("sp-one"), created=0.0, tenant="ours", **fields)  # type: ignore[arg-type]
+    return IssuedKeys(Book(key), clock=lambda: 100.0)
+
+
+def test_a_key_that_was_made_here_says_whose_it_is_and_what_he_may_use() -> None:
+    """By either header; those of the settings open the server beside it."""
+    limits = LimitSettings(concurrency=3)
+    ring = Keyring(["key-one"], issued(limits=limits))
+    assert ring.check("Bearer sp-one") == Caller("ours", "ci", limits=limits)
+    assert ring.check(None, "sp-one").key == "ci"
+    assert ring.check("Bearer key-one").key == "settings-1"
+    with pytest.raises(Unauthorized, match="not known"):
+        ring.check("Bearer sp-two")
+
+
+@pytest.mark.parametrize(("ended", "reason"), [("expires", "expired"), ("revoked", "revoked")])
+def test_a_key_that_is_no_longer_good_is_told_so(ended: str, reason: str) -> None:
+    """And the server is open to nobody else for that."""
+    ring = Keyring([], issued(**{ended: 50.0}))
+    with pytest.raises(Unauthorized, match=f"the key is {reason}"):
+        ring.check("Bearer sp-one")
+    with pytest.raises(Unauthorized):
+        ring.check(None)
 
 
 def test_a_ring_holds_no_key() -> None:

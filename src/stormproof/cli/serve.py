@@ -8,7 +8,8 @@ import signal
 import socket
 import sys
 import typing
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,11 +23,12 @@ from stormproof.cli.failures import failures
 from stormproof.cli.loading import load_engine
 from stormproof.cli.model import pulled
 from stormproof.errors import ConfigurationError
-from stormproof.gateway.settings import ENV_PREFIX, Settings, load_settings
+from stormproof.gateway.settings import DEFAULT_FILE, ENV_PREFIX, Settings, load_settings
 
 if typing.TYPE_CHECKING:
     from stormproof.engine import AsyncEmbedder, AsyncLLM
     from stormproof.providers import HttpClient, ModelsFile
+    from stormproof.reflex.sql import Accounts
 
 
 def serve(**flags: str | None) -> None:
@@ -73,6 +75,18 @@ def answer(
         console: Told that it listens, and where.
         seat: The place of this process, if it is one of several.
     """
+    _log(settings, console)
+    with _accounts(settings) as accounts:
+        _answer(settings, load, console, seat, accounts)
+
+
+def _answer(
+    settings: Settings,
+    load: Callable[[], Settings],
+    console: Console,
+    seat: Seat | None,
+    accounts: "Accounts | None",
+) -> None:
     # Heavy: what only --help and a typing mistake need comes before this.
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
@@ -90,13 +104,11 @@ def answer(
     from stormproof.reflex.stage_metrics import StageMetrics  # noqa: PLC0415
     from stormproof.signals import Metrics  # noqa: PLC0415
 
-    _log(settings, console)
-
     # What can be wrong is found before what is slow.
-    keyring = load_keys(settings)
+    keyring = load_keys(settings, accounts.keys if accounts else None)
     port = seat.port if seat else settings.port
     listener = listen(settings.host, port, shared=seat is not None)
-    served = ServedModels(settings, load, _client(), os.environ)
+    served = ServedModels(settings, load, _client(), os.environ, accounts)
     embedding = settings.embedding_model
     wanted = {*served.models.embedders, *filter(None, [embedding])}
     embedders = _load_embedders(wanted, settings, console)
@@ -150,7 +162,8 @@ def _supervise(
     _log(settings, console)
     # What each of them would find wrong is found once, before they start.
     load_keys(settings)
-    models = ServedModels(settings, load, _client(), os.environ).models
+    with _accounts(settings) as accounts:
+        models = ServedModels(settings, load, _client(), os.environ, accounts).models
     if settings.embedding_model or models.embedders or _needs_engine(settings, models):
         reason = "must be 1 where this machine computes: a model is in one process"
         raise ConfigurationError(setting="workers", reason=reason)
@@ -168,6 +181,21 @@ def _supervise(
         )
         asyncio.run(workers.run())
     console.print("Stopped.")
+
+
+@contextmanager
+def _accounts(settings: Settings) -> Iterator["Accounts | None"]:
+    """Yield keys and usage, if there is a database: without one, its library is not needed."""
+    from stormproof.reflex.settings import read_database  # noqa: PLC0415
+
+    database = read_database(settings.config or DEFAULT_FILE, os.environ)
+    if database.url is None:
+        yield None
+        return
+    from stormproof.reflex.sql import Accounts  # noqa: PLC0415
+
+    with Accounts(database.url, database.journals) as accounts:
+        yield accounts
 
 
 def _client() -> "HttpClient":

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.gateway import wire_errors
+from stormproof.gateway.addresses import Addresses
 from stormproof.gateway.chat_endpoint import ChatEndpoint
 from stormproof.gateway.conversations import answer_conversations, engine_ladder
 from stormproof.gateway.edge import Edge
@@ -113,6 +114,7 @@ def create_app(
         metrics=server_metrics.requests,
         signals=metrics,
         max_body_bytes=settings.max_body_bytes,
+        addresses=Addresses(settings.trusted_proxies),
     )
 
 

@@ -14,12 +14,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stormproof.errors import PayloadTooLarge, UnsupportedMediaType
-from stormproof.gateway.headers import header
+from stormproof.gateway.addresses import Addresses
+from stormproof.gateway.headers import header, user_of
 from stormproof.gateway.http_series import HttpSeries
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.openapi import DOCS_ASSETS
 from stormproof.gateway.wire_errors import respond
+from stormproof.reflex import Caller
 from stormproof.signals import Metrics, log_context, log_often
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class Edge:
         metrics: Where answers are counted.
         signals: Where errors are counted.
         max_body_bytes: Larger bodies are refused, before they are read where the client says so.
+        addresses: Tells from where requests come.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Edge:
         metrics: HttpSeries,
         signals: Metrics,
         max_body_bytes: int,
+        addresses: Addresses,
     ) -> None:
         self._app = app
         self._keyring = keyring
@@ -71,6 +75,7 @@ class Edge:
         self._metrics = metrics
         self._signals = signals
         self._max_body_bytes = max_body_bytes
+        self._addresses = addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
@@ -98,7 +103,7 @@ class Edge:
 
     def _admit(self, scope: Scope) -> None:
         if not scope["path"].startswith(_OPEN):
-            self._keyring.check(header(scope, b"authorization"), header(scope, b"x-api-key"))
+            scope["state"]["caller"] = self._caller(scope)
             self._lifecycle.check_accepting()
         _check_origin(scope)
         length = header(scope, b"content-length") or ""
@@ -108,6 +113,16 @@ class Edge:
         if coding.lower() != _PLAIN:
             sent = f"content-encoding: {coding[:100]}"
             raise UnsupportedMediaType(media_type=sent, expected="the body uncompressed")
+
+    def _caller(self, scope: Scope) -> Caller:
+        """Return who asks, as far as that is known before the body is read.
+
+        Raises:
+            Unauthorized: He may not.
+        """
+        held = self._keyring.check(header(scope, b"authorization"), header(scope, b"x-api-key"))
+        user, address = user_of(scope), self._addresses.of(scope)
+        return Caller(held.tenant, held.key, user, address, held.limits)
 
     def _record(self, scope: Scope, exchange: "_Exchange") -> None:
         seconds = time.perf_counter() - exchange.started

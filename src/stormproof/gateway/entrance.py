@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from starlette.types import Scope
 
@@ -22,6 +22,9 @@ from stormproof.providers import (
 from stormproof.providers.chat import in_chunks
 from stormproof.reflex import Admission, CacheUse, Caller, Request
 from stormproof.reflex.settings import LineBuilder, Lines, ReflexTables
+
+if TYPE_CHECKING:
+    from stormproof.reflex.sql import Accounts
 
 Asked = TypeVar("Asked", bound=Request)
 
@@ -51,7 +54,8 @@ class Entrance:
 
     def admitted(self, request: Asked, journey: Journey, scope: Scope) -> Admission[Asked]:
         """Return what lets a request in, to be entered."""
-        caller = _caller(scope).asking(request.document)
+        known: Caller = scope["state"]["caller"]
+        caller = known.asking(request.document)
         cache_use = CacheUse.asked_for(header(scope, b"cache-control"))
         reflex = self._lines.of(request.model, caller)
         admission = reflex.admitted(request, caller, journey, cache_use=cache_use)
@@ -59,20 +63,26 @@ class Entrance:
         return admission
 
 
-def entrance_to(tables: ReflexTables, kept: Kept, environment: Mapping[str, str]) -> Entrance:
+def entrance_to(
+    tables: ReflexTables,
+    kept: Kept,
+    environment: Mapping[str, str],
+    accounts: "Accounts | None" = None,
+) -> Entrance:
     """Return the entrance that settings describe: the same for the same.
 
     Args:
         tables: The settings.
         kept: What was made before.
         environment: Where the variables with secrets are.
+        accounts: Keys and usage, where there is a database.
 
     Raises:
         ConfigurationError: A stage cannot be made.
     """
 
     def make() -> Entrance:
-        return Entrance(LineBuilder(kept, environment).lines(tables))
+        return Entrance(LineBuilder(kept, environment, accounts).lines(tables))
 
     return kept.one(make, "entrance", tables.model_dump_json())
 
@@ -131,13 +141,6 @@ class GuardedEmbeddings:
             embeddings = await self._ladder.embed(admission.request, journey)
             admission.used(embeddings.usage)
             return embeddings
-
-
-def _caller(scope: Scope) -> Caller:
-    """Return who asks, as far as the edge knows."""
-    known: Caller | None = scope["state"].get("caller")
-    client = scope.get("client")
-    return known or Caller(address=client[0] if client else None)
 
 
 async def _pieces(answer: Completion) -> AsyncGenerator[Chunk, None]:

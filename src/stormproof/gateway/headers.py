@@ -5,7 +5,9 @@ from typing import Final
 from starlette.types import Scope
 
 from stormproof.recovery import Deadline, Pipeline
+from stormproof.reflex.caller import printable
 
+_USER: Final = b"x-stormproof-user"
 _UNBOUND: Final = Pipeline()
 
 
@@ -16,6 +18,12 @@ def header(scope: Scope, name: bytes) -> str | None:
             text: str = value.decode("latin-1")
             return text
     return None
+
+
+def user_of(scope: Scope) -> str | None:
+    """Return on whose behalf a client says that it asks; None if it does not."""
+    said = header(scope, _USER)
+    return printable(said.encode("latin-1").decode("utf-8", "replace")) or None if said else None
 
 
 def keeping_deadline(scope: Scope) -> Pipeline:

@@ -1,48 +1,71 @@
-"""Who may call: API keys, compared in constant time."""
+"""Who may call: API keys, those of the settings and those that were made here."""
 
-import hashlib
-import hmac
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from stormproof.errors import ConfigurationError, Unauthorized, translate
 from stormproof.gateway.settings import Settings
+from stormproof.reflex import Caller
+from stormproof.reflex.keys import IssuedKeys, digest_of
+from stormproof.reflex.keys.key import RESERVED
+
+_ANYBODY: Final = Caller()
 
 
 class Keyring:
     """The keys that open the server; an empty ring lets everyone in.
 
-    Only digests are kept, so that neither a repr nor a memory dump of the ring gives a key away,
-    and so that a comparison takes the same time whatever is sent (all keys are always tried).
+    One that holds keys that were made here is never empty: the server does not open when the last
+    of them is revoked. Only digests are kept, so that neither a repr nor a memory dump gives a key
+    away. They are looked up: how long that takes may say something of a digest, which nobody can
+    choose, and nothing of a key.
+
+    Args:
+        keys: Those of the settings.
+        issued: Those that were made here.
     """
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._digests = tuple(_digest(key) for key in keys)
+    def __init__(self, keys: Iterable[str], issued: IssuedKeys | None = None) -> None:
+        self._fixed = {
+            digest_of(key): Caller(key=f"{RESERVED}{number}") for number, key in enumerate(keys, 1)
+        }
+        self._issued = issued
 
-    def check(self, authorization: str | None, api_key: str | None = None) -> None:
+    def check(self, authorization: str | None, api_key: str | None = None) -> Caller:
         """Let the caller pass, or not.
 
         Args:
             authorization: The value of the Authorization header.
             api_key: The value of the ``x-api-key`` header, which Anthropic's clients send instead.
 
+        Returns:
+            Who he is, as far as his key says.
+
         Raises:
-            Unauthorized: The ring has keys and the headers hold none of them.
+            Unauthorized: The ring has keys and the headers hold none of them, or one that is no
+                longer good.
         """
-        if not self._digests:
-            return
+        if not self._fixed and self._issued is None:
+            return _ANYBODY
         scheme, _, bearer = (authorization or "").partition(" ")
         key = bearer if scheme.lower() == "bearer" else api_key
         if not key:
             raise Unauthorized(reason="send 'Authorization: Bearer <key>'")
-        offered = _digest(key.strip())
-        matches = [hmac.compare_digest(offered, digest) for digest in self._digests]
-        if not any(matches):
-            raise Unauthorized(reason="the key is not known")
+        digest = digest_of(key.strip())
+        if caller := self._fixed.get(digest):
+            return caller
+        if self._issued and (issued := self._issued.holder(digest)):
+            return issued.holder
+        raise Unauthorized(reason="the key is not known")
 
 
-def load_keys(settings: Settings) -> Keyring:
+def load_keys(settings: Settings, issued: IssuedKeys | None = None) -> Keyring:
     """Return the ring with all keys that the settings give, in themselves or in a file.
+
+    Args:
+        settings: Those.
+        issued: Keys that were made here, where that is so.
 
     Raises:
         StorageError: The file cannot be read.
@@ -51,7 +74,7 @@ def load_keys(settings: Settings) -> Keyring:
     keys = [key.get_secret_value() for key in settings.api_key]
     if settings.api_key_file is not None:
         keys += read_keys(settings.api_key_file)
-    return Keyring(keys)
+    return Keyring(keys, issued)
 
 
 def read_keys(file: Path) -> list[str]:
@@ -73,7 +96,3 @@ def read_keys(file: Path) -> list[str]:
     if not keys:
         raise ConfigurationError(setting="api_key_file", reason="holds no key")
     return keys
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from stormproof.errors import ConfigurationError
 from stormproof.gateway.entrance import Entrance, entrance_to
@@ -20,7 +20,10 @@ from stormproof.providers import (
     read_models,
 )
 from stormproof.recovery import CircuitState
-from stormproof.reflex.settings import read_reflex
+from stormproof.reflex.settings import ReflexTables, read_reflex
+
+if TYPE_CHECKING:
+    from stormproof.reflex.sql import Accounts
 
 _MOST: Final = 1 << 20
 """Bytes of a file that are looked at: one with more is refused."""
@@ -54,6 +57,7 @@ class ServedModels:
         reload: Returns those settings as they are now.
         client: Calls providers.
         environment: Where the variables with keys are.
+        accounts: Keys and usage, where there is a database.
 
     Attributes:
         ladders: Who answers now, by the names of models. Its content changes between two requests;
@@ -72,6 +76,7 @@ class ServedModels:
         reload: Callable[[], Settings],
         client: HttpClient,
         environment: Mapping[str, str],
+        accounts: "Accounts | None" = None,
     ) -> None:
         self.ladders: Final[dict[str, Ladder]] = {}
         self.embeddings: Final[dict[str, EmbeddingLadder]] = {}
@@ -79,6 +84,7 @@ class ServedModels:
         self._reload = reload
         self._client = client
         self._environment = environment
+        self._accounts = accounts
         self._kept = Kept()
         self._engine: ChatModel | None = None
         self._embedders: Mapping[str, EmbeddingModel] = {}
@@ -173,7 +179,10 @@ class ServedModels:
 
     def _find_entrance(self) -> Entrance | None:
         tables = read_reflex(self._file) if self._needed else None
-        return entrance_to(tables, self._kept, self._environment) if tables else None
+        if tables is None and self._accounts is None:
+            return None
+        accounts = self._accounts
+        return entrance_to(tables or ReflexTables(), self._kept, self._environment, accounts)
 
     def _builder(self, models: ModelsFile) -> LadderBuilder:
         return LadderBuilder(

@@ -110,7 +110,7 @@ def run(
         access_log=False,
         lifespan="off",
         server_header=False,
-        proxy_headers=False,  # nobody here asks for a client's address
+        proxy_headers=False,  # the edge reads them, of those that are trusted
         timeout_graceful_shutdown=int(_HALF_SENT),
     )
     # What is loaded by now stays: looking through it for garbage again and again finds none. What

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -116,13 +116,18 @@ class Settings(BaseSettings):
     api_key_file: Path | None = Field(
         None, description="File with one key a line; empty lines and # comments are skipped."
     )
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks, joined by commas, of proxies whose `x-forwarded-for`"
+        " tells from where a request comes; by default nobody's.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much to log."
     )
 
-    @field_validator("api_key", mode="before")
+    @field_validator("api_key", "trusted_proxies", mode="before")
     @classmethod
-    def _split_keys(cls, value: Any) -> Any:
+    def _split(cls, value: Any) -> Any:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
     @classmethod

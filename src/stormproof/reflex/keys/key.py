@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Final
 
 from stormproof.errors import InvalidValue, Unauthorized
+from stormproof.reflex.caller import Caller
 from stormproof.reflex.limits.limit_settings import LimitSettings
 
 RESERVED: Final = "settings-"
@@ -95,6 +96,11 @@ class Key:
         standing = self.standing(now)
         if standing is not Standing.ACTIVE:
             raise Unauthorized(reason=f"the key is {standing}")
+
+    @cached_property
+    def holder(self) -> Caller:
+        """Who asks with it."""
+        return Caller(self.tenant, self.name, limits=self.limits)
 
     def opens(self, model: str) -> bool:
         """Say whether it may ask a model."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from stormproof.errors import ConfigurationError
 from stormproof.providers import Kept
-from stormproof.reflex.line import Reflex, Step
+from stormproof.reflex.keys import ScopeStage
+from stormproof.reflex.line import OnFailure, Reflex, Step
 from stormproof.reflex.pii.finding import Kind
 from stormproof.reflex.settings.lines import Lines
 from stormproof.reflex.settings.tables import (
@@ -17,10 +18,12 @@ from stormproof.reflex.settings.tables import (
     ValidateTable,
 )
 from stormproof.reflex.stage import Stage
+from stormproof.reflex.usage import UsageStage
 from stormproof.reflex.validating import ValidateStage
 
 if TYPE_CHECKING:
     from stormproof.reflex.pii.detector import Detector
+    from stormproof.reflex.sql import Accounts
 
 
 class LineBuilder:
@@ -30,11 +33,15 @@ class LineBuilder:
         kept: What other builders have made, of which all that has not changed is used on: caches,
             counters, stages.
         environment: Where the variables with secrets are.
+        accounts: Keys and usage, where there is a database.
     """
 
-    def __init__(self, kept: Kept, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, kept: Kept, environment: Mapping[str, str], accounts: "Accounts | None" = None
+    ) -> None:
         self._kept = kept
         self._environment = environment
+        self._accounts = accounts
 
     def lines(self, tables: ReflexTables) -> Lines:
         """Return them.
@@ -49,11 +56,14 @@ class LineBuilder:
 
     def _steps(self, tables: StageTables) -> Iterator[Step]:
         """Yield the stages, in the order in which a request passes them."""
-        made: tuple[tuple[StageTable | None, Callable[[Any], Stage]], ...] = (
-            (tables.checks, _validate),
-            (tables.pii, self._pii),
-        )
-        for table, make in made:
+        yield from self._made((tables.checks, _validate))
+        if self._accounts:
+            yield Step(ScopeStage(self._accounts.keys), OnFailure.CLOSED)
+            yield Step(UsageStage(self._accounts.ledger.record), OnFailure.OPEN)
+        yield from self._made((tables.pii, self._pii))
+
+    def _made(self, *wanted: tuple[StageTable | None, Callable[[Any], Stage]]) -> Iterator[Step]:
+        for table, make in wanted:
             if table is not None and table.enabled:
                 described = (type(table), table.model_dump_json())
                 stage = self._kept.one(partial(_made, make, table), *described)

@@ -1,15 +1,32 @@
 """The tables ``[reflex…]`` of ``stormproof.toml``: what requests pass, and who passes what."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from stormproof.providers.settings.tables import Count, Flag, ModelName, Table, Variable
 from stormproof.reflex.line import OnFailure
 from stormproof.reflex.pii.finding import Kind
 from stormproof.reflex.pii.policy import PiiAction
 
+
+def _checked_database(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        secret = parts.password is not None or "password" in parse_qs(parts.query)
+    except ValueError:
+        raise ValueError("is not a URL") from None  # the original quotes it
+    if not url.startswith(("sqlite:///", "postgresql://")):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    if secret:
+        raise ValueError("passwords are not written here: use STORMPROOF_DATABASE_URL")
+    return url
+
+
+DatabaseUrl: TypeAlias = Annotated[str, AfterValidator(_checked_database)]
 KeyName: TypeAlias = Annotated[
     str, StringConstraints(pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$", max_length=256)
 ]
@@ -88,6 +105,17 @@ class StageTables(Layer):
 class ReflexTables(StageTables):
     """All of them: what everybody's requests pass, and those for some models and some keys."""
 
+    database: DatabaseUrl | None = Field(
+        default=None,
+        description="Where keys and usage are: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`,"
+        " without a password; by default `STORMPROOF_DATABASE_URL`, which comes first, or"
+        " `stormproof.db` if there is such a file.",
+    )
+    journals: Path | None = Field(
+        default=None,
+        description="Folder in which what requests took waits for the database; by default beside"
+        " its file, or `stormproof.journals`.",
+    )
     models: Mapping[ModelName, StageTables] = Field(
         default={}, description="What is different for models, by what clients call them."
     )

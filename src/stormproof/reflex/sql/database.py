@@ -48,6 +48,7 @@ class Database:
 
     Attributes:
         dialect: ``sqlite`` or ``postgresql``.
+        file: Where it is, if it is one.
 
     Raises:
         ConfigurationError: There is no such database, or its tables are those of another version.
@@ -58,9 +59,9 @@ class Database:
     def __init__(self, url: str) -> None:
         parsed = _parsed(url)
         self.dialect: Final = parsed.get_backend_name()
-        self._serial = self.dialect == "sqlite"
-        if self._serial:
-            _make_private(Path(str(parsed.database)))
+        self.file: Final = Path(str(parsed.database)) if self.dialect == "sqlite" else None
+        if self.file:
+            _make_private(self.file)
             self._engine = create_engine(parsed, connect_args={"isolation_level": None})
             event.listen(self._engine, "connect", _set_up_file)
         else:
@@ -89,7 +90,7 @@ class Database:
             StormproofError: What the database said.
         """
         with _translated(), self._engine.begin() as connection:
-            if self._serial:  # whoever reads first and then wants to write may find it too late
+            if self.file:  # whoever reads first and then wants to write may find it too late
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
@@ -104,7 +105,7 @@ class Database:
             ConfigurationError: It was.
         """
         with self.writing() as connection:
-            if not self._serial:
+            if not self.file:
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
             if not inspect(connection).has_table(STATE.name):
                 METADATA.create_all(connection)

@@ -1,0 +1,161 @@
+"""Keys and usage in a database, as a real server keeps them."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from stormproof.reflex.keys import Key, KeyScope, digest_of
+from stormproof.reflex.sql import By, Database, KeyTable, UsageSum, UsageTable
+from stormproof.testing.provider import Answer, ScriptedProvider
+from support.serving import Server, running
+
+SECRET = "sp-" + "k" * 43
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[ScriptedProvider]:
+    """On an event loop of its own, so that tests may wait for what they ask."""
+    loop, provider = asyncio.new_event_loop(), ScriptedProvider()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(provider.__aenter__(), loop).result()
+    yield provider
+    asyncio.run_coroutine_threadsafe(provider.__aexit__(None, None, None), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def settings(provider: ScriptedProvider, tmp_path: Path) -> Path:
+    """A file that names two models of one provider, whose tokens cost something."""
+    target = provider.target("usage", Answer(tokens=7))
+    rungs = '[{ provider = "p", model = "m", price = { input = 1.0, output = 2.0 } }]'
+    file = tmp_path / "stormproof.toml"
+    file.write_text(
+        f'[providers.p]\npreset = "openai-compatible"\nurl = "{target.url}"\n'
+        f"[models.chat]\nrungs = {rungs}\n[models.other]\nrungs = {rungs}\n"
+    )
+    return file
+
+
+def add(url: str, **fields: object) -> None:
+    database = Database(url)
+    usual = {"name": "ci", "digest": digest_of(SECRET), "created": 0.0, "tenant": "ours"}
+    KeyTable(database).add(Key(**{**usual, **fields}))  # type: ignore[arg-type]
+    database.close()
+
+
+def ask(server: Server, user: str, *, model: str = "chat", stream: bool = False) -> httpx2.Response:
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": f"I am {user}"}],
+        "user": user,
+        "stream": stream,
+        "stream_options": {"include_usage": True} if stream else None,
+    }
+    headers = {"authorization": f"Bearer {SECRET}"}
+    url = f"{server.url}/v1/chat/completions"
+    return httpx2.post(url, json=body, headers=headers, timeout=60)
+
+
+def usage_of(response: httpx2.Response) -> Mapping[str, int] | None:
+    """Return the tokens of an answer that has its end."""
+    if not response.text.startswith("data: "):
+        return response.json()["usage"]  # type: ignore[no-any-return]
+    if "data: [DONE]" not in response.text:
+        return None
+    events = [line[6:] for line in response.text.splitlines() if line.startswith("data: {")]
+    return json.loads(events[-1])["usage"]  # type: ignore[no-any-return]
+
+
+class Clients:
+    """Four that ask until the server is gone, two of them for streams.
+
+    Attributes:
+        seen: What the answers that ended have taken, by user; each asks once.
+        enough: Set once there are some.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.seen: dict[str, Mapping[str, int]] = {}
+        self.enough = threading.Event()
+        self._server = server
+        self._threads = [threading.Thread(target=self._ask, args=(n,)) for n in range(4)]
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, number: int) -> None:
+        with suppress(httpx2.HTTPError):
+            for place in count():
+                user = f"u{number}.{place}"
+                if usage := usage_of(ask(self._server, user, stream=number % 2 == 0)):
+                    self.seen[user] = usage
+                if len(self.seen) > 60:
+                    self.enough.set()
+
+
+def test_what_was_used_adds_up_although_the_server_was_killed(
+    tmp_path: Path, settings: Path
+) -> None:
+    """For every request whose answer ended, whole or streamed; none counts twice."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    add(url)
+    environ = {"STORMPROOF_DATABASE_URL": url}
+    with running("--config", str(settings), **environ) as server:
+        clients = Clients(server)
+        clients.enough.wait()
+        server.process.kill()
+        clients.join()
+    with running("--config", str(settings), **environ) as server:
+        seen = {**clients.seen, "after": ask(server, "after").json()["usage"]}
+        assert server.terminate() == 0
+    assert list((tmp_path / "x.db.journals").iterdir()) == []
+    database = Database(url)
+    found = {one.name: one for one in UsageTable(database).sums(By.USER, 0.0)}
+    database.close()
+    for user, usage in seen.items():
+        prompt, answer = usage["prompt_tokens"], usage["completion_tokens"]
+        cost = (prompt + 2 * answer) * 1000
+        assert found[user] == UsageSum(user, 1, 0, prompt, 0, 0, answer, 0, cost)
+
+
+def test_a_key_opens_what_it_is_for_until_it_is_revoked(tmp_path: Path, settings: Path) -> None:
+    """Within a second, in every worker."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    add(url, models=("cha*",), scopes=frozenset({KeyScope.CHAT}))
+    environ = {"STORMPROOF_DATABASE_URL": url}
+    with running("--config", str(settings), "--workers", "2", **environ) as server:
+        assert ask(server, "u").status_code == 200
+        assert ask(server, "u", model="other").status_code == 403
+        headers = {"authorization": f"Bearer {SECRET}"}
+        assert httpx2.get(f"{server.url}/v1/models", headers=headers).status_code == 200
+        assert httpx2.get(f"{server.url}/v1/models").status_code == 401
+        database = Database(url)
+        KeyTable(database).revoke("ci", 1.0)
+        database.close()
+        while (response := ask(server, "u")).status_code == 200:
+            pass
+        assert response.json()["error"]["message"].endswith("the key is revoked")
+
+
+def test_without_a_database_its_library_is_not_there(settings: Path) -> None:
+    """Nor needed."""
+    code = "import sys, stormproof.gateway, stormproof.cli.main; print('sqlalchemy' in sys.modules)"
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code]
+    assert subprocess.check_output(command, env=environ, text=True).strip() == "False"
