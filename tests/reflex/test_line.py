@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 
 import pytest
 
-from stormproof.errors import InvalidInput, ServiceUnavailable
+from stormproof.errors import InvalidInput, ProviderError, ServiceUnavailable
 from stormproof.providers import ChatRequest, Chunk, Completion, Journey, Usage
 from stormproof.recovery import Event, subscribe
 from stormproof.reflex import (
@@ -370,3 +370,16 @@ async def test_every_companion_hears_that_an_answer_begins_again() -> None:
     async with stages.admitted(ASKED, Caller(), Journey()) as admission:
         assert [piece.restarts async for piece in admission.stream(again())] == [False, True]
     assert watching.restarts == [False, True]
+
+
+@pytest.mark.parametrize("private", [True, False])
+async def test_what_a_provider_says_of_a_private_call_is_not_told(private: bool) -> None:
+    """It may quote the call, in its words or its cause; what kind of failure it is stays."""
+    reflex = line(Saying("a", Passed(Suffix("a", private=private))))
+    refusal = ProviderError(provider="p", status_code=500, error_message="I dislike 4711")
+    with pytest.raises(ProviderError) as caught:
+        async with reflex.admitted(ASKED, Caller(), Journey()):
+            raise refusal from RuntimeError("4711")
+    assert ("4711" in str(caught.value)) is not private
+    assert (caught.value.__cause__ is None) is private
+    assert (caught.value.provider, caught.value.status_code) == ("p", 500)

@@ -15,6 +15,7 @@ from stormproof.providers import Chunk, Completion, Journey, Usage
 from stormproof.recovery import publish
 from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
+from stormproof.reflex.discretion import discreet
 from stormproof.reflex.events import Look, StageFailed, StageOutcome, StagesEnded
 from stormproof.reflex.stage import (
     Answered,
@@ -161,6 +162,8 @@ class Admission(Generic[Asked]):
         traceback: TracebackType | None,
     ) -> None:
         await self._settle(error)
+        if self.private and isinstance(error, StormproofError):
+            raise discreet(error) from None
 
     @property
     def private(self) -> bool:
