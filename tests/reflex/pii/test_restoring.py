@@ -71,6 +71,11 @@ def test_only_what_may_become_a_placeholder_is_held_back() -> None:
     assert restored("nobody", " at home") == ["nobody", " at home", ""]
 
 
+def test_a_part_of_a_word_stays_one_wherever_it_is_cut() -> None:
+    """What has gone out is known as far as it matters."""
+    assert "".join(restored("x", EMAIL[1:-1], " ")) == f"x{EMAIL[1:-1]} "
+
+
 PARTS = st.sampled_from(
     [
         EMAIL,

@@ -120,15 +120,12 @@ class SlidingScreen:
         return self._screened(len(self._held))
 
     def _screened(self, end: int) -> str:
-        """Return what is held up to a place, or up to what stands across it."""
+        """Return what is held up to a place, or up to the end of what stands across it."""
         known, seen = self._before + self._held, len(self._before)
         end += seen
         parts: list[str] = []
         for one in self._found(known, seen):
             if one.start >= end:
-                break
-            if one.end > end and one.start > seen:
-                end = one.start
                 break
             begins = max(one.start, seen)
             text = self._judgement.stand_in(one)
