@@ -25,6 +25,7 @@ from stormproof.errors import (
     StormproofError,
     to_wire,
 )
+from stormproof.errors.translate import provider_error
 
 Caught = Callable[[Callable[[], object]], StormproofError]
 
@@ -193,3 +194,19 @@ def test_a_client_without_a_key_is_a_setting(
     """Whoever runs the program has to act."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     assert type(caught(openai.OpenAI)) is ConfigurationError
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "1 validation error: body.n [type=int_type, input_value={'n': 'my private question'}]",
+        "[{'type': 'int_type', 'loc': ('body', 'n'), 'input': {'messages': 'my private question'}}]",
+        '[{"type": "int_type", "loc": ["body", "n"], "input": "my private question"}]',
+    ],
+)
+def test_what_a_server_repeats_of_the_request_is_left_out(said: str) -> None:
+    """Those that check by pydantic do; what is wrong stays."""
+    error = provider_error("vllm", status=400, headers={}, body={"error": {"message": said}})
+    assert isinstance(error, InvalidRequest)
+    assert "int_type" in error.reason
+    assert "private" not in str(to_wire(error))

@@ -1,7 +1,7 @@
 """What a model says by itself."""
 
 import json
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from stormproof.providers import ChatRequest, Chunk, Completion, Journey, Usage
 from stormproof.recovery import Event, subscribe
 from stormproof.reflex import Admission, Caller, OnFailure, Reflex, Step
 from stormproof.reflex.pii.events import PiiFound
-from stormproof.reflex.pii.finding import Kind
+from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.policy import PiiAction, PiiPolicy
 from stormproof.reflex.pii.stage import PiiStage
 from support.planted import Planted
@@ -122,3 +122,22 @@ async def test_what_the_caller_said_himself_he_gets_back() -> None:
     async with line.admitted(request, Caller(), Journey()) as admission:
         word = admission.request.messages[0].content
         assert admission.whole(whole(f"{word}, {CARD}")).text == f"{ALICE}, [CARD]"
+
+
+async def test_a_placeholder_is_nobodys_password() -> None:
+    """Though it stands where one would."""
+    said = {"password: hunter2": Kind.PASSWORD}
+
+    class Wary(Planted):
+        def find(self, text: str) -> Sequence[Finding]:
+            place = text.find("password: [")
+            known = [Finding(Kind.PASSWORD, place + 10, len(text))] if place >= 0 else []
+            return known or super().find(text)
+
+    stage = PiiStage(Wary(said), answers=True)
+    asked = [{"role": "user", "content": "password: hunter2"}]
+    line = Reflex([Step(stage, OnFailure.CLOSED)])
+    request = ChatRequest({"model": "m", "messages": asked})
+    async with line.admitted(request, Caller(), Journey()) as admission:
+        word = admission.request.messages[0].content
+        assert admission.whole(whole(f"password: {word}")).text == "password: password: hunter2"

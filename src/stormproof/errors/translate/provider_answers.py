@@ -4,12 +4,16 @@ All of them send a JSON object with their own words for what is wrong, either at
 SDK hands it on so) or under ``error``.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.http_status import Answer, answered
 from stormproof.errors.translate.reading import header_map, identifier, integer, read, text
+
+_REPEATED: Final = re.compile(r"""[\s,]{0,3}(?:['"]input['"]\s{0,3}:|\binput_value=).*""", re.DOTALL)
+"""What pydantic puts behind what is wrong: a part of the request, which may be a prompt."""
 
 
 def provider_error(
@@ -37,7 +41,7 @@ def provider_answer(
         headers=headers,
         code=identifier(read(detail, "details", "error_code")) or identifier(read(detail, "code")),
         kind=identifier(read(detail, "type")),
-        said=text(read(detail, "message")),
+        said=_said(read(detail, "message")),
         param=text(read(detail, "param")),
         request_id=identifier(headers.get("request-id")) or identifier(headers.get("x-request-id")),
         serves_models=True,
@@ -47,3 +51,7 @@ def provider_answer(
 def _detail(body: Any) -> Any:
     nested = read(body, "error") if isinstance(body, Mapping) else None
     return nested if isinstance(nested, Mapping) else body
+
+
+def _said(message: object) -> str | None:
+    return text(_REPEATED.sub("", message) if isinstance(message, str) else message)
