@@ -200,7 +200,7 @@ def test_a_client_without_a_key_is_a_setting(
     "said",
     [
         "1 validation error: body.n [type=int_type, input_value={'n': 'my private question'}]",
-        "[{'type': 'int_type', 'loc': ('body', 'n'), 'input': {'messages': 'my private question'}}]",
+        "[{'type': 'int_type', 'loc': ('body', 'n'), 'input': {'n': 'my private question'}}]",
         '[{"type": "int_type", "loc": ["body", "n"], "input": "my private question"}]',
     ],
 )

@@ -12,7 +12,9 @@ from stormproof.errors.root import StormproofError
 from stormproof.errors.translate.http_status import Answer, answered
 from stormproof.errors.translate.reading import header_map, identifier, integer, read, text
 
-_REPEATED: Final = re.compile(r"""[\s,]{0,3}(?:['"]input['"]\s{0,3}:|\binput_value=).*""", re.DOTALL)
+_REPEATED: Final = re.compile(
+    r"""[\s,]{0,3}(?:(['"])input\1\s{0,3}:|\binput_value=).*""", re.DOTALL
+)
 """What pydantic puts behind what is wrong: a part of the request, which may be a prompt."""
 
 
