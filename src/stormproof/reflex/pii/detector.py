@@ -1,10 +1,11 @@
 """Finds personal data and secrets; needs the extra ``stormproof[reflex]``.
 
-RE2 looks for every form in one pass, then for each that is there once more, now for its places: both
-in time that grows with the text's length alone, whatever the text is.
+RE2 looks for every form in one pass, then for each that is there once more, now for its places:
+both in time that grows with the text's length alone, whatever the text is.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 try:
@@ -14,13 +15,36 @@ except ModuleNotFoundError as error:
     hint = "Detector needs the extra: pip install 'stormproof[reflex]'"
     raise ModuleNotFoundError(hint, name=error.name) from error
 
-from stormproof.reflex.pii import accounts, addresses
+from stormproof.reflex.pii import (
+    accounts,
+    addresses,
+    births,
+    coordinates,
+    credentials,
+    keys,
+    phones,
+    pictures,
+)
+from stormproof.reflex.pii.cards import CARDS
 from stormproof.reflex.pii.finding import Finding, Kind
+from stormproof.reflex.pii.folding import folded
+from stormproof.reflex.pii.identifiers import IDENTIFIERS
 
 ALL: Final = frozenset(Kind) - {Kind.PERSON, Kind.PLACE}
 """What has a form to be found by."""
 
-_RECOGNISERS: Final = (*addresses.RECOGNISERS, *accounts.RECOGNISERS)
+_RECOGNISERS: Final = (
+    *credentials.CERTAIN,
+    *keys.RECOGNISERS,
+    *credentials.NAMED,
+    *addresses.RECOGNISERS,
+    *accounts.RECOGNISERS,
+    pictures.recogniser((*CARDS, *IDENTIFIERS)),
+    *phones.RECOGNISERS,
+    *births.RECOGNISERS,
+    *coordinates.RECOGNISERS,
+)
+"""Of findings that overlap, the one counts whose recogniser stands first."""
 
 
 class Detector:
@@ -35,13 +59,13 @@ class Detector:
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
         options.log_errors = False
-        chosen = [one for one in _RECOGNISERS if one.kinds & self._kinds]
         self._forms = re2.Set.SearchSet(options)
         self._judged = []
-        for one in chosen:
-            expression = one.expression.encode("latin-1")
-            self._forms.Add(expression)
-            self._judged.append((re2.compile(expression, options), one.judge))
+        for one in _RECOGNISERS:
+            if one.kinds & self._kinds:
+                expression = one.expression.encode("latin-1")
+                self._forms.Add(expression)
+                self._judged.append((re2.compile(expression, options), one.judge))
         self._forms.Compile()
 
     def find(self, text: str) -> Sequence[Finding]:
@@ -50,23 +74,33 @@ class Detector:
         Args:
             text: Of any length; the time grows in proportion to it.
         """
+        seen = folded(text)
+        found = _disjoint(self._candidates(seen.text))
+        if seen.unseen:
+            return [one._replace(start=a, end=b) for one in found for a, b in [seen.place(*one[1:3])]]
+        return found
+
+    def _candidates(self, text: str) -> Iterator[Finding]:
+        """Yield what may be found, what is more certain first."""
         encoded = text.encode("latin-1", "replace")
-        found = [
-            finding
-            for form in self._forms.Match(encoded) or ()
-            for place in self._judged[form][0].finditer(encoded)
-            for finding in self._judged[form][1](text, *place.span())
-            if finding.kind in self._kinds
-        ]
-        return found if len(found) < 2 else _disjoint(found)
+        for number in sorted(self._forms.Match(encoded) or ()):
+            form, judge = self._judged[number]
+            for place in form.finditer(encoded):
+                for finding in judge(text, *place.span()):
+                    if finding.kind in self._kinds:
+                        yield finding
 
 
 def _disjoint(found: Iterable[Finding]) -> Sequence[Finding]:
-    """Return findings in their order, of those that overlap the longest."""
+    """Return findings in the text's order, without those that overlap an earlier one."""
     kept: list[Finding] = []
-    for finding in sorted(found, key=lambda one: (one.start, -one.end)):
-        if not kept or finding.start >= kept[-1].end:
-            kept.append(finding)
-        elif finding.end - finding.start > kept[-1].end - kept[-1].start:
-            kept[-1] = finding
+    for finding in found:
+        place = bisect(kept, finding.start, key=_start)
+        before_ends = place == 0 or kept[place - 1].end <= finding.start
+        if before_ends and (place == len(kept) or finding.end <= kept[place].start):
+            kept.insert(place, finding)
     return kept
+
+
+def _start(finding: Finding) -> int:
+    return finding.start

@@ -1,0 +1,141 @@
+"""Telephone numbers: as one dials them from abroad, as countries write them, and near words."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from stormproof.reflex.pii.finding import Finding, Kind
+from stormproof.reflex.pii.recogniser import Recogniser, stands_alone
+
+_MORE: Final = r"(?:(?:[ ./-]|[ .-]?\(|\)[ ./-]?)?\d)"
+_FROM_ABROAD: Final = rf"(?:\+|\b00)[1-9]{_MORE}{{6,15}}"
+_AMERICAN: Final = (
+    r"(?:\b1[ .-])?(?:\([2-9]\d{2}\) ?|\b[2-9]\d{2}-|\b[2-9]\d{2}\.)[2-9]\d{2}[ .-]\d{4}\b"
+)
+_WITH_TRUNK: Final = r"(?:\(0\d{1,4}\)[ -]?|\b0\d{1,4}[ ./-])\d{2,9}(?:[ ./-]\d{2,6}){0,4}\b"
+_WITH_AREA: Final = r"\(\d{2,3}\) ?\d{3,5}-\d{4}\b"
+_NEAR_WORDS: Final = (
+    r"(?i)(?:\b|_)(?:tel|telefon|tele?phone|t[eé]l[eé](?:phone|fono)|telefone|telefoon|phone|mobile|"
+    r"mobil|m[oó]vil|handy|cell|cellular|celular|cellulare|fax|call|dial|ring|sms|text|whatsapp|"
+    r"rufnummer|portable|puhelin|telefonnummer|handynummer|phonenumber|contact)"
+    rf"(?:[^0-9A-Za-z+(\r\n]|(?:\b|_)[A-Za-z]{{1,7}}(?:\b|_)){{0,12}}[+(]?\d{_MORE}{{6,14}}"
+)
+
+_PLANS: Final = {
+    "1": (10, 10),
+    "7": (10, 10),
+    "27": (9, 9),
+    "30": (10, 10),
+    "31": (9, 9),
+    "32": (8, 9),
+    "33": (9, 9),
+    "34": (9, 9),
+    "36": (8, 9),
+    "39": (6, 11),
+    "40": (9, 9),
+    "41": (9, 9),
+    "43": (7, 13),
+    "44": (9, 10),
+    "45": (8, 8),
+    "46": (7, 10),
+    "47": (8, 8),
+    "48": (9, 9),
+    "49": (6, 12),
+    "52": (10, 10),
+    "54": (10, 11),
+    "55": (10, 11),
+    "61": (9, 9),
+    "81": (9, 10),
+    "82": (8, 10),
+    "86": (10, 11),
+    "90": (10, 10),
+    "91": (10, 10),
+    "351": (9, 9),
+    "358": (6, 11),
+    "420": (9, 9),
+}
+"""How many digits follow a country's code, where that is settled; ITU-T E.164 allows 15 in all."""
+_CODES: Final = frozenset(
+    "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63"
+    " 64 65 66 81 82 84 86 90 91 92 93 94 95 98 211 212 213 216 218 220 221 222 223 224 225 226 227"
+    " 228 229 230 231 232 233 234 235 236 237 238 239 240 241 242 243 244 245 246 248 249 250 251"
+    " 252 253 254 255 256 257 258 260 261 262 263 264 265 266 267 268 269 290 291 297 298 299 350"
+    " 351 352 353 354 355 356 357 358 359 370 371 372 373 374 375 376 377 378 380 381 382 383 385"
+    " 386 387 389 420 421 423 500 501 502 503 504 505 506 507 508 509 590 591 592 593 594 595 596"
+    " 597 598 599 670 672 673 674 675 676 677 678 679 680 681 682 683 685 686 687 688 689 690 691"
+    " 692 800 850 852 853 855 856 870 880 886 960 961 962 963 964 965 966 967 968 970 971 972 973"
+    " 974 975 976 977 979 992 993 994 995 996 998".split()
+)
+_UNSETTLED: Final = (6, 12)
+_NATIONAL: Final = (7, 12)
+_WITH_ZERO: Final = (9, 12)
+_DIGITS: Final = re.compile(r"\d+")
+_NUMBER: Final = re.compile(r"[+(]?\d")
+_EXTENSION: Final = re.compile(r" ?(?:x|ext\.?) ?\d{1,6}\b", re.IGNORECASE)
+_DATE: Final = re.compile(r"\d{4}[./-]\d\d?[./-]\d\d?|\d\d?[./-]\d\d?[./-]\d{4}\b")
+
+
+def _from_abroad(text: str, start: int, end: int) -> Iterable[Finding]:
+    if text[start] == "+" and text[max(0, start - 1) : start].isalnum():
+        return
+    first = start + (1 if text[start] == "+" else 2)
+    digits = "".join(_DIGITS.findall(text, first, end))
+    code = next((digits[:n] for n in (1, 2, 3) if digits[:n] in _CODES), None)
+    if not code:
+        return
+    trunk = text.find("(0)", first, end) >= 0
+    low, high = (len(code) + trunk + n for n in _PLANS.get(code, _UNSETTLED))
+    yield from _phone(text, start, _fitting(text, first, end, low, high))
+
+
+def _american(text: str, start: int, end: int) -> Iterable[Finding]:
+    yield from _phone(text, start, end)
+
+
+def _national(text: str, start: int, end: int) -> Iterable[Finding]:
+    blocks = _DIGITS.findall(text, start, end)
+    low, high = _WITH_ZERO
+    if _DATE.match(text, start, end) or len(blocks[-1]) == 1:
+        return
+    if low <= sum(map(len, blocks)) <= high:
+        yield from _phone(text, start, end)
+
+
+def _near_words(text: str, start: int, end: int) -> Iterable[Finding]:
+    if found := _NUMBER.search(text, start, end):
+        start = found.start()
+    if text[start] == "+":
+        yield from _from_abroad(text, start, end)
+    elif not _DATE.match(text, start, end):
+        yield from _phone(text, start, _fitting(text, start, end, *_NATIONAL))
+
+
+def _fitting(text: str, start: int, end: int, low: int, high: int) -> int:
+    """Return where the last block of digits ends with which there are enough and not too many.
+
+    Numbers do not end with a block of one digit: that is a word of what follows.
+    """
+    count, fitting = 0, 0
+    for block in _DIGITS.finditer(text, start, end):
+        size = block.end() - block.start()
+        count += size
+        if low <= count <= high and (size > 1 or block.start() == start):
+            fitting = block.end()
+    return fitting
+
+
+def _phone(text: str, start: int, end: int) -> Iterable[Finding]:
+    """Yield a number with its extension, unless it is a piece of something longer."""
+    if end and stands_alone(text, start, end):
+        extension = _EXTENSION.match(text, end)
+        yield Finding(Kind.PHONE, start, extension.end() if extension else end)
+
+
+_PHONE: Final = frozenset({Kind.PHONE})
+RECOGNISERS: Final = (
+    Recogniser(_PHONE, _FROM_ABROAD, _from_abroad),
+    Recogniser(_PHONE, _AMERICAN, _american),
+    Recogniser(_PHONE, _WITH_TRUNK, _national),
+    Recogniser(_PHONE, _WITH_AREA, _american),
+    Recogniser(_PHONE, _NEAR_WORDS, _near_words),
+)
