@@ -17,7 +17,9 @@ _LENGTHS: Final = numdb.get("iban")
 _BASE58: Final = r"\b[13DLMT][1-9A-HJ-NP-Za-km-z]{25,34}\b"
 _COINS: Final = {"D": "dogecoin", "L": "litecoin", "M": "litecoin", "T": "tron"}
 _BASE58_BYTES: Final = 25
-_BECH32: Final = r"\b(?:bc1|tb1|ltc1)[02-9ac-hj-np-z]{38,87}\b|\b(?:BC1|TB1|LTC1)[02-9AC-HJ-NP-Z]{38,87}\b"
+_BECH32: Final = (
+    r"\b(?:bc1|tb1|ltc1)[02-9ac-hj-np-z]{38,87}\b|\b(?:BC1|TB1|LTC1)[02-9AC-HJ-NP-Z]{38,87}\b"
+)
 _BECH32_ALPHABET: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BECH32_CHECKSUMS: Final = (1, 0x2BC830A3)
 """Of BIP-173, and of BIP-350."""
@@ -64,13 +66,20 @@ def _bech32(text: str, start: int, end: int) -> Iterable[Finding]:
         yield Finding(Kind.CRYPTO_WALLET, start, end, "litecoin" if prefix == "ltc" else "bitcoin")
 
 
-def _ethereum(text: str, start: int, end: int) -> Iterable[Finding]:
-    yield Finding(Kind.CRYPTO_WALLET, start, end, "ethereum")
+def _wallet(text: str, start: int, end: int) -> Iterable[Finding]:
+    if text.startswith("0x", start):
+        return [Finding(Kind.CRYPTO_WALLET, start, end, "ethereum")]
+    if text[start : start + 3].lower() in {"bc1", "tb1", "ltc"}:
+        return _bech32(text, start, end)
+    return _base58(text, start, end)
 
 
 RECOGNISERS: Final = (
-    Recogniser(frozenset({Kind.IBAN}), _IBAN, _iban),
-    Recogniser(frozenset({Kind.CRYPTO_WALLET}), _BASE58, _base58),
-    Recogniser(frozenset({Kind.CRYPTO_WALLET}), _BECH32, _bech32),
-    Recogniser(frozenset({Kind.CRYPTO_WALLET}), _ETHEREUM, _ethereum),
+    Recogniser(frozenset({Kind.IBAN}), r"\b[A-Za-z]{2}\d{2}[ -]?[A-Za-z0-9]{4}", _IBAN, _iban),
+    Recogniser(
+        frozenset({Kind.CRYPTO_WALLET}),
+        r"\b[13DLMT][1-9A-HJ-NP-Za-km-z]{9}|\b(?:bc1|tb1|ltc1|BC1|TB1|LTC1)|\b0x[0-9A-Fa-f]{8}",
+        "|".join((_BASE58, _BECH32, _ETHEREUM)),
+        _wallet,
+    ),
 )

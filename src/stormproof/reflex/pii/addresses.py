@@ -8,18 +8,29 @@ from typing import Final
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.recogniser import Recogniser
 
-_ATOM: Final = r"[A-Za-z0-9\x80-\xff!#$%&'*+/=^_`{|}~-]{1,64}"
+_ATOM: Final = r"[A-Za-z0-9\x80-\xff%+_'-]{1,64}"
 _LABEL: Final = r"[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]{0,61}[A-Za-z0-9\x80-\xff])?"
-_EMAIL: Final = rf"{_ATOM}(?:\.{_ATOM}){{0,8}}@(?:{_LABEL}\.){{1,8}}(?:[A-Za-z]{{2,24}}|xn--[a-z0-9-]{{2,59}})"
-_QUOTES: Final = "'`{|/=*#&!$"
-_FILES: Final = frozenset({"png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "json", "git"})
+_EMAIL: Final = (
+    rf"{_ATOM}(?:\.{_ATOM}){{0,8}}@(?:{_LABEL}\.){{1,8}}(?:[A-Za-z]{{2,24}}|xn--[a-z0-9-]{{2,59}})"
+)
+_QUOTES: Final = "'-"
+_FILES: Final = frozenset(
+    {"png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "json", "git"}
+)
 
 _IPV4: Final = r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b"
-_IPV6: Final = r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]*[0-9A-Fa-f]"
+_IPV6_SIGN: Final = (
+    r"[0-9A-Fa-f]?::[0-9A-Fa-f]|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:"
+)
+_IPV6: Final = (
+    r"(?:(?:[0-9A-Fa-f]{1,4}:){1,7}|:):[0-9A-Fa-f:.]*[0-9A-Fa-f]"
+    r"|(?:[0-9A-Fa-f]{1,4}:){6}(?:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}|[0-9.]+\d)"
+)
 _VERSION: Final = re.compile(r"(?:version|release|firmware|build|\bv|\w/)[\s:=\"]*$", re.IGNORECASE)
 _BEFORE: Final = 12
 _IPV6_COLONS: Final = 7
 
+_MAC_SIGN: Final = r"(?:[0-9A-Fa-f]{2}[:-]){4}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}"
 _MAC: Final = (
     r"\b[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}\b|\b[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}\b"
     r"|\b[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\b"
@@ -78,8 +89,10 @@ def _joined(text: str, start: int, end: int, by: str) -> bool:
 
 
 RECOGNISERS: Final = (
-    Recogniser(frozenset({Kind.EMAIL}), _EMAIL, _email),
-    Recogniser(frozenset({Kind.IP_ADDRESS}), _IPV4, _ipv4),
-    Recogniser(frozenset({Kind.IP_ADDRESS}), _IPV6, _ipv6),
-    Recogniser(frozenset({Kind.MAC_ADDRESS}), _MAC, _mac),
+    Recogniser(
+        frozenset({Kind.EMAIL}), r"[A-Za-z0-9\x80-\xff_+-]@[A-Za-z0-9\x80-\xff]", _EMAIL, _email
+    ),
+    Recogniser(frozenset({Kind.IP_ADDRESS}), r"\d\.\d{1,3}\.\d{1,3}\.\d", _IPV4, _ipv4),
+    Recogniser(frozenset({Kind.MAC_ADDRESS}), _MAC_SIGN, _MAC, _mac),
+    Recogniser(frozenset({Kind.IP_ADDRESS}), _IPV6_SIGN, _IPV6, _ipv6),
 )

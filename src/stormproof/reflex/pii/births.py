@@ -60,4 +60,6 @@ def _exists(year: str, month: str, day: str) -> bool:
         return False
 
 
-RECOGNISERS: Final = (Recogniser(frozenset({Kind.DATE_OF_BIRTH}), _BIRTH, _birth),)
+RECOGNISERS: Final = (
+    Recogniser(frozenset({Kind.DATE_OF_BIRTH}), rf"(?i)(?:\b|_)(?:{_WORDS})", _BIRTH, _birth),
+)

@@ -18,7 +18,9 @@ _NINETEEN: Final = (
     "999999 9999999999999",
 )
 _THIRTEEN: Final = ("9999999999999", "9999 999 999 999", "9999-999-999-999")
-_WORDS: Final = frozenset({"card", "visa", "credit", "debit", "karte", "carte", "tarjeta", "maestro"})
+_WORDS: Final = frozenset(
+    {"card", "visa", "credit", "debit", "karte", "carte", "tarjeta", "maestro"}
+)
 
 _NETWORKS: Final = (
     ("visa", "4", (*_SIXTEEN, *_NINETEEN), _THIRTEEN),

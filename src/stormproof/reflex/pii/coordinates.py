@@ -31,26 +31,25 @@ def _pair(text: str, start: int, end: int) -> Iterable[Finding]:
 
 
 def _on_earth(text: str, start: int, end: int) -> Iterable[Finding]:
-    latitude, longitude = map(float, _DEGREES.findall(text, start, end)[:2])
-    if abs(latitude) <= 90 and abs(longitude) <= 180:  # noqa: PLR2004 - degrees
+    latitude, longitude = (abs(float(one)) for one in _DEGREES.findall(text, start, end)[:2])
+    if latitude <= 90 and longitude <= 180 and max(latitude, longitude) >= 1:  # noqa: PLR2004
         yield Finding(Kind.COORDINATES, start, end)
 
 
-def _sexagesimal(text: str, start: int, end: int) -> Iterable[Finding]:
-    yield Finding(Kind.COORDINATES, start, end)
-
-
-def _named(text: str, start: int, end: int) -> Iterable[Finding]:
-    """Yield the two numbers, and what stands between them."""
+def _judge(text: str, start: int, end: int) -> Iterable[Finding]:
+    """Yield the first and the second number of what was found, and what stands between them."""
+    written = text[start:end]
+    if "°" in written:
+        return [Finding(Kind.COORDINATES, start, end)]
+    if written[0] in "+-" or written[0].isdigit():
+        return _pair(text, start, end)
     first = _DEGREES.search(text, start, end)
-    if first:
-        yield Finding(Kind.COORDINATES, first.start(), end)
+    return _on_earth(text, first.start(), end) if first else ()
 
 
-_COORDINATES: Final = frozenset({Kind.COORDINATES})
-RECOGNISERS: Final = (
-    Recogniser(_COORDINATES, _PAIR, _pair),
-    Recogniser(_COORDINATES, _QUARTERS, _on_earth),
-    Recogniser(_COORDINATES, _SEXAGESIMAL, _sexagesimal),
-    Recogniser(_COORDINATES, _NAMED, _named),
+RECOGNISER: Final = Recogniser(
+    frozenset({Kind.COORDINATES}),
+    r"\.\d{4}\d*, ?[+-]?\d|°|(?i)(?:\b|_)lat(?:itude)?(?:\b|_)",
+    "|".join((_PAIR, _QUARTERS, _SEXAGESIMAL, _NAMED)),
+    _judge,
 )

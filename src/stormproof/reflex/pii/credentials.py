@@ -16,23 +16,34 @@ _PEM: Final = (
     r"|\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b"
 )
 _JWT: Final = r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"
-_URL: Final = r"\b[A-Za-z][A-Za-z0-9+.-]{1,24}://[^\s:/@\"'<>]{0,128}:[^\s/@\"'<>]{1,256}@[^\s@\"'<>]"
+_URL: Final = (
+    r"\b[A-Za-z][A-Za-z0-9+.-]{1,24}://[^\s:/@\"'<>]{0,128}:[^\s/@\"'<>]{1,256}@[^\s@\"'<>]"
+)
+_URL_SIGN: Final = r"://[^\s/@]*:[^\s/@]*@"
+_PARAMETER_SIGN: Final = r"(?i)(?:password|pwd|accountkey|sharedaccesskey)\s?="
 _PARAMETER: Final = (
     r"(?i)\b(?:server|data source|host|endpoint|accountname|dsn|driver)\s?=[^\r\n]{1,300}?;\s?"
     r"(?:password|pwd|accountkey|sharedaccesskey)\s?=\s?[^\s;\"']{3,256}"
 )
-_AUTHORISATION: Final = (
-    r"(?i)\bbearer[ :]{1,2}[A-Za-z0-9._~+/-]{16,}={0,2}|\bauthorization\W{1,6}basic [A-Za-z0-9+/]{8,}={0,2}"
-)
+_AUTHORISATION: Final = r"(?i)\bbearer[ :]{1,2}[A-Za-z0-9._~+/-]{16,}={0,2}|\bauthorization\W{1,6}basic [A-Za-z0-9+/]{8,}={0,2}"
 _PASSWORD: Final = (
-    r"(?i)(?:password|passwd|passwort|passphrase|kennwort|contrase[nñ]a|mot de passe|pwd|\bpasscode)"
-    r"(?:\\?[\"'])?(?:\s?(?::=|=>|[:=])\s?| is (?:now )?)(?:\\?[\"'])?[^\s\"'\\,;<>{}()]{5,128}"
+    r"(?i)(?:password|passwd|passwort|passphrase|kennwort|contrase[nñ]a|mot de passe|pwd|passcode)"
 )
+_SECRET_SIGN: Final = r"(?i)(?:secret|key|token|credential)[a-z_]*(?:\\?[\"'])?\s?[:=]"
 _SECRET: Final = (
     r"(?i)(?:secret|api[_-]?key|access[_-]?key|secret[_-]?key|token|credential)[a-z_]{0,12}(?:\\?[\"'])?"
     r"\s?(?::=|=>|[:=])\s?(?:\\?[\"'])?[A-Za-z0-9_+/=.~-]{20,256}"
 )
-_VALUE: Final = re.compile(r"(?:[:=>]|\bis(?: now)?)\s?(?:\\?[\"'])?([^\s\"']+)$", re.IGNORECASE)
+_VALUE: Final = re.compile(r"[^\s\"'=:>]+=*$")
+_ASSIGNED: Final = re.compile(
+    r"(?:\\?[\"'])?(?:\s?(?::=|=>|[:=])\s?| is (?:now )?)(?:\\?[\"'])?([^\s\"'\\,;<>{}()]{5,128})"
+)
+_SPOKEN: Final = re.compile(r"[^\s\"'<>(){}\[\],;|]+")
+_SYMBOLS: Final = frozenset("!@#$%^&*?+=~")
+_SHORTEST_STRONG: Final = 8
+_LONGEST_PASSWORD: Final = 160
+_NEAR: Final = 48
+_IS_PASSWORD: Final = re.compile(_PASSWORD)
 _EXAMPLE: Final = re.compile(r"^[$%<]|^\*+$|x{4}|\.{3}|^(?:your|my|the)[_-]|example", re.IGNORECASE)
 _LONGEST_HEADER: Final = 1024
 
@@ -83,24 +94,39 @@ def _authorisation(text: str, start: int, end: int) -> Iterable[Finding]:
 
 
 def _password(text: str, start: int, end: int) -> Iterable[Finding]:
-    """Yield what is no word, no name of a variable and no call."""
-    while text[end - 1] in ".!?:" and text[end - 2].isalpha():
-        end -= 1
-    value = _VALUE.search(text, start, end)
-    if not value or text[end : end + 1] in {"(", "[", "{"}:
+    """Yield what is assigned, or one of the next words if it is none that anybody speaks."""
+    if assigned := _ASSIGNED.match(text, end, end + _LONGEST_PASSWORD):
+        first, last = assigned.span(1)
+        while text[last - 1] in ".!?:" and text[last - 2].isalpha():
+            last -= 1
+        written, calls = text[first:last], text[last : last + 1] in {"(", "[", "{"}
+        if not calls and not _is_word(written) and not _EXAMPLE.search(written):
+            yield Finding(Kind.PASSWORD, first, last)
         return
-    written = value[1]
-    if not _is_word(written) and not _EXAMPLE.search(written):
-        yield Finding(Kind.PASSWORD, end - len(written), end)
+    for word in _SPOKEN.finditer(text, end, end + _NEAR):
+        written = word[0].rstrip(".:")
+        if _is_strong(written):
+            yield Finding(Kind.PASSWORD, word.start(), word.start() + len(written))
+            return
+
+
+def _is_strong(written: str) -> bool:
+    """Return whether this has what passwords are asked to have."""
+    return (
+        len(written) >= _SHORTEST_STRONG
+        and any(one.isdigit() for one in written)
+        and any(one.isalpha() for one in written)
+        and any(one in _SYMBOLS for one in written)
+    )
 
 
 def _secret(text: str, start: int, end: int) -> Iterable[Finding]:
+    """Yield what is assigned and looks random."""
     value = _VALUE.search(text, start, end)
-    if not value or text[end : end + 1] in {"(", "["} or _EXAMPLE.search(value[1]):
+    if not value or text[end : end + 1] in {"(", "["} or _EXAMPLE.search(value[0]):
         return
-    written = value[1]
-    if any(one.isdigit() for one in written) and any(one.isalpha() for one in written):
-        yield Finding(Kind.TOKEN, end - len(written), end)
+    if any(one.isdigit() for one in value[0]) and any(one.isalpha() for one in value[0]):
+        yield Finding(Kind.TOKEN, value.start(), end)
 
 
 def _is_word(written: str) -> bool:
@@ -110,17 +136,34 @@ def _is_word(written: str) -> bool:
 
 _JOINING: Final = str.maketrans("", "", "._-:/")
 
+
+def _connection(text: str, start: int, end: int) -> Iterable[Finding]:
+    return (_url if "://" in text[start:end] else _parameter)(text, start, end)
+
+
+def _named(text: str, start: int, end: int) -> Iterable[Finding]:
+    first = text[start : start + 5].lower()
+    if first in {"beare", "autho"}:
+        return _authorisation(text, start, end)
+    return (_password if _IS_PASSWORD.match(text, start) else _secret)(text, start, end)
+
+
 CERTAIN: Final = (
-    Recogniser(frozenset({Kind.PRIVATE_KEY}), _PEM, _pem),
-    Recogniser(frozenset({Kind.JWT}), _JWT, _jwt),
-    Recogniser(frozenset({Kind.CONNECTION_STRING}), _URL, _url),
-    Recogniser(frozenset({Kind.CONNECTION_STRING}), _PARAMETER, _parameter),
+    Recogniser(frozenset({Kind.PRIVATE_KEY}), "PRIVATE KEY|AGE-SECRET-KEY", _PEM, _pem),
+    Recogniser(frozenset({Kind.JWT}), r"\beyJ", _JWT, _jwt),
+    Recogniser(
+        frozenset({Kind.CONNECTION_STRING}),
+        rf"{_URL_SIGN}|{_PARAMETER_SIGN}",
+        f"{_URL}|{_PARAMETER}",
+        _connection,
+    ),
 )
 """What cannot be anything else."""
 
-NAMED: Final = (
-    Recogniser(frozenset({Kind.TOKEN}), _AUTHORISATION, _authorisation),
-    Recogniser(frozenset({Kind.PASSWORD}), _PASSWORD, _password),
-    Recogniser(frozenset({Kind.TOKEN}), _SECRET, _secret),
+NAMED: Final = Recogniser(
+    frozenset({Kind.TOKEN, Kind.PASSWORD}),
+    rf"(?i)\b(?:bearer|basic)[ :]|{_PASSWORD}|{_SECRET_SIGN}",
+    f"{_AUTHORISATION}|{_PASSWORD}|{_SECRET}",
+    _named,
 )
 """What a name before it tells."""

@@ -1,6 +1,6 @@
 """Finds personal data and secrets; needs the extra ``stormproof[reflex]``.
 
-RE2 looks for every form in one pass, then for each that is there once more, now for its places:
+RE2 looks for the signs of all forms in one pass, then for the places of those that may be there:
 both in time that grows with the text's length alone, whatever the text is.
 """
 
@@ -35,14 +35,14 @@ ALL: Final = frozenset(Kind) - {Kind.PERSON, Kind.PLACE}
 
 _RECOGNISERS: Final = (
     *credentials.CERTAIN,
-    *keys.RECOGNISERS,
-    *credentials.NAMED,
+    keys.RECOGNISER,
+    credentials.NAMED,
     *addresses.RECOGNISERS,
     *accounts.RECOGNISERS,
-    pictures.recogniser((*CARDS, *IDENTIFIERS)),
-    *phones.RECOGNISERS,
+    pictures.recogniser((*CARDS, *IDENTIFIERS, phones.NATIONAL)),
+    phones.RECOGNISER,
     *births.RECOGNISERS,
-    *coordinates.RECOGNISERS,
+    coordinates.RECOGNISER,
 )
 """Of findings that overlap, the one counts whose recogniser stands first."""
 
@@ -59,14 +59,14 @@ class Detector:
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
         options.log_errors = False
-        self._forms = re2.Set.SearchSet(options)
+        self._signs = re2.Set.SearchSet(options)
         self._judged = []
         for one in _RECOGNISERS:
             if one.kinds & self._kinds:
-                expression = one.expression.encode("latin-1")
-                self._forms.Add(expression)
-                self._judged.append((re2.compile(expression, options), one.judge))
-        self._forms.Compile()
+                self._signs.Add(one.sign.encode("latin-1"))
+                form = re2.compile(one.form.encode("latin-1"), options)
+                self._judged.append((form, one.judge))
+        self._signs.Compile()
 
     def find(self, text: str) -> Sequence[Finding]:
         """Return what is in a text, in its order; no two overlap.
@@ -77,13 +77,15 @@ class Detector:
         seen = folded(text)
         found = _disjoint(self._candidates(seen.text))
         if seen.unseen:
-            return [one._replace(start=a, end=b) for one in found for a, b in [seen.place(*one[1:3])]]
+            return [
+                one._replace(start=a, end=b) for one in found for a, b in [seen.place(*one[1:3])]
+            ]
         return found
 
     def _candidates(self, text: str) -> Iterator[Finding]:
         """Yield what may be found, what is more certain first."""
         encoded = text.encode("latin-1", "replace")
-        for number in sorted(self._forms.Match(encoded) or ()):
+        for number in sorted(self._signs.Match(encoded) or ()):
             form, judge = self._judged[number]
             for place in form.finditer(encoded):
                 for finding in judge(text, *place.span()):

@@ -30,10 +30,18 @@ def _singaporean(number: str) -> bool:
     if number[0] not in _SINGAPOREAN:
         return False
     offset, letters = _SINGAPOREAN[number[0]]
-    total = offset + sum(w * int(d) for w, d in zip((2, 7, 6, 5, 4, 3, 2), number[1:8], strict=True))
+    total = offset + sum(
+        w * int(d) for w, d in zip((2, 7, 6, 5, 4, 3, 2), number[1:8], strict=True)
+    )
     return letters[total % 11] == number[8]
 
 
+def _american_taxpayer(number: str) -> bool:
+    """Return whether the Internal Revenue Service gives such numbers to individuals."""
+    return bool(_AMERICAN_TAXPAYER.fullmatch(number))
+
+
+_AMERICAN_TAXPAYER: Final = re.compile(r"9\d\d[- ]?(?:5\d|6[0-5]|[78]\d|9[0-24-9])[- ]?\d{4}")
 _BRITISH_INSURANCE: Final = re.compile(
     r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]"
 )
@@ -77,7 +85,9 @@ IDENTIFIERS: Final = (
         "999-999-999|999 999 999|999999999",
         "sin|social insurance|assurance sociale|nas",
     ),
-    _of(_PERSON, "ch.ssn", "999.9999.9999.99", "9999999999999", "ahv|avs|sozialversicherungsnummer"),
+    _of(
+        _PERSON, "ch.ssn", "999.9999.9999.99", "9999999999999", "ahv|avs|sozialversicherungsnummer"
+    ),
     _of(_TAX, "ch.uid", "AAA-999.999.999", "AAA999999999", "uid|ide|mwst|tva|iva|vat|che"),
     _of(_TAX, "ch.vat", "AAA-999.999.999 AAAA|AAA-999.999.999 AAA"),
     _of(
@@ -166,7 +176,13 @@ IDENTIFIERS: Final = (
         "999999999|9999999-9|99999999-9",
         "teudat|zehut|israeli|teudat zehut|mispar zehut|תעודת|ת ז",
     ),
-    _of(_PERSON, "in_.aadhaar", "9999 9999 9999", "999999999999|9999-9999-9999", "aadhaar|uidai|aadhar"),
+    _of(
+        _PERSON,
+        "in_.aadhaar",
+        "9999 9999 9999",
+        "999999999999|9999-9999-9999",
+        "aadhaar|uidai|aadhar",
+    ),
     _of(_TAX, "in_.pan", "AAAAA9999A"),
     _of(_TAX, "in_.gstin", "99AAAAA9999A9A9|99AAAAA9999A9AA"),
     _of(_PERSON, "is_.kennitala", "999999-9999", "9999999999", "kennitala|kt"),
@@ -182,7 +198,13 @@ IDENTIFIERS: Final = (
     _of(_PERSON, "kr.rrn", "999999-9999999", "9999999999999", "rrn|resident registration"),
     _of(_TAX, "kr.brn", "", "999-99-99999", "brn|business registration"),
     _of(_PERSON, "lt.asmens", "", "99999999999", "asmens|asmens kodas|lithuanian|personal code"),
-    _of(_PERSON, "lv.pvn", "", "999999-99999|99999999999", "personas|personas kods|personal code|latvian"),
+    _of(
+        _PERSON,
+        "lv.pvn",
+        "",
+        "999999-99999|99999999999",
+        "personas|personas kods|personal code|latvian",
+    ),
     _of(_PERSON, "mx.curp", "AAAA999999AAAAAA99|AAAA999999AAAAAAA9"),
     _of(
         _TAX,
@@ -218,15 +240,27 @@ IDENTIFIERS: Final = (
     ),
     _of(_PERSON, "ro.cnp", "", "9999999999999", "cnp|cod numeric|numeric personal"),
     _of(_TAX, "ru.inn", "", "9999999999|999999999999", "inn|инн"),
-    _of(_PERSON, "se.personnummer", "999999-9999|99999999-9999|999999+9999",
-        "9999999999|999999999999", "personnummer|personnr|samordningsnummer"),
+    _of(
+        _PERSON,
+        "se.personnummer",
+        "999999-9999|99999999-9999|999999+9999",
+        "9999999999|999999999999",
+        "personnummer|personnr|samordningsnummer",
+    ),
     _of(_PERSON, "si.emso", "", "9999999999999", "emšo|emso|jmbg|matični broj|maticni broj"),
     _of(_PERSON, "sk.rc", "999999/9999", "9999999999", "rč|rodné číslo|rodné"),
     _of(_PERSON, "th.pin", "9-9999-99999-99-9", "9999999999999", "thai|บัตรประชาชน"),
     _of(_PERSON, "tr.tckimlik", "", "99999999999", "tc|tckn|kimlik|t c|tc kimlik|kimlik no"),
     _of(_TAX, "ua.rntrc", "", "9999999999", "rntrc|рнокпп|ипн|іпн|ідентифікаційний"),
     _of(_TAX, "us.ein", "", "99-9999999", "ein|fein|employer identification|tax id|irs"),
-    _of(_TAX, "us.itin", "999-99-9999", "999999999|999 99 9999", "itin|taxpayer identification"),
+    Identifier(
+        _TAX,
+        "us",
+        _american_taxpayer,
+        frozenset({"999-99-9999"}),
+        frozenset({"999999999", "999 99 9999"}),
+        frozenset({"itin", "taxpayer identification"}),
+    ),
     _of(_TAX, "us.ptin", "", "A99999999|A-99999999", "ptin|preparer"),
     _of(
         _PERSON,
@@ -236,5 +270,11 @@ IDENTIFIERS: Final = (
         "ssn|social security|social|ssns|social sec",
     ),
     _of(_TAX, "ve.rif", "A-99999999-9", "A999999999", "rif"),
-    _of(_PERSON, "za.idnr", "999999 9999 999", "9999999999999", "id|identity|south african|rsa|sa id"),
+    _of(
+        _PERSON,
+        "za.idnr",
+        "999999 9999 999",
+        "9999999999999",
+        "id|identity|south african|rsa|sa id",
+    ),
 )

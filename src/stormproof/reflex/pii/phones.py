@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from stormproof.reflex.pii.finding import Finding, Kind
+from stormproof.reflex.pii.pictures import Identifier
 from stormproof.reflex.pii.recogniser import Recogniser, stands_alone
 
 _MORE: Final = r"(?:(?:[ ./-]|[ .-]?\(|\)[ ./-]?)?\d)"
@@ -12,15 +13,11 @@ _FROM_ABROAD: Final = rf"(?:\+|\b00)[1-9]{_MORE}{{6,15}}"
 _AMERICAN: Final = (
     r"(?:\b1[ .-])?(?:\([2-9]\d{2}\) ?|\b[2-9]\d{2}-|\b[2-9]\d{2}\.)[2-9]\d{2}[ .-]\d{4}\b"
 )
-_WITH_TRUNK: Final = r"(?:\(0\d{1,4}\)[ -]?|\b0\d{1,4}[ ./-])\d{2,9}(?:[ ./-]\d{2,6}){0,4}\b"
-_WITH_AREA: Final = r"\(\d{2,3}\) ?\d{3,5}-\d{4}\b"
-_NEAR_WORDS: Final = (
-    r"(?i)(?:\b|_)(?:tel|telefon|tele?phone|t[eé]l[eé](?:phone|fono)|telefone|telefoon|phone|mobile|"
-    r"mobil|m[oó]vil|handy|cell|cellular|celular|cellulare|fax|call|dial|ring|sms|text|whatsapp|"
-    r"rufnummer|portable|puhelin|telefonnummer|handynummer|phonenumber|contact)"
-    rf"(?:[^0-9A-Za-z+(\r\n]|(?:\b|_)[A-Za-z]{{1,7}}(?:\b|_)){{0,12}}[+(]?\d{_MORE}{{6,14}}"
+_WITH_TRUNK: Final = (
+    r"(?:\(0\d{1,4}\)[ -]?|\b0\d{1,4}[ ./-])\d{1,9}"
+    r"(?:(?: \d{2,6}){1,4}|(?:-\d{2,6}){1,4}|(?:\.\d{2,6}){1,4})?\b"
 )
-
+_WITH_AREA: Final = r"\(\d{2,3}\) ?\d{3,5}-\d{4}\b"
 _PLANS: Final = {
     "1": (10, 10),
     "7": (10, 10),
@@ -67,10 +64,8 @@ _CODES: Final = frozenset(
     " 974 975 976 977 979 992 993 994 995 996 998".split()
 )
 _UNSETTLED: Final = (6, 12)
-_NATIONAL: Final = (7, 12)
 _WITH_ZERO: Final = (9, 12)
 _DIGITS: Final = re.compile(r"\d+")
-_NUMBER: Final = re.compile(r"[+(]?\d")
 _EXTENSION: Final = re.compile(r" ?(?:x|ext\.?) ?\d{1,6}\b", re.IGNORECASE)
 _DATE: Final = re.compile(r"\d{4}[./-]\d\d?[./-]\d\d?|\d\d?[./-]\d\d?[./-]\d{4}\b")
 
@@ -88,26 +83,11 @@ def _from_abroad(text: str, start: int, end: int) -> Iterable[Finding]:
     yield from _phone(text, start, _fitting(text, first, end, low, high))
 
 
-def _american(text: str, start: int, end: int) -> Iterable[Finding]:
-    yield from _phone(text, start, end)
-
-
-def _national(text: str, start: int, end: int) -> Iterable[Finding]:
+def _within(text: str, start: int, end: int) -> Iterable[Finding]:
+    """Yield a number as countries write it that have a zero before areas."""
     blocks = _DIGITS.findall(text, start, end)
-    low, high = _WITH_ZERO
-    if _DATE.match(text, start, end) or len(blocks[-1]) == 1:
-        return
-    if low <= sum(map(len, blocks)) <= high:
+    if _WITH_ZERO[0] <= sum(map(len, blocks)) <= _WITH_ZERO[1] and not _DATE.match(text, start):
         yield from _phone(text, start, end)
-
-
-def _near_words(text: str, start: int, end: int) -> Iterable[Finding]:
-    if found := _NUMBER.search(text, start, end):
-        start = found.start()
-    if text[start] == "+":
-        yield from _from_abroad(text, start, end)
-    elif not _DATE.match(text, start, end):
-        yield from _phone(text, start, _fitting(text, start, end, *_NATIONAL))
 
 
 def _fitting(text: str, start: int, end: int, low: int, high: int) -> int:
@@ -131,11 +111,47 @@ def _phone(text: str, start: int, end: int) -> Iterable[Finding]:
         yield Finding(Kind.PHONE, start, extension.end() if extension else end)
 
 
-_PHONE: Final = frozenset({Kind.PHONE})
-RECOGNISERS: Final = (
-    Recogniser(_PHONE, _FROM_ABROAD, _from_abroad),
-    Recogniser(_PHONE, _AMERICAN, _american),
-    Recogniser(_PHONE, _WITH_TRUNK, _national),
-    Recogniser(_PHONE, _WITH_AREA, _american),
-    Recogniser(_PHONE, _NEAR_WORDS, _near_words),
+def _judge(text: str, start: int, end: int) -> Iterable[Finding]:
+    if text[start] == "+" or text.startswith("00", start):
+        return _from_abroad(text, start, end)
+    if text.startswith(("0", "(0"), start):
+        return _within(text, start, end)
+    return _phone(text, start, end)
+
+
+RECOGNISER: Final = Recogniser(
+    frozenset({Kind.PHONE}),
+    r"\+[1-9]|\b00[1-9]\d|\d{3}[.)-] ?\d{3}[ .-]\d{4}|\b0\d{1,4}\)?[ ./-]\d|\(\d{2,3}\) ?\d{3}",
+    "|".join((_FROM_ABROAD, _AMERICAN, _WITH_TRUNK, _WITH_AREA)),
+    _judge,
 )
+
+_GROUPS: Final = (
+    "7 8 9 10 11 12 34 37 44 46 55 56 65 72 28 27 224 233 244 254 333 334 344 433 3222 2222 2322 2323"
+    " 3232 3322 1334 22222 234 332 36 39 323 2333 433 154 254 532"
+)
+_WORDS: Final = (
+    "tel telefon telephone telefono teléfono téléphone telefone telefoon phone mobile mobil móvil movil"
+    " handy cell cellphone cellular celular cellulare fax call dial sms text whatsapp rufnummer"
+    " portable puhelin telefonnummer handynummer telefonu telefone 電話 电话 전화 телефон τηλέφωνο"
+)
+
+
+def _pictures() -> Iterable[str]:
+    """Yield the forms of numbers that have neither a code before them nor a zero."""
+    for groups in _GROUPS.split():
+        sizes = [groups] if len(groups) == 1 or groups in {"10", "11", "12"} else groups
+        for by in " .-":
+            yield by.join("9" * int(size) for size in sizes)
+    yield "99 99999-9999"
+
+
+NATIONAL: Final = Identifier(
+    Kind.PHONE,
+    None,
+    lambda _number: True,
+    frozenset(),
+    frozenset(_pictures()),
+    frozenset(_WORDS.split()),
+)
+"""Numbers that words near them tell."""

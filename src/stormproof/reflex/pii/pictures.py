@@ -8,9 +8,11 @@ and count only near words that tell what they are.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from string import ascii_letters, digits
 from typing import Final, NamedTuple
 
+from stormproof.reflex.pii.context import words_above, words_near
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.recogniser import Recogniser, stands_alone
 
@@ -21,11 +23,12 @@ _RUN: Final = (
 )
 """Six digits and more, with letters and single marks between them; or an Indian PAN."""
 
+_SIGN: Final = (
+    r"\d[ ./+-]?\d[ ./+-]?\d[ ./+-]?\d[ ./+-]?\d[ ./+-]?\d"
+    r"|\d[A-Za-z]\d\d[A-Za-z]\d\d|[A-Za-z]{5}\d{4}"
+)
 _PICTURE: Final = str.maketrans(dict.fromkeys(digits, "9") | dict.fromkeys(ascii_letters, "A"))
 _BLOCK: Final = re.compile("[9A]+")
-_WORD: Final = re.compile("[^\\s!-/:-@\\[-`{-~\xa1\xab\xbb\xbf\u2000-\u206f]+")
-_BEFORE: Final = 60
-_AFTER: Final = 30
 
 
 class Identifier(NamedTuple):
@@ -41,7 +44,7 @@ class Identifier(NamedTuple):
     """
 
     kind: Kind
-    giver: str
+    giver: str | None
     valid: Callable[[str], bool]
     telling: frozenset[str]
     vague: frozenset[str] = frozenset()
@@ -51,7 +54,7 @@ class Identifier(NamedTuple):
 def recogniser(identifiers: Collection[Identifier]) -> Recogniser:
     """Return what finds numbers of some kinds."""
     return Recogniser(
-        frozenset(one.kind for one in identifiers), _RUN, _Numbers(identifiers).among
+        frozenset(one.kind for one in identifiers), _SIGN, _RUN, _Numbers(identifiers).among
     )
 
 
@@ -108,22 +111,26 @@ def _by_picture(identifiers: Collection[Identifier]) -> Mapping[str, list[tuple[
 def _first_valid(
     pictured: Iterable[tuple[Identifier, bool]], text: str, start: int, end: int
 ) -> Finding | None:
-    if not stands_alone(text, start, end) or text[start - 1 : start] == "+":
+    if not stands_alone(text, start, end) or text[max(0, start - 1) : start] == "+":
         return None
-    number, near = text[start:end], None
+    number, context = text[start:end], _Context(text, start, end)
     for identifier, telling in pictured:
-        if not telling:
-            near = _near(text, start, end) if near is None else near
-            if identifier.words.isdisjoint(near):
-                continue
-        if identifier.valid(number):
+        if (telling or context.has(identifier.words)) and identifier.valid(number):
             giver = number[:2].lower() if identifier.giver == "eu" else identifier.giver
             return Finding(identifier.kind, start, end, giver)
     return None
 
 
-def _near(text: str, start: int, end: int) -> frozenset[str]:
-    """Return the words near a number, and the pairs of them."""
-    around = f"{text[max(0, start - _BEFORE) : start]} {text[end : end + _AFTER]}".lower()
-    words = _WORD.findall(around)
-    return frozenset((*words, *map(" ".join, zip(words, words[1:], strict=False))))
+class _Context:
+    """The words that belong to a number, looked for when they are asked for."""
+
+    def __init__(self, text: str, start: int, end: int) -> None:
+        self._place = text, start, end
+        self._words: AbstractSet[str] | None = None
+
+    def has(self, words: AbstractSet[str]) -> bool:
+        """Return whether one of some words is there."""
+        if self._words is None:
+            text, start, end = self._place
+            self._words = words_near(text, start, end) | words_above(text, start)
+        return not self._words.isdisjoint(words)

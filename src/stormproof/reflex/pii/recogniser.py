@@ -14,12 +14,16 @@ class Recogniser(NamedTuple):
 
     Attributes:
         kinds: What the judge may find.
-        expression: The form, for RE2, of characters that stand in Latin-1.
+        sign: What is in every text that has the form, for RE2, of characters that are in Latin-1.
+            All signs are looked for at once, by one automaton: they have to be short, and count
+            little, for that to remain small.
+        form: The form, likewise.
         judge: Tells what those places are.
     """
 
     kinds: frozenset[Kind]
-    expression: str
+    sign: str
+    form: str
     judge: Judge
 
 

@@ -1,0 +1,39 @@
+"""What tells that a number is one of somebody: the words near it, or at the head of its column."""
+
+import re
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+_WORD: Final = re.compile("[^\\s!-/:-@\\[-`{-~\xa1\xab\xbb\xbf\u2000-\u206f]+")
+_BEFORE: Final = 60
+_AFTER: Final = 30
+_FARTHEST_HEAD: Final = 1 << 16
+_LONGEST_LINE: Final = 1 << 11
+_SEPARATORS: Final = "\t|;,"
+
+
+def words_near(text: str, start: int, end: int) -> AbstractSet[str]:
+    """Return the words near a place, in small letters, and each two that follow each other."""
+    return _words(f"{text[max(0, start - _BEFORE) : start]} {text[end : end + _AFTER]}")
+
+
+def words_above(text: str, start: int) -> AbstractSet[str]:
+    """Return the words at the head of a column that a place is in; none if it is in no table."""
+    line = text.rfind("\n", max(0, start - _LONGEST_LINE), start) + 1
+    top = text.rfind("\n\n", max(0, start - _FARTHEST_HEAD), start)
+    head_start = top + 2 if top >= 0 else 0
+    head_end = text.find("\n", head_start, head_start + _LONGEST_LINE)
+    if not 0 < head_end < line:
+        return frozenset()
+    head, before = text[head_start:head_end], text[line:start]
+    for separator in _SEPARATORS:
+        if separator in head and separator in before:
+            columns = head.split(separator)
+            column = before.count(separator)
+            return _words(columns[column]) if column < len(columns) else frozenset()
+    return frozenset()
+
+
+def _words(text: str) -> AbstractSet[str]:
+    words = _WORD.findall(text.lower())
+    return frozenset((*words, *map(" ".join, zip(words, words[1:], strict=False))))
