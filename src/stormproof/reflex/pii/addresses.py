@@ -8,11 +8,11 @@ from typing import Final
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.recogniser import Recogniser
 
-_ATOM: Final = r"[A-Za-z0-9\x80-\xff%+_'-]{1,64}"
-_LABEL: Final = r"[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]{0,61}[A-Za-z0-9\x80-\xff])?"
-_EMAIL: Final = (
-    rf"{_ATOM}(?:\.{_ATOM}){{0,8}}@(?:{_LABEL}\.){{1,8}}(?:[A-Za-z]{{2,24}}|xn--[a-z0-9-]{{2,59}})"
-)
+_ATOM: Final = r"[A-Za-z0-9\x80-\xff%+_'-]+"
+_LABEL: Final = r"[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]*[A-Za-z0-9\x80-\xff])?"
+_EMAIL: Final = rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?:[A-Za-z]{{2,24}}|xn--[a-z0-9-]+)"
+_LONGEST_LOCAL: Final = 64
+_LONGEST_DOMAIN: Final = 253
 _QUOTES: Final = "'-"
 _FILES: Final = frozenset(
     {"png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "json", "git"}
@@ -30,7 +30,9 @@ _VERSION: Final = re.compile(r"(?:version|release|firmware|build|\bv|\w/)[\s:=\"
 _BEFORE: Final = 12
 _IPV6_COLONS: Final = 7
 
-_MAC_SIGN: Final = r"(?:[0-9A-Fa-f]{2}[:-]){4}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}"
+_MAC_SIGN: Final = (
+    r"\b[0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-]|\b[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\."
+)
 _MAC: Final = (
     r"\b[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}\b|\b[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}\b"
     r"|\b[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\b"
@@ -41,9 +43,12 @@ def _email(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield an address of a person; not a file's name, nor what Git calls a repository."""
     while text[start] in _QUOTES:
         start += 1
-    suffix = text[start:end].rpartition(".")[2].lower()
+    local, _, domain = text[start:end].partition("@")
+    if not 0 < len(local) <= _LONGEST_LOCAL or len(domain) > _LONGEST_DOMAIN:
+        return
+    suffix = domain.rpartition(".")[2].lower()
     repository = text.startswith("git@", start) and text[end : end + 1] in {":", "/"}
-    if text[start] != "@" and suffix not in _FILES and not repository:
+    if suffix not in _FILES and not repository:
         yield Finding(Kind.EMAIL, start, end)
 
 

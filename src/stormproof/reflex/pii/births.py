@@ -5,15 +5,16 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Final
 
+from stormproof.reflex.pii.context import words_above
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.recogniser import Recogniser
 
 _WORDS: Final = (
     r"date[ _-]?of[ _-]?birth|birth[ _-]?da(?:te|y)|d\.?o\.?b\.?|born|geboren|geb\.?|geburtsdatum|"
-    r"geburtstag|n[eé]\(?e?\)?s? le|date de naissance|naissance|fecha de nacimiento|nacid[oa]|nacimiento|"
-    r"nat[oa] il|data di nascita|data de nascimento|nascid[oa]|nascimento|geboortedatum|"
-    r"f[oö]delsedatum|f[oö]dd|f[oø]dt|f[oø]dselsdato|syntynyt|syntym.aika|urodzon[aey]|"
-    r"data urodzenia|datum narozen.|narozen[aá]?|do.um tarihi"
+    r"geburtstag|n[eé]\(?e?\)?s? le|date de naissance|naissance|fecha de nacimiento|nacid[oa]|"
+    r"nacimiento|nat[oa] il|data di nascita|data de nascimento|nascid[oa]|nascimento|"
+    r"geboortedatum|f[oö]delsedatum|f[oö]dd|f[oø]dt|f[oø]dselsdato|syntynyt|syntym.aika|"
+    r"urodzon[aey]|data urodzenia|datum narozen.|narozen[aá]?|do.um tarihi"
 )
 _LETTERS: Final = r"[A-Za-z\xc0-\xff]"
 _DATE: Final = (
@@ -22,6 +23,13 @@ _DATE: Final = (
     rf"|{_LETTERS}{{3,12}}\.? \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|(?:19|20)\d{{6}})"
 )
 _BIRTH: Final = rf"(?i)(?:\b|_)(?:{_WORDS})\b(?:[^0-9\r\n.]|\.[^0-9\s]|\. ){{0,24}}?{_DATE}\b"
+_SEPARATORS: Final = frozenset(",;|\t")
+_IN_TABLE: Final = rf"[,;|\t] ?{_DATE}\b"
+_HEADS: Final = frozenset(
+    {"dob", "birth", "birthday", "born", "birthdate", "geburtsdatum", "geburtstag", "geboren"}
+    | {"naissance", "nacimiento", "nascita", "nascimento", "geboortedatum", "födelsedatum"}
+    | {"fødselsdato", "syntymäaika", "urodzenia", "narození"}
+)
 _WRITTEN: Final = re.compile(rf"{_DATE}\b", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\d+")
 _MONTH: Final = re.compile(
@@ -33,9 +41,12 @@ _MONTH: Final = re.compile(
 
 
 def _birth(text: str, start: int, end: int) -> Iterable[Finding]:
-    """Yield the date at the end of what was found, if there is such a day."""
+    """Yield the date at the end of what was found, if there is such a day, and somebody's."""
     written = max(_WRITTEN.finditer(text, start, end), key=lambda one: one.end(), default=None)
-    if written and _is_day(written[0]):
+    if not written or not _is_day(written[0]):
+        return
+    in_table = text[start] in _SEPARATORS
+    if not in_table or not _HEADS.isdisjoint(words_above(text, written.start())):
         yield Finding(Kind.DATE_OF_BIRTH, *written.span())
 
 
@@ -61,5 +72,10 @@ def _exists(year: str, month: str, day: str) -> bool:
 
 
 RECOGNISERS: Final = (
-    Recogniser(frozenset({Kind.DATE_OF_BIRTH}), rf"(?i)(?:\b|_)(?:{_WORDS})", _BIRTH, _birth),
+    Recogniser(
+        frozenset({Kind.DATE_OF_BIRTH}),
+        rf"(?i)(?:\b|_)(?:{_WORDS})",
+        f"{_BIRTH}|{_IN_TABLE}",
+        _birth,
+    ),
 )

@@ -2,19 +2,28 @@
 
 import re
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from typing import Final
 
 _WORD: Final = re.compile("[^\\s!-/:-@\\[-`{-~\xa1\xab\xbb\xbf\u2000-\u206f]+")
 _BEFORE: Final = 60
 _AFTER: Final = 30
-_FARTHEST_HEAD: Final = 1 << 16
+_FARTHEST_HEAD: Final = 1 << 13
 _LONGEST_LINE: Final = 1 << 11
+_CUTS: Final = ("\n", '",')
+"""What ends a line, and a value in JSON: words beyond belong to something else."""
+
 _SEPARATORS: Final = "\t|;,"
 
 
 def words_near(text: str, start: int, end: int) -> AbstractSet[str]:
     """Return the words near a place, in small letters, and each two that follow each other."""
-    return _words(f"{text[max(0, start - _BEFORE) : start]} {text[end : end + _AFTER]}")
+    before, after = text[max(0, start - _BEFORE) : start], text[end : end + _AFTER]
+    for cut in _CUTS:
+        nearer = before.rpartition(cut)[2]
+        before = nearer if _WORD.search(nearer) else before
+        after = after.partition(cut)[0]
+    return _words(f"{before} {after}")
 
 
 def words_above(text: str, start: int) -> AbstractSet[str]:
@@ -36,4 +45,4 @@ def words_above(text: str, start: int) -> AbstractSet[str]:
 
 def _words(text: str) -> AbstractSet[str]:
     words = _WORD.findall(text.lower())
-    return frozenset((*words, *map(" ".join, zip(words, words[1:], strict=False))))
+    return frozenset((*words, *map(" ".join, pairwise(words))))

@@ -7,19 +7,19 @@ from typing import Final
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.recogniser import Recogniser
 
-_PAIR: Final = r"[+-]?\b\d{1,2}\.\d{4,}, ?[+-]?\d{1,3}\.\d{4,}\b"
+_PAIR: Final = r"[+-]?\b\d{1,2}\.\d{4,15}, ?[+-]?\d{1,3}\.\d{4,15}\b"
 _QUARTERS: Final = r"\b\d{1,2}(?:\.\d+)?° ?[NS][,;/]? {0,2}\d{1,3}(?:\.\d+)?° ?[EWO]\b"
 _SEXAGESIMAL: Final = (
-    r"\b\d{1,2}° ?\d{1,2}['´] ?(?:\d{1,2}(?:\.\d+)?(?:\\?\"|''|´´) ?)?[NS][,;/]? {0,2}"
-    r"\d{1,3}° ?\d{1,2}['´] ?(?:\d{1,2}(?:\.\d+)?(?:\\?\"|''|´´) ?)?[EWO]\b"
+    r"\b\d{1,2}° ?\d{1,2}' ?(?:\d{1,2}(?:\.\d+)?(?:\\?\"|'') ?)?[NS][,;/]? {0,2}"
+    r"\d{1,3}° ?\d{1,2}' ?(?:\d{1,2}(?:\.\d+)?(?:\\?\"|'') ?)?[EWO]\b"
 )
 _NAMED: Final = (
     r"(?i)(?:\b|_)lat(?:itude)?[^0-9A-Za-z\r\n]{1,8}\d{1,2}\.\d{2,}[^0-9A-Za-z]{1,12}"
     r"(?:\b|_)(?:lon|lng|long|longitude)[^0-9A-Za-z\r\n]{1,8}\d{1,3}\.\d{2,}\b"
 )
 _DEGREES: Final = re.compile(r"[+-]?\d+(?:\.\d+)?")
-_LIST_BEFORE: Final = re.compile(r"\d[,;]?\s*$")
-_LIST_AFTER: Final = re.compile(r"\s*[,;]?\s*[+-]?\d")
+_LIST_BEFORE: Final = re.compile(r"\d, ?$")
+_LIST_AFTER: Final = re.compile(r", ?[+-]?\d")
 _AROUND: Final = 24
 
 

@@ -16,34 +16,36 @@ _PEM: Final = (
     r"|\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b"
 )
 _JWT: Final = r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"
-_URL: Final = (
-    r"\b[A-Za-z][A-Za-z0-9+.-]{1,24}://[^\s:/@\"'<>]{0,128}:[^\s/@\"'<>]{1,256}@[^\s@\"'<>]"
+_URL: Final = r"://[^\s:/@\"'<>]*:[^\s/@\"'<>]+@[^\s@\"'<>]"
+_PARAMETER: Final = r"(?i)\b(?:password|pwd|accountkey|sharedaccesskey)\s?=\s?[^\s;\"']{3,}"
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,24}$")
+_LONGEST_SCHEME: Final = 25
+_FIELD: Final = re.compile(
+    r"\b(?:server|data source|host|endpoint|accountname|dsn|driver|database)\s?=", re.IGNORECASE
 )
-_URL_SIGN: Final = r"://[^\s/@]*:[^\s/@]*@"
-_PARAMETER_SIGN: Final = r"(?i)(?:password|pwd|accountkey|sharedaccesskey)\s?="
-_PARAMETER: Final = (
-    r"(?i)\b(?:server|data source|host|endpoint|accountname|dsn|driver)\s?=[^\r\n]{1,300}?;\s?"
-    r"(?:password|pwd|accountkey|sharedaccesskey)\s?=\s?[^\s;\"']{3,256}"
+_FARTHEST_FIELD: Final = 300
+_AUTHORISATION: Final = (
+    r"(?i)\bbearer[ :]{1,2}[A-Za-z0-9._~+/-]{16,}={0,2}"
+    r"|\bauthorization\W{1,6}basic [A-Za-z0-9+/]{8,}={0,2}"
 )
-_AUTHORISATION: Final = r"(?i)\bbearer[ :]{1,2}[A-Za-z0-9._~+/-]{16,}={0,2}|\bauthorization\W{1,6}basic [A-Za-z0-9+/]{8,}={0,2}"
-_PASSWORD: Final = (
+_WORDS: Final = (
     r"(?i)(?:password|passwd|passwort|passphrase|kennwort|contrase[nñ]a|mot de passe|pwd|passcode)"
 )
-_SECRET_SIGN: Final = r"(?i)(?:secret|key|token|credential)[a-z_]*(?:\\?[\"'])?\s?[:=]"
-_SECRET: Final = (
-    r"(?i)(?:secret|api[_-]?key|access[_-]?key|secret[_-]?key|token|credential)[a-z_]{0,12}(?:\\?[\"'])?"
-    r"\s?(?::=|=>|[:=])\s?(?:\\?[\"'])?[A-Za-z0-9_+/=.~-]{20,256}"
+_NAMED_SIGN: Final = r"(?i)(?:secret|key|token|credential)[a-z_]*(?:\\?[\"'])?\s?[:=]"
+_RANDOM: Final = (
+    r"(?i)(?:secret|api[_-]?key|access[_-]?key|secret[_-]?key|token|credential)[a-z_]{0,12}"
+    r"(?:\\?[\"'])?\s?(?::=|=>|[:=])\s?(?:\\?[\"'])?[A-Za-z0-9_+/=.~-]{20,}"
 )
-_VALUE: Final = re.compile(r"[^\s\"'=:>]+=*$")
+_SIGN: Final = re.compile(r"(?::=|=>|[:=])\s?(?:\\?[\"'])?")
 _ASSIGNED: Final = re.compile(
-    r"(?:\\?[\"'])?(?:\s?(?::=|=>|[:=])\s?| is (?:now )?)(?:\\?[\"'])?([^\s\"'\\,;<>{}()]{5,128})"
+    r"(?:\\?[\"'])?(?:\s?(?::=|=>|[:=])\s?| is (?:now )?)(?:\\?[\"'])?([^\s\"'\\,;<>{}()\[]{5,128})"
 )
 _SPOKEN: Final = re.compile(r"[^\s\"'<>(){}\[\],;|]+")
 _SYMBOLS: Final = frozenset("!@#$%^&*?+=~")
 _SHORTEST_STRONG: Final = 8
 _LONGEST_PASSWORD: Final = 160
 _NEAR: Final = 48
-_IS_PASSWORD: Final = re.compile(_PASSWORD)
+_IS_PASSWORD: Final = re.compile(_WORDS)
 _EXAMPLE: Final = re.compile(r"^[$%<]|^\*+$|x{4}|\.{3}|^(?:your|my|the)[_-]|example", re.IGNORECASE)
 _LONGEST_HEADER: Final = 1024
 
@@ -67,21 +69,26 @@ def _jwt(text: str, start: int, end: int) -> Iterable[Finding]:
         yield Finding(Kind.JWT, start, end)
 
 
-def _url(text: str, start: int, end: int) -> Iterable[Finding]:
+def _connection(text: str, start: int, end: int) -> Iterable[Finding]:
+    if text.startswith("://", start):
+        return _in_url(text, start, end)
+    return _among_fields(text, start, end)
+
+
+def _in_url(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield the password of ``scheme://user:password@host``."""
-    scheme_end = text.index("://", start)
-    first = text.index(":", scheme_end + 3) + 1
-    last = text.rindex("@", first, end)
-    if not _EXAMPLE.search(text[first:last]):
-        yield Finding(Kind.CONNECTION_STRING, first, last, text[start:scheme_end].lower())
+    scheme = _SCHEME.search(text, max(0, start - _LONGEST_SCHEME), start)
+    first, last = text.index(":", start + len("://")) + 1, text.rindex("@", start, end)
+    if scheme and not _EXAMPLE.search(text[first:last]):
+        yield Finding(Kind.CONNECTION_STRING, first, last, scheme[0].lower())
 
 
-def _parameter(text: str, start: int, end: int) -> Iterable[Finding]:
+def _among_fields(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield the password of ``Server=host;Password=secret``."""
-    last_field = text.rindex(";", start, end) + 1
-    first = text.index("=", last_field) + 1
+    line = text[max(0, start - _FARTHEST_FIELD) : start].rpartition("\n")[2].rstrip()
+    first = text.index("=", start) + 1
     first += text[first] == " "
-    if not _EXAMPLE.search(text[first:end]):
+    if line.endswith(";") and _FIELD.search(line) and not _EXAMPLE.search(text[first:end]):
         yield Finding(Kind.CONNECTION_STRING, first, end)
 
 
@@ -93,8 +100,13 @@ def _authorisation(text: str, start: int, end: int) -> Iterable[Finding]:
         yield Finding(Kind.TOKEN, end - len(value), end)
 
 
-def _password(text: str, start: int, end: int) -> Iterable[Finding]:
-    """Yield what is assigned, or one of the next words if it is none that anybody speaks."""
+def _password(text: str, end: int) -> Iterable[Finding]:
+    """Yield what is assigned to a name, or a word behind it that nobody speaks.
+
+    Args:
+        text: The text.
+        end: Where the name has ended.
+    """
     if assigned := _ASSIGNED.match(text, end, end + _LONGEST_PASSWORD):
         first, last = assigned.span(1)
         while text[last - 1] in ".!?:" and text[last - 2].isalpha():
@@ -122,11 +134,13 @@ def _is_strong(written: str) -> bool:
 
 def _secret(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield what is assigned and looks random."""
-    value = _VALUE.search(text, start, end)
-    if not value or text[end : end + 1] in {"(", "["} or _EXAMPLE.search(value[0]):
+    sign = _SIGN.search(text, start, end)
+    if not sign or text[end : end + 1] in {"(", "["}:
         return
-    if any(one.isdigit() for one in value[0]) and any(one.isalpha() for one in value[0]):
-        yield Finding(Kind.TOKEN, value.start(), end)
+    value = text[sign.end() : end]
+    random = any(one.isdigit() for one in value) and any(one.isalpha() for one in value)
+    if random and not _EXAMPLE.search(value):
+        yield Finding(Kind.TOKEN, sign.end(), end)
 
 
 def _is_word(written: str) -> bool:
@@ -137,15 +151,13 @@ def _is_word(written: str) -> bool:
 _JOINING: Final = str.maketrans("", "", "._-:/")
 
 
-def _connection(text: str, start: int, end: int) -> Iterable[Finding]:
-    return (_url if "://" in text[start:end] else _parameter)(text, start, end)
-
-
 def _named(text: str, start: int, end: int) -> Iterable[Finding]:
     first = text[start : start + 5].lower()
     if first in {"beare", "autho"}:
         return _authorisation(text, start, end)
-    return (_password if _IS_PASSWORD.match(text, start) else _secret)(text, start, end)
+    if _IS_PASSWORD.match(text, start):
+        return _password(text, end)
+    return _secret(text, start, end)
 
 
 CERTAIN: Final = (
@@ -153,7 +165,7 @@ CERTAIN: Final = (
     Recogniser(frozenset({Kind.JWT}), r"\beyJ", _JWT, _jwt),
     Recogniser(
         frozenset({Kind.CONNECTION_STRING}),
-        rf"{_URL_SIGN}|{_PARAMETER_SIGN}",
+        r"://[^\s/@]*:[^\s/@]*@|(?i)(?:password|pwd|accountkey|sharedaccesskey)\s?=",
         f"{_URL}|{_PARAMETER}",
         _connection,
     ),
@@ -162,8 +174,8 @@ CERTAIN: Final = (
 
 NAMED: Final = Recogniser(
     frozenset({Kind.TOKEN, Kind.PASSWORD}),
-    rf"(?i)\b(?:bearer|basic)[ :]|{_PASSWORD}|{_SECRET_SIGN}",
-    f"{_AUTHORISATION}|{_PASSWORD}|{_SECRET}",
+    rf"(?i)\b(?:bearer|basic)[ :]|{_WORDS}|{_NAMED_SIGN}",
+    f"{_AUTHORISATION}|{_WORDS}|{_RANDOM}",
     _named,
 )
 """What a name before it tells."""

@@ -25,7 +25,7 @@ from stormproof.reflex.pii import (
     phones,
     pictures,
 )
-from stormproof.reflex.pii.cards import CARDS
+from stormproof.reflex.pii.cards import CARD
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.folding import folded
 from stormproof.reflex.pii.identifiers import IDENTIFIERS
@@ -39,7 +39,7 @@ _RECOGNISERS: Final = (
     credentials.NAMED,
     *addresses.RECOGNISERS,
     *accounts.RECOGNISERS,
-    pictures.recogniser((*CARDS, *IDENTIFIERS, phones.NATIONAL)),
+    pictures.recogniser((CARD, *IDENTIFIERS, phones.NATIONAL)),
     phones.RECOGNISER,
     *births.RECOGNISERS,
     coordinates.RECOGNISER,

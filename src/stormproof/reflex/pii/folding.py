@@ -1,4 +1,4 @@
-"""Texts as they look: other scripts' digits, wide letters, odd spaces and dashes, unseen characters.
+"""Texts as they look: all scripts' digits, wide letters, odd spaces and dashes, nothing unseen.
 
 What stands in place of a character is one character long, so places stay what they are; only where
 unseen characters were left out do they have to be told anew.
@@ -48,7 +48,7 @@ def folded(text: str) -> Folded:
     """Return a text as it looks; what JSON escapes in it are spaces."""
     if "\\" in text:
         text = _ESCAPE.sub(_blank, text)
-    if text.isascii():
+    if text.isascii() or not _ODD.search(text):
         return Folded(text)
     unseen = [found.start() - before for before, found in enumerate(_IS_UNSEEN.finditer(text))]
     return Folded(_ODD.sub(_seen, text), unseen)

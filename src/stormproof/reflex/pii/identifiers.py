@@ -2,43 +2,59 @@
 
 import re
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from stdnum.eu import vat
 
 from stormproof.reflex.pii.finding import Kind
 from stormproof.reflex.pii.pictures import Identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PERSON: Final = Kind.NATIONAL_ID
 _TAX: Final = Kind.TAX_NUMBER
 
 
 def _of(kind: Kind, module: str, telling: str, vague: str = "", words: str = "") -> Identifier:
-    """Return what a module of python-stdnum can validate; lists are joined by ``|``."""
+    """Return what a module of python-stdnum can validate."""
     country = module.partition(".")[0].rstrip("_")
-    valid = import_module(f"stdnum.{module}").is_valid
-    listed = (frozenset(one.split("|")) - {""} for one in (telling, vague, words))
-    return Identifier(kind, country, valid, *listed)
+    valid: Callable[[str], bool] = import_module(f"stdnum.{module}").is_valid
+
+    def giver(number: str) -> str | None:
+        return country if valid(number) else None
+
+    return Identifier(kind, giver, _listed(telling), _listed(vague), _listed(words))
 
 
-def _british_insurance(number: str) -> bool:
-    """Return whether HM Revenue and Customs gives such numbers; they have no check digit."""
-    return bool(_BRITISH_INSURANCE.fullmatch(number.replace(" ", "").upper()))
+def _listed(joined: str) -> frozenset[str]:
+    return frozenset(joined.split("|")) - {""}
 
 
-def _singaporean(number: str) -> bool:
-    """Return whether a number of the National Registration Act has the letter that it has to."""
+def _european(number: str) -> str | None:
+    return number[:2].lower() if vat.is_valid(number) else None
+
+
+def _british_insurance(number: str) -> str | None:
+    """Tell a number of HM Revenue and Customs; they have no check digit."""
+    return "gb" if _BRITISH_INSURANCE.fullmatch(number.replace(" ", "").upper()) else None
+
+
+def _singaporean(number: str) -> str | None:
+    """Tell a number of the National Registration Act, by its last letter."""
     number = number.upper()
     if number[0] not in _SINGAPOREAN:
-        return False
+        return None
     offset, letters = _SINGAPOREAN[number[0]]
     total = offset + sum(
         w * int(d) for w, d in zip((2, 7, 6, 5, 4, 3, 2), number[1:8], strict=True)
     )
-    return letters[total % 11] == number[8]
+    return "sg" if letters[total % 11] == number[8] else None
 
 
-def _american_taxpayer(number: str) -> bool:
-    """Return whether the Internal Revenue Service gives such numbers to individuals."""
-    return bool(_AMERICAN_TAXPAYER.fullmatch(number))
+def _american_taxpayer(number: str) -> str | None:
+    """Tell a number of the Internal Revenue Service; they have no check digit."""
+    return "us" if _AMERICAN_TAXPAYER.fullmatch(number) else None
 
 
 _AMERICAN_TAXPAYER: Final = re.compile(r"9\d\d[- ]?(?:5\d|6[0-5]|[78]\d|9[0-24-9])[- ]?\d{4}")
@@ -56,11 +72,10 @@ _SINGAPOREAN: Final = {
 IDENTIFIERS: Final = (
     Identifier(
         _PERSON,
-        "gb",
         _british_insurance,
-        frozenset({"AA999999A", "AA 99 99 99 A", "AA 999999 A", "AA999999 A"}),
+        _listed("AA999999A|AA 99 99 99 A|AA 999999 A|AA999999 A"),
     ),
-    Identifier(_PERSON, "sg", _singaporean, frozenset({"A9999999A"})),
+    Identifier(_PERSON, _singaporean, _listed("A9999999A")),
     _of(_TAX, "ar.cuit", "99-99999999-9", "99999999999", "cuit|cuil"),
     _of(_PERSON, "ar.dni", "", "99.999.999|99999999", "dni|documento"),
     _of(_PERSON, "at.vnr", "", "9999 999999|9999999999", "svnr|sozialversicherungsnummer|vsnr"),
@@ -117,13 +132,16 @@ IDENTIFIERS: Final = (
     _of(_PERSON, "es.dni", "99999999A|99999999-A", "99999999 A|99.999.999-A", "dni|nif"),
     _of(_PERSON, "es.nie", "A9999999A|A-9999999-A|A9999999-A|A-9999999A"),
     _of(_TAX, "es.cif", "", "A99999999|A-99999999|A9999999A|A-9999999-9", "cif|nif|empresa"),
-    _of(
+    Identifier(
         _TAX,
-        "eu.vat",
-        "AAA99999999|AA9999999999|AA999999999|AA99999999|AA99999999999|AA999999999999"
-        "|AA999999999A99|AAA9999999A|AA99999999A|AA9999999A|AA9999999AA|AA9A99999A"
-        "|AA 999999999|AA 9999999999|AA 99999999999|AA 99999999|AA 999999999999|AA 999999999A99"
-        "|AA 99 999999999|AA 999 999 999|AA 9999 999 999|AA99 999999999|AAA 99999999",
+        _european,
+        _listed(
+            "AAA99999999|AA9999999999|AA999999999|AA99999999|AA99999999999|AA999999999999"
+            "|AA999999999A99|AAA9999999A|AA99999999A|AA9999999A|AA9999999AA|AA9A99999A"
+            "|AA 999999999|AA 9999999999|AA 99999999999|AA 99999999|AA 999999999999"
+            "|AA 999999999A99|AA 99 999999999|AA 999 999 999|AA 9999 999 999|AA99 999999999"
+            "|AAA 99999999"
+        ),
     ),
     _of(_PERSON, "fi.hetu", "999999-999A|999999A999A|999999+999A|999999-9999|999999A9999"),
     _of(_TAX, "fi.ytunnus", "", "9999999-9", "y tunnus|ytunnus|tunnus|business id"),
@@ -223,7 +241,13 @@ IDENTIFIERS: Final = (
         "999999999|9999.99.999|9999 99 999|999 999 999|999.999.999",
         "bsn|burgerservicenummer|sofinummer|citizen service|burgerservice",
     ),
-    _of(_PERSON, "no.fodselsnummer", "99999999999|999999 99999"),
+    _of(
+        _PERSON,
+        "no.fodselsnummer",
+        "999999 99999",
+        "99999999999",
+        "fødselsnummer|fodselsnummer|personnummer|fnr|fødselsnr|norwegian",
+    ),
     _of(_TAX, "no.orgnr", "", "999 999 999|999999999", "orgnr|organisasjonsnummer|org nr"),
     _of(_TAX, "nz.ird", "", "99-999-999|999-999-999|99999999|999999999", "ird|inland revenue"),
     _of(_PERSON, "pe.cui", "", "99999999-9", "dni|cui"),
@@ -255,11 +279,10 @@ IDENTIFIERS: Final = (
     _of(_TAX, "us.ein", "", "99-9999999", "ein|fein|employer identification|tax id|irs"),
     Identifier(
         _TAX,
-        "us",
         _american_taxpayer,
-        frozenset({"999-99-9999"}),
-        frozenset({"999999999", "999 99 9999"}),
-        frozenset({"itin", "taxpayer identification"}),
+        _listed("999-99-9999"),
+        _listed("999999999|999 99 9999"),
+        _listed("itin|taxpayer identification"),
     ),
     _of(_TAX, "us.ptin", "", "A99999999|A-99999999", "ptin|preparer"),
     _of(

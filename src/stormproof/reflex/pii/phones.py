@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from stormproof.reflex.pii.edges import is_in_series, stands_alone
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.pictures import Identifier
-from stormproof.reflex.pii.recogniser import Recogniser, stands_alone
+from stormproof.reflex.pii.recogniser import Recogniser
 
 _MORE: Final = r"(?:(?:[ ./-]|[ .-]?\(|\)[ ./-]?)?\d)"
-_FROM_ABROAD: Final = rf"(?:\+|\b00)[1-9]{_MORE}{{6,15}}"
+_FROM_ABROAD: Final = rf"\+[1-9]{_MORE}{{6,15}}|\b00[1-9](?:(?:[ -]|[ -]?\(|\)[ -]?)?\d){{7,15}}"
 _AMERICAN: Final = (
     r"(?:\b1[ .-])?(?:\([2-9]\d{2}\) ?|\b[2-9]\d{2}-|\b[2-9]\d{2}\.)[2-9]\d{2}[ .-]\d{4}\b"
 )
@@ -52,17 +53,19 @@ _PLANS: Final = {
     "420": (9, 9),
 }
 """How many digits follow a country's code, where that is settled; ITU-T E.164 allows 15 in all."""
-_CODES: Final = frozenset(
-    "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63"
-    " 64 65 66 81 82 84 86 90 91 92 93 94 95 98 211 212 213 216 218 220 221 222 223 224 225 226 227"
-    " 228 229 230 231 232 233 234 235 236 237 238 239 240 241 242 243 244 245 246 248 249 250 251"
-    " 252 253 254 255 256 257 258 260 261 262 263 264 265 266 267 268 269 290 291 297 298 299 350"
-    " 351 352 353 354 355 356 357 358 359 370 371 372 373 374 375 376 377 378 380 381 382 383 385"
-    " 386 387 389 420 421 423 500 501 502 503 504 505 506 507 508 509 590 591 592 593 594 595 596"
-    " 597 598 599 670 672 673 674 675 676 677 678 679 680 681 682 683 685 686 687 688 689 690 691"
-    " 692 800 850 852 853 855 856 870 880 886 960 961 962 963 964 965 966 967 968 970 971 972 973"
-    " 974 975 976 977 979 992 993 994 995 996 998".split()
+_LONG_CODES: Final = (
+    *(*range(211, 214), 216, 218, *range(220, 259), *range(260, 270), 290, 291, *range(297, 300)),
+    *(*range(350, 360), *range(370, 384), *range(385, 388), 389, 420, 421, 423),
+    *(*range(500, 510), *range(590, 600), 670, *range(672, 684), *range(685, 693)),
+    *(800, 850, 852, 853, 855, 856, 870, 880, 886, *range(960, 969), *range(970, 978), 979),
+    *(*range(992, 997), 998),
 )
+_SHORT_CODES: Final = (
+    *(1, 7, 20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, *range(43, 50), *range(51, 59)),
+    *(*range(60, 67), 81, 82, 84, 86, *range(90, 96), 98),
+)
+_CODES: Final = frozenset(map(str, (*_LONG_CODES, *_SHORT_CODES)))
+"""Of countries, as ITU-T E.164 assigns them."""
 _UNSETTLED: Final = (6, 12)
 _WITH_ZERO: Final = (9, 12)
 _DIGITS: Final = re.compile(r"\d+")
@@ -74,6 +77,8 @@ def _from_abroad(text: str, start: int, end: int) -> Iterable[Finding]:
     if text[start] == "+" and text[max(0, start - 1) : start].isalnum():
         return
     first = start + (1 if text[start] == "+" else 2)
+    if text[start] == "0" and text[start:end].isdigit():
+        return
     digits = "".join(_DIGITS.findall(text, first, end))
     code = next((digits[:n] for n in (1, 2, 3) if digits[:n] in _CODES), None)
     if not code:
@@ -106,7 +111,7 @@ def _fitting(text: str, start: int, end: int, low: int, high: int) -> int:
 
 def _phone(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield a number with its extension, unless it is a piece of something longer."""
-    if end and stands_alone(text, start, end):
+    if end and stands_alone(text, start, end) and not is_in_series(text, start, end):
         extension = _EXTENSION.match(text, end)
         yield Finding(Kind.PHONE, start, extension.end() if extension else end)
 
@@ -121,26 +126,29 @@ def _judge(text: str, start: int, end: int) -> Iterable[Finding]:
 
 RECOGNISER: Final = Recogniser(
     frozenset({Kind.PHONE}),
-    r"\+[1-9]|\b00[1-9]\d|\d{3}[.)-] ?\d{3}[ .-]\d{4}|\b0\d{1,4}\)?[ ./-]\d|\(\d{2,3}\) ?\d{3}",
+    r"\+[1-9]|\b00[1-9]\d|\d{3}[.)-] ?\d{3}[ .-]\d{4}|\b0\d{1,4}\)?[ ./-]\d"
+    r"|\(\d{2,3}\) ?\d{3}",
     "|".join((_FROM_ABROAD, _AMERICAN, _WITH_TRUNK, _WITH_AREA)),
     _judge,
 )
 
 _GROUPS: Final = (
-    "7 8 9 10 11 12 34 37 44 46 55 56 65 72 28 27 224 233 244 254 333 334 344 433 3222 2222 2322 2323"
-    " 3232 3322 1334 22222 234 332 36 39 323 2333 433 154 254 532"
+    "8 9 10 11 12 13 14 34 37 44 46 55 56 65 72 28 27 233 244 254 333 334 344 433 3222 2222 2322"
+    " 2323 3232 3322 1334 22222 234 332 36 39 323 2333 433 154 254 532"
 )
-_WORDS: Final = (
-    "tel telefon telephone telefono teléfono téléphone telefone telefoon phone mobile mobil móvil movil"
-    " handy cell cellphone cellular celular cellulare fax call dial sms text whatsapp rufnummer"
-    " portable puhelin telefonnummer handynummer telefonu telefone 電話 电话 전화 телефон τηλέφωνο"
+_WORDS: Final = frozenset(
+    {"tel", "telephone", "telefon", "telefono", "teléfono", "téléphone", "telefone", "telefoon"}
+    | {"phone", "mobile", "mobil", "móvil", "movil", "handy", "cell", "cellphone", "cellular"}
+    | {"celular", "cellulare", "portable", "fax", "call", "dial", "sms", "text", "whatsapp"}
+    | {"rufnummer", "telefonnummer", "handynummer", "puhelin", "電話", "电话", "전화", "телефон"}
+    | {"τηλέφωνο"}
 )
 
 
 def _pictures() -> Iterable[str]:
     """Yield the forms of numbers that have neither a code before them nor a zero."""
     for groups in _GROUPS.split():
-        sizes = [groups] if len(groups) == 1 or groups in {"10", "11", "12"} else groups
+        sizes = [groups] if groups[0] == "1" and groups != "1334" else groups
         for by in " .-":
             yield by.join("9" * int(size) for size in sizes)
     yield "99 99999-9999"
@@ -148,10 +156,9 @@ def _pictures() -> Iterable[str]:
 
 NATIONAL: Final = Identifier(
     Kind.PHONE,
-    None,
-    lambda _number: True,
+    lambda _number: "",
     frozenset(),
     frozenset(_pictures()),
-    frozenset(_WORDS.split()),
+    _WORDS,
 )
 """Numbers that words near them tell."""

@@ -25,17 +25,3 @@ class Recogniser(NamedTuple):
     sign: str
     form: str
     judge: Judge
-
-
-def stands_alone(text: str, start: int, end: int) -> bool:
-    """Return whether what begins and ends with digits is no piece of a word or a longer number."""
-    before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    return not (
-        before[-1:].isalnum()
-        or after[:1].isalnum()
-        or (before[-1:] in _JOINS and before[:1].isalnum() and len(before) > 1)
-        or (after[:1] in _JOINS and after[1:].isalnum())
-    )
-
-
-_JOINS = frozenset(".-/")
