@@ -48,6 +48,7 @@ The tree, each leaf with its code and HTTP status:
     │   ├── ArmUnavailable                  ARM_UNAVAILABLE 503
     │   ├── RateLimitExceeded               RATE_LIMIT_EXCEEDED 429
     │   ├── QuotaExhausted                  QUOTA_EXHAUSTED 429
+    │   ├── BudgetExceeded                  BUDGET_EXCEEDED 429
     │   ├── ServiceUnavailable              SERVICE_UNAVAILABLE 503
     │   │   └── CircuitOpen                 CIRCUIT_OPEN 503
     │   ├── DiskFull                        DISK_FULL 507
@@ -191,6 +192,7 @@ from stormproof.errors.problems import Problems
 from stormproof.errors.redaction import redact
 from stormproof.errors.resource_errors import (
     ArmUnavailable,
+    BudgetExceeded,
     CapacityExceeded,
     CircuitOpen,
     DiskFull,
@@ -220,6 +222,7 @@ from stormproof.errors.wire import (
 
 __all__ = [
     "ArmUnavailable",
+    "BudgetExceeded",
     "CacheError",
     "CacheMiss",
     "CallbackError",

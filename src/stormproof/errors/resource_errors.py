@@ -64,6 +64,7 @@ class RateLimitExceeded(ResourceError):
     window: float | None = None
     provider: str | None = None
     reason: str | None = None
+    headers: Internal[str | None] = None
 
     def describe(self) -> str:
         """Say whose limit it is and how high, as far as known."""
@@ -86,6 +87,20 @@ class QuotaExhausted(ResourceError):
 
     provider: str
     reason: str | None = None
+
+
+class BudgetExceeded(ResourceError):
+    """What may be spent in a day or a month does not suffice for the call."""
+
+    code = "BUDGET_EXCEEDED"
+    http_status = 429
+    retriable = False
+    template = "what is left of the {period}'s budget ({budget}) does not suffice"
+    remedy = "Wait for retry_after seconds, when a new budget begins, or ask for a higher one."
+
+    budget: str
+    period: str
+    limit: float | None = None
 
 
 class ServiceUnavailable(ResourceError):

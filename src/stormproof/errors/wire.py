@@ -9,13 +9,14 @@ Here errors are written; ``decoding`` reads them.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from stormproof.errors.causes import causes
 from stormproof.errors.foreign_cause import ForeignCause
 from stormproof.errors.jsonable import LONGEST_LIST, jsonable
 from stormproof.errors.redaction import redact
+from stormproof.errors.resource_errors import RateLimitExceeded
 from stormproof.errors.retry_after import format_retry_after
 from stormproof.errors.root import StormproofError
 from stormproof.errors.taxonomy import Category
@@ -65,7 +66,17 @@ def http_headers(error: StormproofError) -> dict[str, str]:
         headers["x-request-id"] = error.request_id
     if error.http_status == 401:  # noqa: PLR2004 - RFC 9110 section 15.5.2 wants the challenge
         headers["www-authenticate"] = "Bearer"
+    if isinstance(error, RateLimitExceeded):
+        headers.update(_rate_limits(error))
     return headers
+
+
+def _rate_limits(error: RateLimitExceeded) -> Iterator[tuple[str, str]]:
+    """Yield the headers that say how much is left, as far as they are in order."""
+    for line in (error.headers or "").split("\n"):
+        name, _, value = line.partition(": ")
+        if name.startswith("x-ratelimit-") and line.isascii() and line.isprintable():
+            yield name, value
 
 
 def _public(error: StormproofError) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from stormproof.providers.settings.building import LadderBuilder
 from stormproof.providers.settings.checking import Finding, check_store, check_targets
 from stormproof.providers.settings.hosted import Hosted
 from stormproof.providers.settings.keeping import Kept
+from stormproof.providers.settings.price_list import price_of
 from stormproof.providers.settings.reading import read_models
 from stormproof.providers.settings.schema import ModelsFile
 from stormproof.providers.stream_policy import StreamPolicy
@@ -70,5 +71,6 @@ __all__ = [
     "Usage",
     "check_store",
     "check_targets",
+    "price_of",
     "read_models",
 ]

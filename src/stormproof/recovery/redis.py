@@ -5,12 +5,11 @@ beside this file, in ``redis_scripts``.
 """
 
 from asyncio import AbstractEventLoop, Semaphore, get_running_loop, wait
-from collections.abc import AsyncGenerator, Callable
-from functools import cache, singledispatch
+from collections.abc import AsyncGenerator
+from functools import cache
 from hashlib import sha1, sha256
 from importlib.resources import files
-from math import inf
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
 try:
@@ -26,35 +25,10 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(hint, name=error.name) from error
 
 from stormproof.errors import Problems
-from stormproof.recovery.circuits.circuit import CircuitOptions, CircuitState
-from stormproof.recovery.circuits.opening_rules import (
-    ConsecutiveFailures,
-    FailureRate,
-    OpeningRule,
-    SlowCallRate,
-)
-from stormproof.recovery.circuits.sliding_window import LastCalls
-from stormproof.recovery.limits.bucket import Rate
-from stormproof.recovery.sharing.operations import (
-    AbandonProbe,
-    Balance,
-    ChangeBalance,
-    ChargePermits,
-    CircuitReport,
-    EnterCircuit,
-    ForceCircuit,
-    LeaveCircuit,
-    LookAtCircuit,
-    Permits,
-    RationPermits,
-    RestCircuit,
-    TakePermits,
-)
+from stormproof.recovery.redis_requests import RedisRequest, redis_request
 from stormproof.recovery.sharing.store import Operation, Store
 
 R = TypeVar("R")
-
-_Reply: TypeAlias = list[Any]
 
 _FORMAT: Final = 1
 """Of what the keys hold; processes of another format do not see it."""
@@ -63,14 +37,8 @@ _LONGEST_NAME: Final = 200
 _CONNECTIONS: Final = 32
 """That the tasks of an event loop share: with more they would only queue elsewhere."""
 
-_FADED: Final = 20
-"""Windows after which a budget is at rest, to a few billionths."""
-
-_COUNTED_FOR: Final = 3600.0
-"""Seconds that stand for a window of calls, which may be as far apart as they like."""
-
-_FULL_FOR: Final = 60.0
-"""Seconds for which a limit with all its permits is kept; one that is not there has them too."""
+_TOGETHER: Final = frozenset({"meters", "accounts"})
+"""Scripts that work on several objects, which a cluster then has to place together."""
 
 
 class _Script(NamedTuple):
@@ -78,24 +46,6 @@ class _Script(NamedTuple):
 
     text: str
     sha: str
-
-
-class _Request(NamedTuple):
-    """An operation as Redis is asked for it.
-
-    Attributes:
-        script: The name of the script.
-        name: Of the object.
-        keep: Seconds after which an object that nobody uses is forgotten.
-        arguments: For the script.
-        read: Makes the operation's result from the script's reply.
-    """
-
-    script: str
-    name: str
-    keep: float
-    arguments: tuple[Any, ...]
-    read: Callable[[Any], Any]
 
 
 class RedisStore(Store):
@@ -149,18 +99,18 @@ class RedisStore(Store):
 
     def execute(self, operation: Operation[R]) -> R:
         """Execute ``operation``."""
-        request = _request(operation)
+        request = redis_request(operation)
         script, arguments = self._command(request)
         try:
-            reply = self._client.evalsha(script.sha, 1, *arguments)
+            reply = self._client.evalsha(script.sha, *arguments)
         except NoScriptError:
-            reply = self._client.eval(script.text, 1, *arguments)
+            reply = self._client.eval(script.text, *arguments)
         result: R = request.read(reply)
         return result
 
     async def aexecute(self, operation: Operation[R]) -> R:
         """Execute ``operation`` without blocking the event loop."""
-        request = _request(operation)
+        request = redis_request(operation)
         script, arguments = self._command(request)
         connections = await self._connected()
         outages = self.outages
@@ -168,9 +118,9 @@ class RedisStore(Store):
             if self.outages > outages:
                 raise RedisConnectionError("lost while this call waited for its turn")
             try:
-                reply = await connections.client.evalsha(script.sha, 1, *arguments)
+                reply = await connections.client.evalsha(script.sha, *arguments)
             except NoScriptError:
-                reply = await connections.client.eval(script.text, 1, *arguments)
+                reply = await connections.client.eval(script.text, *arguments)
         result: R = request.read(reply)
         return result
 
@@ -199,9 +149,12 @@ class RedisStore(Store):
         if connections is not None:
             await connections.closer.aclose()
 
-    def _command(self, request: _Request) -> tuple[_Script, tuple[Any, ...]]:
-        key = f"{self._prefix}:{request.script}:{_bounded(request.name)}"
-        return _script(request.script), (key, self._time(), request.keep, *request.arguments)
+    def _command(self, request: RedisRequest) -> tuple[_Script, tuple[Any, ...]]:
+        name = request.script
+        place = f"{{{name}}}" if name in _TOGETHER else name
+        keys = [f"{self._prefix}:{place}:{_bounded(one)}" for one in request.names]
+        arguments = (len(keys), *keys, self._time(), request.keep, *request.arguments)
+        return _script(name), arguments
 
     def _time(self) -> str | float:
         """Return the time in seconds; nothing, unless a test has one: the server has a clock."""
@@ -249,154 +202,6 @@ class _Connections(NamedTuple):
     client: AsyncRedis
     turn: Semaphore
     closer: AsyncGenerator[None, None]
-
-
-@singledispatch
-def _request(operation: object) -> _Request:
-    raise TypeError(f"there is no script for {operation!r}")
-
-
-@_request.register
-def _(change: ChangeBalance) -> _Request:
-    arguments = (change.retries, change.least, change.rest, change.window)
-    return _Request("budget", change.name, _FADED * change.window, arguments, _balance)
-
-
-@_request.register
-def _(take: TakePermits) -> _Request:
-    return _limit(take.name, "take", take.longest, take.rates, take.amounts, more=take.more)
-
-
-@_request.register
-def _(charge: ChargePermits) -> _Request:
-    return _limit(charge.name, "charge", 0.0, charge.rates, charge.amounts)
-
-
-@_request.register
-def _(ration: RationPermits) -> _Request:
-    return _limit(ration.name, "ration", ration.delay, ration.rates, ration.amounts)
-
-
-@_request.register
-def _(enter: EnterCircuit) -> _Request:
-    generation, successes = enter.untold
-    return _circuit(
-        enter.name,
-        enter.options,
-        "enter",
-        token=enter.token,
-        generation=generation,
-        successes=successes,
-    )
-
-
-@_request.register
-def _(leave: LeaveCircuit) -> _Request:
-    return _circuit(
-        leave.name,
-        leave.options,
-        "leave",
-        token=leave.token,
-        generation=leave.generation,
-        failed=leave.failed,
-        took=leave.took,
-        successes=leave.successes,
-    )
-
-
-@_request.register
-def _(look: LookAtCircuit) -> _Request:
-    generation, successes = look.untold
-    return _circuit(look.name, look.options, "look", generation=generation, successes=successes)
-
-
-@_request.register
-def _(rest: RestCircuit) -> _Request:
-    return _circuit(rest.name, rest.options, "rest", rest=rest.seconds)
-
-
-@_request.register
-def _(abandon: AbandonProbe) -> _Request:
-    return _circuit(abandon.name, abandon.options, "abandon", token=abandon.token)
-
-
-@_request.register
-def _(force: ForceCircuit) -> _Request:
-    return _circuit(force.name, force.options, "force", state=force.state)
-
-
-def _limit(
-    name: str,
-    action: str,
-    seconds: float,
-    rates: tuple[Rate, ...],
-    amounts: tuple[float, ...],
-    *,
-    more: tuple[float, ...] = (),
-) -> _Request:
-    more = more or (0.0,) * len(rates)
-    buckets = [(*rate, *pair) for rate, *pair in zip(rates, amounts, more, strict=True)]
-    arguments = (action, seconds, *(number for bucket in buckets for number in bucket))
-    return _Request("limit", name, _FULL_FOR, arguments, _permits)
-
-
-def _permits(reply: _Reply) -> Permits:
-    wait, more = reply
-    return Permits(float(wait), more == 1)
-
-
-def _balance(reply: _Reply) -> Balance:
-    retries, granted = reply
-    return Balance(float(retries), granted == 1)
-
-
-def _circuit(
-    name: str,
-    options: CircuitOptions,
-    action: str,
-    *,
-    token: str = "",
-    generation: int = 0,
-    failed: bool = False,
-    took: float = -inf,
-    state: CircuitState = CircuitState.CLOSED,
-    rest: float = 0.0,
-    successes: int = 0,
-) -> _Request:
-    lasts = options.open_for
-    rules = [_rule(rule, failed, took) for rule in options.opens_on]
-    windows = [seconds or _COUNTED_FOR for _, _, seconds, _, _ in rules]
-    return _Request(
-        "circuit",
-        name,
-        2 * max(lasts.longest, options.probe_lease, *windows),
-        (
-            *(action, token, generation, int(failed or took > options.slower_than), state.value),
-            *(lasts.first, lasts.factor, lasts.longest, lasts.drawn(1.0)),
-            *(options.probes, options.successes_to_close, options.probe_lease, rest, successes),
-            *(number for rule in rules for number in rule),
-        ),
-        _circuit_report,
-    )
-
-
-def _rule(rule: OpeningRule, failed: bool, took: float) -> tuple[float, int, float, int, int]:
-    """Return the rate, the minimum, the window in seconds or calls, and whether this is a case."""
-    if isinstance(rule, ConsecutiveFailures):  # so many among as many
-        return 1.0, rule.limit, 0.0, rule.limit, int(failed)
-    if not isinstance(rule, FailureRate | SlowCallRate):
-        raise TypeError(f"no script for {rule!r}")
-    marked = took > rule.slower_than if isinstance(rule, SlowCallRate) else failed
-    over = rule.window
-    window = (0.0, over.calls) if isinstance(over, LastCalls) else (over, 0)
-    return rule.rate, rule.minimum_calls, *window, int(marked)
-
-
-def _circuit_report(reply: _Reply) -> CircuitReport:
-    state, moved, wait, generation, rest, troubled = reply
-    return CircuitReport(
-        CircuitState(state), moved == 1, float(wait), int(generation), float(rest), troubled == 1
-    )
 
 
 @cache

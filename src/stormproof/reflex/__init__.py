@@ -1,10 +1,24 @@
 """What needs no model: stages that look at a request before a model does, in microseconds."""
 
+from stormproof.reflex.budgets.ledger import Accounts, Ledger, LocalLedger
+from stormproof.reflex.budgets.quotes import Quote, quotes
+from stormproof.reflex.budgets.shared_ledger import SharedLedger
 from stormproof.reflex.budgets.spending import Spending
+from stormproof.reflex.budgets.stage import BudgetStage, Unpriced
 from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
-from stormproof.reflex.events import Look, StageFailed, StageOutcome, StagesEnded
+from stormproof.reflex.events import (
+    Look,
+    PriceUnknown,
+    StageFailed,
+    StageOutcome,
+    StagesEnded,
+)
+from stormproof.reflex.limits.applying import Limits
+from stormproof.reflex.limits.gauges import Gauges, LocalGauges
 from stormproof.reflex.limits.limit_settings import LimitSettings
+from stormproof.reflex.limits.shared_gauges import SharedGauges
+from stormproof.reflex.limits.stage import LimitsStage
 from stormproof.reflex.limits.subject import Scope, Subject
 from stormproof.reflex.line import Admission, OnFailure, Reflex, Step
 from stormproof.reflex.passages import Passage, passages
@@ -25,15 +39,23 @@ from stormproof.reflex.stage import (
 )
 
 __all__ = [
+    "Accounts",
     "Admission",
     "Answered",
+    "BudgetStage",
     "CacheUse",
     "Call",
     "Caller",
     "Changed",
     "Companion",
     "Ending",
+    "Gauges",
+    "Ledger",
     "LimitSettings",
+    "Limits",
+    "LimitsStage",
+    "LocalGauges",
+    "LocalLedger",
     "Look",
     "OnFailure",
     "Outcome",
@@ -43,10 +65,14 @@ __all__ = [
     "PiiFound",
     "PiiPolicy",
     "PiiStage",
+    "PriceUnknown",
+    "Quote",
     "Reflex",
     "Rejected",
     "Request",
     "Scope",
+    "SharedGauges",
+    "SharedLedger",
     "Spending",
     "Stage",
     "StageFailed",
@@ -54,5 +80,7 @@ __all__ = [
     "StagesEnded",
     "Step",
     "Subject",
+    "Unpriced",
     "passages",
+    "quotes",
 ]

@@ -91,3 +91,10 @@ class UsageLost(Event):
 
     severity: ClassVar[Severity] = Severity.CRITICAL
     rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceUnknown(Event):
+    """A model is asked within a budget, and nobody knows what it costs: it counts as free."""
+
+    severity: ClassVar[Severity] = Severity.WARNING

@@ -25,6 +25,7 @@ from stormproof.providers.settings.guarding import Guards
 from stormproof.providers.settings.hosted import Hosted
 from stormproof.providers.settings.hosts import EmbedderRung, EmbeddingRung, EmbeddingSettings
 from stormproof.providers.settings.keeping import Kept
+from stormproof.providers.settings.price_list import price_of
 from stormproof.providers.settings.provider_rung import ProviderRung
 from stormproof.providers.settings.schema import (
     AnswerRung,
@@ -214,10 +215,11 @@ class LadderBuilder:
             return {"breaker": self._guards.breaker(rung.name), "figures": figures}
         provider = self.hosted.provider(rung)
         way = provider.url, provider.proxy, self.hosted.key(rung)
+        price = price_of(rung, self._models.providers)
         return {
             "limits": self._guards.limits((f"{name}/{rung.name}", rung), (rung.provider, provider)),
             "breaker": self._guards.breaker(rung.name, *way),
-            "price": rung.price.cost if rung.price else None,
+            "price": price.cost if price else None,
             "figures": figures,
         }
 

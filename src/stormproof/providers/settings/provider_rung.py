@@ -20,7 +20,9 @@ class ProviderRung(Limits):
         " only when those cannot answer, in any order but `listed`.",
     )
     price: PriceSettings | None = Field(
-        default=None, description="What its tokens cost: told with answers, and counted."
+        default=None,
+        description="What its tokens cost: told with answers, and counted; by default as published,"
+        " where the provider itself is asked for a well-known model.",
     )
 
     @property

@@ -98,6 +98,10 @@ class TokenBucket:
         self._full_at = full_at
         return 0.0
 
+    def full_in(self, now: float) -> float:
+        """Return the seconds until it is full."""
+        return max(self._full_at - now, 0.0)
+
     def give_back(self, cost: float, now: float) -> None:
         """Return permits that were taken and not used."""
         self.charge(-cost, now)

@@ -1,13 +1,13 @@
 -- What all scripts begin with: the object's state, a table, and the time.
 --
--- KEYS[1]: the object. ARGV: the time, for tests; seconds to keep an object that nobody uses;
--- then what the script says.
+-- KEYS: the objects, nearly always one. ARGV: the time, for tests; seconds to keep an object that
+-- nobody uses; then what the script says.
 --
 -- One key holds one object, so that a cluster can place it, and one SET writes it with its expiry.
 -- Whatever else is found there, somebody's garbage, counts as nothing and is overwritten.
 
-local function load()
-  local packed = redis.pcall('GET', KEYS[1])
+local function load(key)
+  local packed = redis.pcall('GET', key or KEYS[1])
   if type(packed) ~= 'string' then
     return {}
   end
@@ -15,8 +15,9 @@ local function load()
   return fine and type(state) == 'table' and state or {}
 end
 
-local function save(state, seconds)
-  redis.call('SET', KEYS[1], cmsgpack.pack(state), 'PX', math.ceil((seconds or ARGV[2]) * 1000))
+local function save(state, seconds, key)
+  local milliseconds = math.ceil((seconds or ARGV[2]) * 1000)
+  redis.call('SET', key or KEYS[1], cmsgpack.pack(state), 'PX', milliseconds)
 end
 
 -- The server's clock is the one that all callers share. It may be set back or forth. So an object

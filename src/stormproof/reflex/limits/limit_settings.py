@@ -47,6 +47,17 @@ class LimitSettings:
                 problems.check(fine, name, f"must be 0 to {MOST_MONEY:,}", "money")
         problems.raise_if_any("the limits are not valid")
 
+    @property
+    def meters(self) -> bool:
+        """Whether requests or tokens are limited."""
+        rates = self.requests_per_minute or self.tokens_per_minute
+        return bool(rates or self.concurrency)
+
+    @property
+    def budgets(self) -> bool:
+        """Whether money is limited."""
+        return self.money_per_day is not None or self.money_per_month is not None
+
     def over(self, others: "LimitSettings") -> "LimitSettings":
         """Return these, and the others where these say nothing."""
         said = {

@@ -1,0 +1,65 @@
+-- Accounts that one call spends from together: see joint_operations.py.
+--
+-- An account is what had been spent when it began here, as far as anybody knew, and what was since.
+--
+-- KEYS: the accounts. ARGV[3]: what to do: spend or settle. ARGV[4]: the amount.
+-- To spend, ARGV[5]: by which name accounts begin; ARGV[6..]: for each account five: its limit,
+--   seconds to keep it, by which name the caller knows it, what he knows to be spent, what he owes.
+-- Returns whether the amount is counted (1); for each account its name, and what is spent.
+
+local action, amount, begin = ARGV[3], tonumber(ARGV[4]), ARGV[5]
+
+local function found(key)
+  local account = load(key)
+  local base, since = tonumber(account.base), tonumber(account.since)
+  return base and since and { begun = tostring(account.begun), base = base, since = since }
+end
+
+local function change(account, more)
+  account.since = math.max(account.since + more, -account.base)
+end
+
+if action == 'settle' then
+  for _, key in ipairs(KEYS) do
+    local account, left = found(key), redis.call('PTTL', key)
+    if account and left > 0 then
+      change(account, amount)
+      save(account, left / 1000, key)
+    end
+  end
+  return { 1 }
+end
+
+-- Another name than the caller knows says that the account was lost: all that is counted since is not
+-- in what he knows. To one who has not seen it, his books may tell of calls that are counted already.
+local function learn(account, name, known)
+  if account.begun == name then
+    return
+  end
+  if name == '' then
+    known = known - account.since
+  end
+  account.base = math.max(account.base, known)
+end
+
+local accounts, granted = {}, true
+for i, key in ipairs(KEYS) do
+  local limit, _, name, known, owed = unpack(ARGV, 5 * i + 1, 5 * i + 5)
+  local account = found(key) or { begun = begin, base = 0, since = 0 }
+  learn(account, name, tonumber(known))
+  change(account, owed)
+  accounts[i] = account
+  granted = granted and account.base + account.since + amount <= tonumber(limit)
+end
+
+local reply = { granted and 1 or 0 }
+for i, key in ipairs(KEYS) do
+  local account = accounts[i]
+  if granted then
+    change(account, amount)
+  end
+  save(account, tonumber(ARGV[5 * i + 2]), key)
+  table.insert(reply, account.begun)
+  table.insert(reply, exact(account.base + account.since))
+end
+return reply

@@ -1,0 +1,222 @@
+"""Who has spent how much, and spending from several budgets together."""
+
+from asyncio import Future, ensure_future, shield
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+from stormproof.recovery.keys.key_table import KeyTable
+from stormproof.reflex.budgets.money import nanos
+from stormproof.reflex.budgets.spending import Spending
+from stormproof.reflex.budgets.windows import Window, Windows
+from stormproof.reflex.limits.applying import Limited
+from stormproof.reflex.limits.limit_settings import LimitSettings
+from stormproof.reflex.limits.subject import Subject
+
+_MOST: Final = 100_000
+
+
+class Account:
+    """What somebody has spent in one window.
+
+    Attributes:
+        spent: In billionths, as far as this process knows.
+        looked_up: Whether that has what was spent before.
+        looking: Looks it up.
+        begun: By which name a store has it; empty as long as the store has not told.
+        owed: What was spent in addition, and the store has not heard of.
+    """
+
+    __slots__ = ("begun", "looked_up", "looking", "owed", "spent")
+
+    def __init__(self) -> None:
+        self.spent = 0
+        self.looked_up = False
+        self.looking: Future[None] | None = None
+        self.begun = ""
+        self.owed = 0
+
+
+class Claim(NamedTuple):
+    """A budget that a call has to keep.
+
+    Attributes:
+        subject: Whose.
+        window: For when.
+        limit: What may be spent, in billionths.
+        account: What was spent.
+    """
+
+    subject: Subject
+    window: Window
+    limit: int
+    account: Account
+
+
+class Refused(NamedTuple):
+    """Why nothing was spent.
+
+    Attributes:
+        claim: The budget that does not suffice; of several the one that begins anew last.
+    """
+
+    claim: Claim
+
+
+class Payment(Protocol):
+    """What was spent for a call, as far as that is known before it is made."""
+
+    def settle(self, cost: int) -> None:
+        """Take note of what the call has cost; called once.
+
+        Args:
+            cost: In billionths.
+        """
+        ...
+
+
+class Ledger(Protocol):
+    """Who has spent how much."""
+
+    async def spend(
+        self, limited: Sequence[Limited], windows: Windows, amount: int
+    ) -> Payment | Refused:
+        """Spend an amount from every budget that a call has to keep, or from none.
+
+        Args:
+            limited: Who pays, and what each may spend.
+            windows: When.
+            amount: In billionths.
+
+        Raises:
+            Exception: It cannot be found out what was spent.
+        """
+        ...
+
+
+class Accounts:
+    """What is known of everybody; belongs to one event loop.
+
+    Args:
+        books: Say what was spent before; without them nothing was.
+        most: How many keys, users, addresses and models are remembered. Of more the one that was
+            not used lately is forgotten, and looked up in the books again.
+    """
+
+    def __init__(self, books: Spending | None = None, most: int = _MOST) -> None:
+        self._books: Final = books
+        self._table: Final = KeyTable[Subject, _Purse](lambda _: _Purse(), most)
+
+    async def claims(self, limited: Sequence[Limited], windows: Windows) -> Sequence[Claim]:
+        """Return the budgets that a call has to keep, with what was spent before.
+
+        Raises:
+            Exception: The books cannot be read.
+        """
+        found: list[Claim] = []
+        for subject, settings in limited:
+            purse = self._table.entry(subject).value
+            if purse.settings is not settings or purse.windows is not windows:
+                purse.renew(subject, settings, windows)
+            found += purse.claims
+        for claim in found:
+            if not claim.account.looked_up:
+                await self._look(claim)
+        return found
+
+    async def _look(self, claim: Claim) -> None:
+        """Look up what was spent; calls that come meanwhile wait for the same."""
+        account = claim.account
+        if account.looking is None or account.looking.done():
+            account.looking = ensure_future(self._look_up(claim))
+            account.looking.add_done_callback(_hear)
+        await shield(account.looking)
+
+    async def _look_up(self, claim: Claim) -> None:
+        account, window = claim.account, claim.window
+        if self._books:
+            account.spent = await self._books.spent(claim.subject, window.start)
+        account.looked_up = True
+
+
+class _Purse:
+    """The budgets of one subject.
+
+    Attributes:
+        settings: What they are.
+        windows: When they were put together.
+        claims: The budgets.
+    """
+
+    __slots__ = ("claims", "settings", "windows")
+
+    def __init__(self) -> None:
+        self.settings: LimitSettings | None = None
+        self.windows: Windows | None = None
+        self.claims: Sequence[Claim] = ()
+
+    def renew(self, subject: Subject, settings: LimitSettings, windows: Windows) -> None:
+        """Put the budgets together again; what was spent in windows that are not over remains."""
+        known = {claim.window: claim.account for claim in self.claims}
+        limits = (settings.money_per_day, settings.money_per_month)
+        self.settings, self.windows = settings, windows
+        self.claims = [
+            Claim(subject, window, nanos(limit), known.get(window) or Account())
+            for window, limit in zip(windows, limits, strict=True)
+            if limit is not None
+        ]
+
+
+def _hear(looking: Future[None]) -> None:
+    """Take note of how it ended, should all who wait for it have been cancelled."""
+    if not looking.cancelled():
+        looking.exception()
+
+
+class LocalLedger:
+    """Who has spent how much in this process; belongs to one event loop.
+
+    Args:
+        accounts: What is known of everybody.
+    """
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts: Final = accounts
+
+    async def spend(
+        self, limited: Sequence[Limited], windows: Windows, amount: int
+    ) -> Payment | Refused:
+        """Spend an amount from every budget, or from none."""
+        claims = await self._accounts.claims(limited, windows)
+        for claim in claims:
+            if claim.account.spent + amount > claim.limit:
+                return Refused(insufficient(claims, amount))
+        for claim in claims:
+            claim.account.spent += amount
+        return _LocalPayment(claims, amount)
+
+
+class _LocalPayment:
+    """What was spent in this process."""
+
+    __slots__ = ("_amount", "_claims")
+
+    def __init__(self, claims: Sequence[Claim], amount: int) -> None:
+        self._claims: Final = claims
+        self._amount: Final = amount
+
+    def settle(self, cost: int) -> None:
+        """Take note of what the call has cost."""
+        more = cost - self._amount
+        for claim in self._claims:
+            claim.account.spent += more
+
+
+def insufficient(claims: Sequence[Claim], amount: int) -> Claim:
+    """Return which budget has not so much left; of several the one that begins anew last."""
+    over = [claim for claim in claims if claim.account.spent + amount > claim.limit]
+    return last_to_begin(over or claims)
+
+
+def last_to_begin(claims: Sequence[Claim]) -> Claim:
+    """Return the budget that begins anew last."""
+    return max(claims, key=lambda claim: claim.window.ends)

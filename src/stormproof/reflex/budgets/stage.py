@@ -1,0 +1,118 @@
+"""The stage that lets calls be made for as much money as somebody may spend."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from stormproof.errors import BudgetExceeded, ConfigurationError
+from stormproof.recovery import publish
+from stormproof.reflex.budgets.ledger import Claim, Ledger, Payment, Refused
+from stormproof.reflex.budgets.money import amount, nanos
+from stormproof.reflex.budgets.quotes import Quote
+from stormproof.reflex.budgets.windows import Calendar
+from stormproof.reflex.events import PriceUnknown
+from stormproof.reflex.limits.applying import Limits
+from stormproof.reflex.limits.work import was_worked_on
+from stormproof.reflex.stage import Call, Companion, Ending, Outcome, Passed, Rejected
+
+
+class Unpriced(StrEnum):
+    """What becomes of a call that has a budget to keep, and may be answered at no known price."""
+
+    REJECT = "reject"
+    FREE = "free"
+
+
+class BudgetStage:
+    """Money per day and per month: for each key, user, address and model, and all together.
+
+    What a call may cost by its `Quote` is spent of all its budgets together, or of none; when it
+    has ended, what it has cost. So budgets are kept exactly as far as the quote is not too low:
+    a call that says no `max_tokens` may cost more, and is paid with what others do not get.
+
+    Args:
+        limits: What everybody may spend.
+        quotes: What each model costs, by what clients call it.
+        ledger: What was spent: `LocalLedger`, or `SharedLedger` where several processes share it.
+            It outlives the stage when limits change.
+        unpriced: What becomes of a call that nobody can tell the price of.
+        calendar: Tells which day it is.
+    """
+
+    name = "budget"
+
+    def __init__(
+        self,
+        limits: Limits,
+        quotes: Mapping[str, Quote],
+        ledger: Ledger,
+        *,
+        unpriced: Unpriced = Unpriced.REJECT,
+        calendar: Calendar | None = None,
+    ) -> None:
+        self._limits: Final = limits
+        self._quotes: Final = quotes
+        self._ledger: Final = ledger
+        self._rejects: Final = unpriced is Unpriced.REJECT
+        self._calendar: Final = calendar or Calendar()
+        self._said: Final[set[str]] = set()
+
+    async def enter(self, call: Call) -> Outcome:
+        """Let a call in if its budgets suffice.
+
+        Raises:
+            Exception: It cannot be found out what was spent.
+        """
+        limited = [one for one in self._limits.of(call) if one[1].budgets]
+        if not limited:
+            return Passed()
+        quote = self._quotes.get(call.request.model)
+        if quote is None or quote.unpriced:
+            if self._rejects:
+                return Rejected(_no_price())
+            self._say_once(call.request.model)
+        quote = quote or Quote()
+        most = quote.nanos(call.request)
+        spent = await self._ledger.spend(limited, self._calendar.windows(), most)
+        if isinstance(spent, Refused):
+            return Rejected(self._refusal(spent.claim))
+        return Passed(_Paying(spent, most, quote))
+
+    def _say_once(self, model: str) -> None:
+        if model in self._quotes and model not in self._said:
+            self._said.add(model)
+            publish(PriceUnknown(pipeline=model, strategy=self.name))
+
+    def _refusal(self, claim: Claim) -> BudgetExceeded:
+        scope = claim.subject.scope
+        return BudgetExceeded(
+            budget=scope.value,
+            period=claim.window.period.value,
+            limit=amount(claim.limit) if scope.own else None,
+            retry_after=max(claim.window.ends - self._calendar.now(), 0.0),
+        )
+
+
+class _Paying(Companion):
+    """A call that something was spent for."""
+
+    def __init__(self, payment: Payment, most: int, quote: Quote) -> None:
+        self._payment: Final = payment
+        self._most: Final = most
+        self._quote: Final = quote
+
+    async def settle(self, ending: Ending) -> None:
+        """Take note of what the call has cost."""
+        self._payment.settle(self._cost(ending))
+
+    def _cost(self, ending: Ending) -> int:
+        journey = ending.journey
+        if journey.cost is not None:
+            return nanos(journey.cost)
+        paid = was_worked_on(ending) and journey.rung not in self._quote.free
+        return self._most if paid else 0
+
+
+def _no_price() -> ConfigurationError:
+    reason = "nobody knows what this model costs, and there is a budget to keep"
+    return ConfigurationError(setting="price", reason=reason)

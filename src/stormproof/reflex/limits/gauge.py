@@ -1,0 +1,64 @@
+"""What one has left of its limits, in this process."""
+
+from math import inf
+from typing import Final
+
+from stormproof.recovery.limits.bucket import TokenBucket
+from stormproof.recovery.sharing.joint_operations import MeterState
+from stormproof.reflex.limits.limit_settings import LimitSettings
+
+MINUTE: Final = 60.0
+
+
+class Gauge:
+    """Requests, tokens and places that one has left; belongs to one event loop, so without locks.
+
+    Attributes:
+        settings: Its limits.
+    """
+
+    __slots__ = ("_places", "_requests", "_taken", "_tokens", "settings")
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self.set(LimitSettings())
+
+    def set(self, settings: LimitSettings) -> None:
+        """Go by other limits from now on; nothing is used of them so far, but places."""
+        self.settings = settings
+        self._places = settings.concurrency or inf
+        self._requests = _bucket(settings.requests_per_minute)
+        self._tokens = _bucket(settings.tokens_per_minute)
+
+    def take(self, tokens: int, now: float) -> bool:
+        """Take a request, its tokens and a place; return whether all were there, else none is."""
+        if self._taken >= self._places or (self._requests and self._requests.take(1, now)):
+            return False
+        if self._tokens and self._tokens.take(tokens, now):
+            if self._requests:
+                self._requests.give_back(1, now)
+            return False
+        self._taken += 1
+        return True
+
+    def give_back(self, tokens: int, now: float) -> None:
+        """Return what was taken for a request that was not let in."""
+        if self._requests:
+            self._requests.give_back(1, now)
+        self.leave(-tokens, now)
+
+    def leave(self, extra: int, now: float) -> None:
+        """Return a request's place, and correct its tokens."""
+        self._taken -= 1
+        if self._tokens:
+            self._tokens.charge(extra, now)
+
+    def state(self, now: float) -> MeterState:
+        """Return how its limits stand."""
+        requests = self._requests.full_in(now) if self._requests else 0.0
+        tokens = self._tokens.full_in(now) if self._tokens else 0.0
+        return MeterState((requests, tokens), self._taken)
+
+
+def _bucket(per_minute: int | None) -> TokenBucket | None:
+    return None if per_minute is None else TokenBucket(per_minute, MINUTE, per_minute)

@@ -1,0 +1,62 @@
+"""The stage that lets in as many requests and tokens as somebody may have."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from stormproof.reflex.limits.applying import Limits
+from stormproof.reflex.limits.gauges import Gauges, Seat, Standing
+from stormproof.reflex.limits.refusal import limit_headers, refusal
+from stormproof.reflex.limits.work import was_worked_on
+from stormproof.reflex.stage import Call, Companion, Ending, Outcome, Passed, Rejected
+
+
+class LimitsStage:
+    """Requests and tokens per minute, and requests at once: for each key, user, address and model.
+
+    A request takes of all its limits together, or of none. Its tokens are those that it may need,
+    until they are counted; of one that no model worked on they are given back. That it was made
+    stays counted.
+
+    Args:
+        limits: What everybody may use.
+        gauges: What is left: `LocalGauges`, or `SharedGauges` where several processes share it.
+            It outlives the stage when limits change.
+    """
+
+    name = "limits"
+
+    def __init__(self, limits: Limits, gauges: Gauges) -> None:
+        self._limits: Final = limits
+        self._gauges: Final = gauges
+
+    async def enter(self, call: Call) -> Outcome:
+        """Let a call in if its limits do."""
+        limited = [one for one in self._limits.of(call) if one[1].meters]
+        if not limited:
+            return Passed()
+        tokens = call.request.tokens
+        taken = await self._gauges.take(limited, tokens)
+        if isinstance(taken, Standing):
+            return Rejected(refusal(taken, tokens))
+        return Passed(_Seated(taken, tokens))
+
+
+class _Seated(Companion):
+    """A request that was let in."""
+
+    def __init__(self, seat: Seat, tokens: int) -> None:
+        self._seat: Final = seat
+        self._tokens: Final = tokens
+
+    def headers(self) -> Mapping[str, str]:
+        """Return how much is left."""
+        return limit_headers(self._seat.standing())
+
+    async def settle(self, ending: Ending) -> None:
+        """Take note of the tokens that were counted."""
+        self._seat.leave(self._used(ending) - self._tokens)
+
+    def _used(self, ending: Ending) -> int:
+        if ending.usage is not None:
+            return ending.usage.total_tokens
+        return self._tokens if was_worked_on(ending) else 0

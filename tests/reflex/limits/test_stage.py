@@ -1,0 +1,202 @@
+"""Requests and tokens per minute, and requests at once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from stormproof.errors import (
+    CostTooHigh,
+    InvalidInput,
+    NetworkError,
+    RateLimitExceeded,
+    StormproofError,
+    http_headers,
+)
+from stormproof.reflex import (
+    Caller,
+    Companion,
+    LimitSettings,
+    Limits,
+    LimitsStage,
+    LocalGauges,
+    Passed,
+    Rejected,
+    Scope,
+)
+from stormproof.testing import FakeClock
+from support.reflex_calls import CALLER, answered, call, failed
+
+
+def stage(**scopes: LimitSettings) -> LimitsStage:
+    return LimitsStage(Limits({Scope(name): one for name, one in scopes.items()}), LocalGauges())
+
+
+def per_minute(requests: int | None = None, tokens: int | None = None) -> LimitSettings:
+    return LimitSettings(requests_per_minute=requests, tokens_per_minute=tokens)
+
+
+async def let_in(stage: LimitsStage, caller: Caller = CALLER, **asked: Any) -> Companion:
+    outcome = await stage.enter(call(caller, **asked))
+    assert isinstance(outcome, Passed)
+    assert outcome.companion
+    return outcome.companion
+
+
+async def refused(stage: LimitsStage, caller: Caller = CALLER, **asked: Any) -> StormproofError:
+    outcome = await stage.enter(call(caller, **asked))
+    assert isinstance(outcome, Rejected)
+    return outcome.error
+
+
+async def test_so_many_requests_are_let_in_and_the_next_is_told_how_long_to_wait(
+    clock: FakeClock,
+) -> None:
+    """After that time it is let in."""
+    limited = stage(key=per_minute(3))
+    for _ in range(3):
+        await let_in(limited)
+    error = await refused(limited)
+    assert isinstance(error, RateLimitExceeded)
+    assert error.retry_after == pytest.approx(20)
+    assert "3 requests per minute for this key" in str(error.message)
+    clock.advance(20)
+    await let_in(limited)
+
+
+async def test_each_has_a_limit_of_its_own(clock: FakeClock) -> None:
+    """What one key has used, another has left; a user of another tenant is somebody else."""
+    limited = stage(key=per_minute(1), user=per_minute(1))
+    await let_in(limited)
+    await refused(limited)
+    await let_in(limited, Caller("acme", "other", "bob"))
+    await let_in(limited, Caller("else", "key", "ann"))
+
+
+async def test_what_one_limit_refuses_the_others_have_left(clock: FakeClock) -> None:
+    """All together, or none."""
+    limited = stage(key=per_minute(2, 1000), user=per_minute(1), all=per_minute(2))
+    await let_in(limited)
+    for _ in range(5):
+        await refused(limited)
+    await let_in(limited, Caller("acme", "key", "bob"))
+    error = await refused(limited, Caller("acme", "key", "eve"))
+    assert error.retry_after == pytest.approx(30)
+
+
+async def test_tokens_are_taken_before_they_are_counted_and_corrected_afterwards(
+    clock: FakeClock,
+) -> None:
+    """What a call did not need, others can have."""
+    limited = stage(key=per_minute(tokens=100))
+    companion = await let_in(limited, tokens=80)
+    assert isinstance(await refused(limited, tokens=30), RateLimitExceeded)
+    await companion.settle(answered(20))
+    await let_in(limited, tokens=80)
+
+
+async def test_a_call_that_took_more_than_was_thought_is_paid_by_the_next(
+    clock: FakeClock,
+) -> None:
+    """It waits as long as that takes."""
+    limited = stage(key=per_minute(tokens=60))
+    companion = await let_in(limited, tokens=10)
+    await companion.settle(answered(90))
+    assert (await refused(limited, tokens=30)).retry_after == pytest.approx(60)
+
+
+@pytest.mark.parametrize(
+    ("ending", "left"),
+    [
+        (failed(InvalidInput(reason="hostile"), asked=()), 100),
+        (failed(NetworkError(reason="refused")), 100),
+        (failed(asyncio.CancelledError()), 40),
+        (failed(asyncio.CancelledError(), asked=()), 100),
+        (answered(None), 40),
+    ],
+    ids=["turned away", "nobody reached", "caller gone", "caller gone before", "not counted"],
+)
+async def test_tokens_are_given_back_where_nobody_worked(
+    clock: FakeClock, ending: Any, left: int
+) -> None:
+    """Where somebody may have, and nobody counted, they stay taken. The request was made."""
+    limited = stage(key=per_minute(requests=2, tokens=100))
+    companion = await let_in(limited, tokens=60)
+    await companion.settle(ending)
+    headers = (await let_in(limited, tokens=1)).headers()
+    assert headers["x-ratelimit-remaining-tokens"] == str(left - 1)
+    assert headers["x-ratelimit-remaining-requests"] == "0"
+
+
+async def test_so_many_are_under_way_at_once(clock: FakeClock) -> None:
+    """A place is free when a call has ended, however it did."""
+    limited = stage(key=LimitSettings(concurrency=2))
+    first, _ = await let_in(limited), await let_in(limited)
+    error = await refused(limited)
+    assert error.retry_after == 1
+    assert "2 requests at once" in error.message
+    await first.settle(failed(asyncio.CancelledError()))
+    await let_in(limited)
+    await refused(limited)
+
+
+async def test_what_never_fits_is_not_worth_waiting_for(clock: FakeClock) -> None:
+    """It is the request that is wrong."""
+    error = await refused(stage(user=per_minute(tokens=100)), tokens=101)
+    assert isinstance(error, CostTooHigh)
+    assert error.http_status == 400
+
+
+async def test_headers_tell_of_the_limit_with_the_least_left(clock: FakeClock) -> None:
+    """By the names that OpenAI's clients know; and the refusal has them too."""
+    limited = stage(key=per_minute(10, 1000), user=per_minute(4))
+    headers = (await let_in(limited, tokens=100)).headers()
+    assert headers == {
+        "x-ratelimit-limit-requests": "4",
+        "x-ratelimit-remaining-requests": "3",
+        "x-ratelimit-reset-requests": "15.000s",
+        "x-ratelimit-limit-tokens": "1000",
+        "x-ratelimit-remaining-tokens": "900",
+        "x-ratelimit-reset-tokens": "6.000s",
+    }
+    error = await refused(limited, tokens=950)
+    assert http_headers(error).items() >= {
+        ("retry-after", "3"),
+        ("x-ratelimit-remaining-requests", "3"),
+        ("x-ratelimit-remaining-tokens", "900"),
+    }
+
+
+async def test_what_others_use_is_not_told(clock: FakeClock) -> None:
+    """Neither how much of what all share is left, nor how much that is."""
+    limited = stage(all=per_minute(7), model=per_minute(7))
+    for _ in range(7):
+        assert not (await let_in(limited)).headers()
+    error = await refused(limited)
+    assert "7" not in error.message
+    assert set(http_headers(error)) == {"retry-after"}
+
+
+async def test_who_has_no_limit_goes_by_unseen(clock: FakeClock) -> None:
+    """Nothing is remembered of him."""
+    assert await stage().enter(call()) == Passed()
+
+
+async def test_no_more_are_remembered_than_there_is_room_for(clock: FakeClock) -> None:
+    """One who was forgotten begins anew."""
+    limits = Limits({Scope.USER: per_minute(1)})
+    limited = LimitsStage(limits, LocalGauges(most=2))
+    for user in ("ann", "bob", "eve", "ann"):
+        await let_in(limited, Caller("t", None, user))
+
+
+async def test_other_limits_hold_from_the_next_call_on(clock: FakeClock) -> None:
+    """Places stay taken."""
+    gauges = LocalGauges()
+    before = LimitsStage(Limits({Scope.KEY: LimitSettings(concurrency=1)}), gauges)
+    after = LimitsStage(Limits({Scope.KEY: LimitSettings(concurrency=2)}), gauges)
+    companion = await let_in(before)
+    await let_in(after)
+    await refused(after)
+    await companion.settle(answered(1))
+    await let_in(after)
