@@ -2,7 +2,7 @@
 
 import pytest
 
-from stormproof.reflex import Caller, LimitSettings, Limits, Scope, Subject
+from stormproof.reflex import Caller, Limits, LimitSettings, Scope, Subject
 from stormproof.reflex.limits.subject import of_address, of_user
 from support.reflex_calls import call
 

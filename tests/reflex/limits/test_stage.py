@@ -16,8 +16,8 @@ from stormproof.errors import (
 from stormproof.reflex import (
     Caller,
     Companion,
-    LimitSettings,
     Limits,
+    LimitSettings,
     LimitsStage,
     LocalGauges,
     Passed,
