@@ -108,6 +108,17 @@ async def test_nobody_waits_for_ever(clock: FakeClock) -> None:
     await leader
 
 
+async def test_with_no_patience_nobody_waits() -> None:
+    house = House([stage(patience=0.0)])
+    during, event = held()
+    leader = asyncio.create_task(house.ask(during=during))
+    await settled()
+    assert await house.ask() == "Hello"
+    event.set()
+    await leader
+    assert house.calls == 2
+
+
 async def test_what_may_not_be_shared_leaves_everybody_to_ask_at_once() -> None:
     house = House([stage()])
     during, event = held()

@@ -1,6 +1,7 @@
 """Answers that processes share through Redis, while it is there."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
@@ -43,6 +44,16 @@ async def test_what_one_keeps_all_find(redis: RedisServer) -> None:
         assert await house.ask() == "Hello"
         assert house.calls == calls
         await store.aclose()
+
+
+def test_connections_end_with_the_loop(redis: RedisServer) -> None:
+    """Also where nobody closes the store: one that is left open is a warning."""
+
+    async def keep() -> None:
+        await RedisAnswers(redis.url, prefix=str(uuid4())).keep(b"a", b"1", 60)
+
+    asyncio.run(keep())
+    gc.collect()
 
 
 async def test_redis_forgets_an_answer_when_its_time_is_over(

@@ -57,6 +57,18 @@ async def test_answers_outlast_the_process_that_kept_them(path: Path) -> None:
         await store.aclose()
 
 
+def test_what_waits_is_written_when_the_loop_ends(path: Path) -> None:
+    """Also where nobody closes the store."""
+
+    async def keep() -> None:
+        await SqliteAnswers(path).keep(b"a", b"1", 60)
+
+    asyncio.run(keep())
+    store = SqliteAnswers(path)
+    assert asyncio.run(store.find(b"a")) == b"1"
+    asyncio.run(store.aclose())
+
+
 async def test_what_one_process_keeps_others_find(path: Path) -> None:
     one, other = SqliteAnswers(path), SqliteAnswers(path)
     await one.keep(b"a", b"1", 60)

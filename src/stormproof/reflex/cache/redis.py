@@ -12,6 +12,7 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(hint, name=error.name) from error
 
 from stormproof.errors import Problems
+from stormproof.reflex.cache.closing import closing
 
 _CONNECTIONS: Final = 32
 """With more, calls would only queue elsewhere."""
@@ -47,6 +48,8 @@ class RedisAnswers:
             socket_timeout=timeout / 2,
             protocol=2,  # needs no greeting
         )
+        self._closer: Final = closing(self._client.aclose)
+        self._begun = False
 
     async def find(self, key: bytes) -> bytes | None:
         """Return what is kept under a key; see `AnswerStore`.
@@ -54,6 +57,7 @@ class RedisAnswers:
         Raises:
             RedisError: Redis does not answer.
         """
+        await self._begin()
         async with self._turn:
             value = await self._client.get(self._prefix + key)
         return value if isinstance(value, bytes) else None
@@ -64,12 +68,18 @@ class RedisAnswers:
         Raises:
             RedisError: Redis does not answer.
         """
+        await self._begin()
         async with self._turn:
             await self._client.set(self._prefix + key, value, px=max(round(seconds * 1000), 1))
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
+        """Close the connections; the loop does so when it ends."""
+        await self._closer.aclose()
+
+    async def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            await anext(self._closer)
 
 
 def _is_url(url: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 from stormproof.errors import CapacityExceeded, ServiceUnavailable
 from stormproof.recovery import publish
 from stormproof.reflex.cache.answer_file import AnswerFile, Opened, Row, is_damage, opened
+from stormproof.reflex.cache.closing import closing
 from stormproof.reflex.cache.events import CacheSetAside
 
 _MOST_WAITING: Final = 8 << 20
@@ -48,6 +49,8 @@ class SqliteAnswers:
         self._work: Future[Opened | None] | None = None
         self._damaged = False
         self._failure: Exception | None = None
+        self._closer = closing(self._close)
+        self._begun = False
 
     async def find(self, key: bytes) -> bytes | None:
         """Return what is kept under a key; see `AnswerStore`.
@@ -76,6 +79,9 @@ class SqliteAnswers:
         """
         if self._bytes + len(value) > _MOST_WAITING:
             raise CapacityExceeded(resource="writes of the cache", limit=_MOST_WAITING)
+        if not self._begun:
+            self._begun = True
+            await anext(self._closer)
         self._waiting[key] = Row(value, self._clock() + seconds)
         self._bytes += len(value)
         self._go_on()
@@ -84,7 +90,11 @@ class SqliteAnswers:
             raise failure
 
     async def aclose(self) -> None:
-        """Write what waits, and close the file."""
+        """Write what waits, and close the file; the loop does so when it ends."""
+        await self._closer.aclose()
+        await self._close()
+
+    async def _close(self) -> None:
         while self._work:
             await wait([self._work])
         self._thread.shutdown()

@@ -26,7 +26,7 @@ class CacheStage:
             settings is not found.
         max_temperature: Answers to requests that say no temperature, or a higher one, are not
             kept; by default all are.
-        patience: Seconds that a request waits for the same one at most.
+        patience: Seconds that a request waits for the same one at most; with 0 none does.
     """
 
     name: Final = "cache"
@@ -42,7 +42,7 @@ class CacheStage:
         self._answers = answers
         self._guard = guard
         self._max_temperature = max_temperature
-        self._flights = Flights(patience)
+        self._flights = Flights(patience) if patience else None
 
     async def enter(self, call: Call) -> Outcome:
         """Answer a call, or see to it that its answer is kept; see `Stage`."""
@@ -56,7 +56,7 @@ class CacheStage:
         found = await self._answers.find(key)
         if found and self._answers.fresh(found):
             return Answered(found.answer)
-        landing = await self._flights.join(key)
+        landing = None if self._flights is None else await self._flights.join(key)
         if isinstance(landing, Completion):
             return Answered(landing)
         return Passed(Keeping(keep, landing), remembered=found and found.answer)
