@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from starlette.types import Scope
@@ -68,6 +69,7 @@ def entrance_to(
     kept: Kept,
     environment: Mapping[str, str],
     accounts: "Accounts | None" = None,
+    embeddings: Mapping[str, EmbeddingLadder] = MappingProxyType({}),
 ) -> Entrance:
     """Return the entrance that settings describe: the same for the same.
 
@@ -76,13 +78,15 @@ def entrance_to(
         kept: What was made before.
         environment: Where the variables with secrets are.
         accounts: Keys and usage, where there is a database.
+        embeddings: Who embeds, by the names of models.
 
     Raises:
         ConfigurationError: A stage cannot be made.
     """
 
     def make() -> Entrance:
-        return Entrance(LineBuilder(kept, environment, accounts).lines(tables))
+        builder = LineBuilder(kept, environment, accounts, embeddings=embeddings)
+        return Entrance(builder.lines(tables))
 
     return kept.one(make, "entrance", tables.model_dump_json())
 

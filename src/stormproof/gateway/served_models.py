@@ -181,8 +181,13 @@ class ServedModels:
         tables = read_reflex(self._file) if self._needed else None
         if tables is None and self._accounts is None:
             return None
-        accounts = self._accounts
-        return entrance_to(tables or ReflexTables(), self._kept, self._environment, accounts)
+        return entrance_to(
+            tables or ReflexTables(),
+            self._kept,
+            self._environment,
+            self._accounts,
+            self.embeddings,
+        )
 
     def _builder(self, models: ModelsFile) -> LadderBuilder:
         return LadderBuilder(

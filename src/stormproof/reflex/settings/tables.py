@@ -30,6 +30,8 @@ DatabaseUrl: TypeAlias = Annotated[str, AfterValidator(_checked_database)]
 KeyName: TypeAlias = Annotated[
     str, StringConstraints(pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$", max_length=256)
 ]
+_Age: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=31 * 86_400, allow_inf_nan=False)]
+_Room: TypeAlias = Annotated[int, Field(strict=True, ge=1 << 16, le=1 << 40)]
 _Characters: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=1 << 26)]
 
 
@@ -93,13 +95,82 @@ class PiiTable(StageTable):
     )
 
 
+class CacheTable(StageTable):
+    """Answers that are given again to the same request."""
+
+    on_failure: OnFailure = Field(
+        default=OnFailure.OPEN,
+        description="As for every stage; while a store fails, none is found.",
+    )
+    file: Path | None = Field(
+        default=None,
+        description="File in which answers outlast the process; by default they are in its memory.",
+    )
+    url_env: Variable | None = Field(
+        default=None,
+        description="Environment variable with the URL of a Redis server where processes and"
+        " machines share answers, instead.",
+    )
+    secret_env: Variable | None = Field(
+        default=None,
+        description="Environment variable with a secret of 16 bytes or more, by which answers are"
+        " found and known to be genuine. Redis needs it; a file has one beside it by default.",
+    )
+    max_bytes: _Room = Field(default=64 << 20, description="Room in memory, or in the file.")
+    chat: _Age = Field(default=3600.0, description="Seconds for which an answer is good.")
+    completion: _Age = Field(
+        default=3600.0, description="Seconds for which the continuation of a text is."
+    )
+    tool_calls: _Age = Field(
+        default=300.0, description="Seconds for which an answer is that calls tools."
+    )
+    similar: _Age = Field(
+        default=3600.0,
+        description="Seconds for which an answer is to a question that means the same.",
+    )
+    stale: _Age = Field(
+        default=86_400.0,
+        description="Seconds for which an answer is kept on, for a model's rung `cached`.",
+    )
+    max_temperature: Annotated[float, Field(strict=True, ge=0, le=10)] | None = Field(
+        default=None,
+        description="Answers to requests with a higher temperature, or with none, are not kept; by"
+        " default all are.",
+    )
+    patience: Annotated[float, Field(strict=True, ge=0, le=3600)] = Field(
+        default=60.0,
+        description="Seconds that a request waits for the same one under way; with 0 none does.",
+    )
+
+
+class SimilarTable(StageTable):
+    """Answers that are given again to a question that means the same."""
+
+    on_failure: OnFailure = Field(default=OnFailure.OPEN, description="As for every stage.")
+    embeddings: ModelName = Field(
+        description="The embedding model: the name of a table `[embeddings.NAME]`."
+    )
+    threshold: Annotated[float, Field(strict=True, ge=0.5, le=1)] = Field(
+        default=0.95, description="Cosine between the vectors of two such questions, at least."
+    )
+    most: Count = Field(default=4096, description="Questions that are remembered.")
+
+
 class StageTables(Layer):
     """What a request passes; a stage without a table is none, but for `validate`."""
 
     checks: ValidateTable = Field(
         default=ValidateTable(), alias="validate", description="Bounds of requests."
     )
+    cache: CacheTable | None = Field(
+        default=None, description="Answers that are given again to the same request."
+    )
     pii: PiiTable | None = Field(default=None, description="Personal data and secrets.")
+    similar: SimilarTable | None = Field(
+        default=None,
+        description="Answers that are given again to a question that means the same; `cache` says"
+        " where they are kept.",
+    )
 
 
 class ReflexTables(StageTables):
