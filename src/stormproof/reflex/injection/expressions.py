@@ -1,0 +1,55 @@
+"""Many expressions, looked for in one pass; needs the extra ``stormproof[reflex]``.
+
+RE2 takes time that grows with a text's length alone, whatever the text and the expressions are.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Final
+
+try:
+    import re2
+except ModuleNotFoundError as error:
+    hint = "InjectionGuard needs the extra: pip install 'stormproof[reflex]'"
+    raise ModuleNotFoundError(hint, name=error.name) from error
+
+_MEMORY: Final = 32 * 2**20
+"""Bytes for a group's automaton, which grows while texts are read; beyond them it begins anew."""
+
+
+class Expressions:
+    """Several expressions over texts, without regard to the case of letters.
+
+    Those of one group are looked for at once, by one automaton. Expressions that count what they
+    repeat stand in groups of their own: each would multiply the states of the others.
+
+    Args:
+        groups: In RE2's syntax; they are numbered through all groups, from 0.
+    """
+
+    def __init__(self, *groups: Sequence[str]) -> None:
+        options = re2.Options()
+        options.case_sensitive = False
+        options.never_capture = True
+        options.log_errors = False
+        options.max_mem = _MEMORY
+        self._each = [re2.compile(one, options) for group in groups for one in group]
+        firsts = accumulate(map(len, groups[:-1]), initial=0)
+        self._groups = [(n, _set(group, options)) for n, group in zip(firsts, groups, strict=True)]
+
+    def present(self, text: str) -> Sequence[int]:
+        """Return which expressions are somewhere in a text; it may hold no lone surrogates."""
+        return [first + n for first, group in self._groups for n in group.Match(text) or ()]
+
+    def spans(self, number: int, text: str) -> Iterator[tuple[int, int]]:
+        """Yield the places of one expression in a text, in characters."""
+        for match in self._each[number].finditer(text):
+            yield match.span()
+
+
+def _set(group: Sequence[str], options: re2.Options) -> re2.Set:
+    together = re2.Set.SearchSet(options)
+    for expression in group:
+        together.Add(expression)
+    together.Compile()
+    return together

@@ -1,0 +1,98 @@
+"""One form for letters that look alike, so that a word is found however it is dressed.
+
+A fold maps each character by itself: to one, to several, or to none. So the fold of a text is made
+of the folds of its parts, and places can be counted back.
+"""
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate, chain
+from typing import Final
+
+from stormproof.reflex.injection.tables import table
+
+_BLOCK: Final = 64
+"""Characters that are counted at once."""
+
+_LETTER_SYMBOLS: Final = (0x1F130, 0x1F150, 0x1F170, 0x1F1E6)
+"""Where the squared, circled and regional capitals begin."""
+
+_PLANES: Final = (range(0x80, 0x20000), range(0xE0000, 0xE01F0))
+"""Where characters stand: letters, marks and symbols; tags and selectors."""
+
+
+def _folded() -> Mapping[int, str | None]:
+    folded = dict(_what_is_no_letter())
+    for letters in table("look_alikes").values():
+        pairs = [(one, latin) for latin, alike in letters.items() for one in alike]
+        capitals = [(one.upper(), latin) for one, latin in pairs if not one.upper().isascii()]
+        folded |= {ord(one): latin for one, latin in [*capitals, *pairs]}
+    for first in _LETTER_SYMBOLS:
+        folded |= {first + n: chr(ord("a") + n) for n in range(26)}
+    return folded
+
+
+def _what_is_no_letter() -> Iterator[tuple[int, str | None]]:
+    """Yield marks and invisible characters, which vanish, and symbols, which are as spaces."""
+    for code in chain(*_PLANES):
+        character = chr(code)
+        kind = unicodedata.category(character)
+        if kind in {"Mn", "Me", "Cf", "Cs"} or unicodedata.combining(character):
+            yield code, None
+        elif kind[0] in "PSZ":
+            yield code, " "
+
+
+_FOLDED: Final = _folded()
+
+LOOSE: Final = str.maketrans("Ll0134578@$!|", "iioieastbasii")
+"""Digits and signs by the letters that they are written for; small l, which 1 is as well, is i."""
+
+_SQUEEZED: Final = LOOSE | {
+    code: None for code in range(0x80) if not chr(code).isalnum() and code not in LOOSE
+}
+
+
+def fold(text: str) -> str:
+    """Return a text without what hides words: ASCII itself, look-alikes as what they look like."""
+    return text if text.isascii() else unicodedata.normalize("NFKD", text).translate(_FOLDED)
+
+
+def squeeze(text: str) -> str:
+    """Return a folded text without what stands between its letters, and digits as letters."""
+    return text.translate(_SQUEEZED)
+
+
+class Counting:
+    """Counts places in what a fold has made back to places in the text it was made of.
+
+    Args:
+        text: What was folded.
+        folding: A fold.
+    """
+
+    def __init__(self, text: str, folding: Callable[[str], str]) -> None:
+        self._text = text
+        self._folding = folding
+
+    def back(self, span: tuple[int, int]) -> tuple[int, int]:
+        """Return the part of the text that has made one, which is not empty."""
+        start, end = span
+        return self._place(start), self._place(end - 1) + 1
+
+    @cached_property
+    def _ends(self) -> Sequence[int]:
+        """Where the folds of blocks end."""
+        blocks = (self._text[at : at + _BLOCK] for at in range(0, len(self._text), _BLOCK))
+        return list(accumulate(len(self._folding(block)) for block in blocks))
+
+    def _place(self, folded: int) -> int:
+        """Return where the character is that has made one."""
+        block = bisect_right(self._ends, folded)
+        start = block * _BLOCK
+        within = folded - (self._ends[block - 1] if block else 0)
+        characters = self._text[start : start + _BLOCK]
+        ends = list(accumulate(len(self._folding(one)) for one in characters))
+        return start + bisect_right(ends, within)

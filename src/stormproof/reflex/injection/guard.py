@@ -1,0 +1,134 @@
+"""Finds prompt injection by its form."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from stormproof.reflex.injection import disguises
+from stormproof.reflex.injection.disguises import Span
+from stormproof.reflex.injection.expressions import Expressions
+from stormproof.reflex.injection.finding import Disguise, Injection, InjectionSeverity
+from stormproof.reflex.injection.folding import Counting, fold
+from stormproof.reflex.injection.signatures import Signature, marks, phrases
+from stormproof.reflex.injection.surroundings import Surroundings
+
+_UNDOING: Final = (
+    (Disguise.ROT13, disguises.ROT13, disguises.rotated),
+    (Disguise.REVERSED, disguises.REVERSED, disguises.turned),
+    (Disguise.ENCODED, disguises.ENCODED, disguises.decoded),
+    (Disguise.SPELLED, disguises.SPELLED, disguises.joined),
+)
+"""Disguises that can be seen: how they are noticed, and undone."""
+
+_DEPTH: Final = 2
+"""Disguises that are taken off one after another."""
+
+_MOST: Final = 50
+"""Places of one signature that are told apart: a text with more of them does not quote."""
+
+
+class _Place(NamedTuple):
+    """Where a signature was found."""
+
+    signature: Signature
+    start: int
+    end: int
+    disguise: Disguise | None = None
+
+
+class InjectionGuard:
+    """Finds texts that would have a model obey them; needs the extra ``stormproof[reflex]``.
+
+    What looks alike is read alike, invisible characters are passed over, and what is encoded,
+    turned, rotated or spelled out is read too. It knows the forms of attacks, not their meaning:
+    whoever finds new words passes it.
+    """
+
+    def __init__(self) -> None:
+        self._phrases: Final = list(phrases())
+        written = list(marks())
+        self._signatures: Final = [*self._phrases, *written]
+        *telltales, encoded, spelled = (noticed for _, noticed, _ in _UNDOING)
+        self._words: Final = Expressions(
+            [one.expression for one in self._phrases],
+            [one.expression for one in written] + telltales,
+            [encoded],
+            [spelled],
+        )
+        self._letters: Final = Expressions([one.squeezed for one in self._phrases])
+
+    def find(self, text: str, *, from_tool: bool = False) -> Sequence[Injection]:
+        """Return the attempts in a text, in its order; of those that overlap, the most severe.
+
+        Args:
+            text: Of any length; the time grows in proportion to it.
+            from_tool: Whether a tool gave it: there, what people usually write is suspicious.
+        """
+        places = list(self._places(text, _DEPTH))
+        if not places:
+            return ()
+        around = Surroundings(text) if len(places) < _MOST else None
+        judged = (_judged(place, around, from_tool=from_tool) for place in places)
+        return _disjoint(one for one in judged if one)
+
+    def _places(self, text: str, depth: int) -> Iterator[_Place]:
+        """Yield where signatures are in a text: as it is, and with disguises off, up to a depth."""
+        plain = fold(text)
+        if plain is text:
+            yield from self._in_folded(text, depth)
+            return
+        yield from _back(self._in_folded(plain, depth), Counting(text, fold).back)
+        if depth and (visible := disguises.revealed(text)):
+            hidden = self._places(visible.text, depth - 1)
+            yield from _back(hidden, visible.back, Disguise.INVISIBLE)
+
+    def _in_folded(self, text: str, depth: int) -> Iterator[_Place]:
+        for number in self._words.present(text):
+            spans = self._words.spans(number, text)
+            if number < len(self._signatures):
+                found = islice(spans, _MOST)
+                yield from (_Place(self._signatures[number], *span) for span in found)
+            elif depth:
+                disguise, _, undo = _UNDOING[number - len(self._signatures)]
+                undone = undo(text, spans)
+                look = self._in_letters if disguise is Disguise.SPELLED else self._places
+                yield from _back(look(undone.text, depth - 1), undone.back, disguise)
+
+    def _in_letters(self, text: str, _depth: int) -> Iterator[_Place]:
+        for number in self._letters.present(text):
+            spans = islice(self._letters.spans(number, text), _MOST)
+            yield from (_Place(self._phrases[number], *span) for span in spans)
+
+
+def _back(
+    places: Iterable[_Place],
+    back: Callable[[Span], Span | None],
+    disguise: Disguise | None = None,
+) -> Iterator[_Place]:
+    """Yield places in the text that another was made of, of those that were in a disguise."""
+    for place in places:
+        if span := back((place.start, place.end)):
+            yield _Place(place.signature, *span, disguise or place.disguise)
+
+
+def _judged(place: _Place, around: Surroundings | None, *, from_tool: bool) -> Injection | None:
+    """Return what was found, as severe as it is in such a text; None if it is usual there."""
+    signature, start, end, disguise = place
+    severity = signature.from_tools if from_tool else signature.from_people
+    if severity is None:
+        return None
+    degree = severity + bool(disguise) - (around.leniency(start, end) if around else 0)
+    bounded = InjectionSeverity(min(max(degree, InjectionSeverity.LOW), InjectionSeverity.CRITICAL))
+    return Injection(signature.attack, bounded, start, end, disguise)
+
+
+def _disjoint(found: Iterable[Injection]) -> Sequence[Injection]:
+    """Return findings in their order, of those that overlap the most severe."""
+    kept: list[Injection] = []
+    for one in sorted(found, key=attrgetter("start")):
+        if not kept or one.start >= kept[-1].end:
+            kept.append(one)
+        elif one.severity > kept[-1].severity:
+            kept[-1] = one
+    return kept

@@ -1,0 +1,83 @@
+"""How attacks read: the notation of the tables, and what it stands for."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from stormproof.reflex.injection.finding import Attack, InjectionSeverity
+from stormproof.reflex.injection.folding import LOOSE, fold
+from stormproof.reflex.injection.tables import table
+
+_LANGUAGES: Final = ("english", "other_languages")
+
+_GAP: Final = r"(?:(?:\\[nrt]|[\x00-\x20\"-\-/:<->@\[-`{-\x7f])+|\.)"
+"""What stands between words: anything but letters, digits and the end of a sentence; also the
+escapes that stand for white space in JSON."""
+
+_WORD: Final = r"[^\x00-&(-/:-@\[-`{-\x7f]+"
+_SOME_WORDS: Final = f"(?:{_GAP}{_WORD}){{0,4}}{_GAP}"
+_BEGIN: Final = r"(?:\b|\\[nrt])"
+
+
+class Signature(NamedTuple):
+    """How one kind of attack reads.
+
+    Attributes:
+        attack: What it is after.
+        from_people: Its severity in what people write; None if they write so without ill intent.
+        from_tools: Its severity in the results of tools.
+        expression: For folded texts, in RE2's syntax.
+        squeezed: For texts that are squeezed as well; empty if nothing would be left of it.
+    """
+
+    attack: Attack
+    from_people: InjectionSeverity | None
+    from_tools: InjectionSeverity
+    expression: str
+    squeezed: str = ""
+
+
+def phrases() -> Iterator[Signature]:
+    """Yield what consists of words."""
+    for language in map(table, _LANGUAGES):
+        for group in language["phrases"]:
+            for pattern in group["patterns"]:
+                phrase = fold(_spelled_out(pattern, language["words"]))
+                yield Signature(*_judgement(group), _worded(phrase), _squeezed(phrase))
+
+
+def marks() -> Iterator[Signature]:
+    """Yield what consists of signs."""
+    for group in table("marks")["marks"]:
+        for pattern in group["patterns"]:
+            yield Signature(*_judgement(group), fold(pattern))
+
+
+def _judgement(
+    group: Mapping[str, Any],
+) -> tuple[Attack, InjectionSeverity | None, InjectionSeverity]:
+    from_people = group.get("severity")
+    return (
+        Attack(group["attack"]),
+        InjectionSeverity[from_people.upper()] if from_people else None,
+        InjectionSeverity[group["in_tools"].upper()],
+    )
+
+
+def _spelled_out(pattern: str, words: Mapping[str, str]) -> str:
+    """Return a pattern with words in the places of their names."""
+    while "<" in pattern:
+        pattern = re.sub(r"<(\w+)>", lambda name: words[name[1]], pattern)
+    return pattern.replace("(", "(?:")
+
+
+def _worded(phrase: str) -> str:
+    """Return the expression for a phrase as it is written, word by word."""
+    expression = phrase.replace(" ... ", _SOME_WORDS).replace(" ", _GAP)
+    return _BEGIN + expression if phrase.isascii() else expression
+
+
+def _squeezed(phrase: str) -> str:
+    """Return the expression for a phrase without what stands between its letters."""
+    joined = phrase.replace(" ... ", ".{0,24}").replace(r"\b", "").replace(" ", "(?:)")
+    return re.sub(r"(\\.)|[a-z]", lambda one: one[1] or one[0].translate(LOOSE), joined)

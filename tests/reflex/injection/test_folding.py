@@ -1,0 +1,76 @@
+"""Letters that look alike become the same ones, and places can be counted back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stormproof.reflex.injection.folding import Counting, fold, squeeze
+
+ANY = st.text(alphabet=st.characters(codec=None))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("ignore", "ignore"),
+        ("ｉｇｎｏｒｅ", "ignore"),  # noqa: RUF001
+        ("𝐢𝐠𝐧𝐨𝐫𝐞", "ignore"),  # noqa: RUF001
+        ("іgnоrе", "ignore"),  # noqa: RUF001
+        ("i\u200bg\u00adn\u2060o\ufeffre", "ignore"),
+        ("ígñóŕè", "ignore"),
+        ("ɪɢɴᴏʀᴇ", "ignore"),
+        ("🅸🅶🅽🅾🆁🅴", "ignore"),
+        ("🇮🇬🇳🇴🇷🇪", "ignore"),
+        ("\u202eignore\u202c", "ignore"),
+        ("all“previous”", "all previous "),
+        ("Prompt。", "Prompt."),
+    ],
+)
+def test_words_are_read_as_they_look(written: str, read: str) -> None:
+    """Without marks and invisible characters; symbols are as spaces."""
+    assert fold(written) == read
+
+
+def test_ascii_is_passed_as_it_is() -> None:
+    """The same object: nothing is copied."""
+    text = "".join(map(chr, range(0x80)))
+    assert fold(text) is text
+
+
+def test_cyrillic_words_stay_the_same_in_either_case() -> None:
+    """So that words of attacks in Russian are found in capitals too."""
+    letters = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
+    assert fold(letters).lower() == fold(letters.upper()).lower()
+
+
+def test_squeezed_letters_stand_together() -> None:
+    """Digits become the letters that they are written for."""
+    assert squeeze("1gn0r3 - 4LL!") == "ignoreaiii"
+
+
+@given(ANY, ANY)
+def test_a_fold_is_made_of_the_folds_of_the_parts(one: str, other: str) -> None:
+    """Which is what counting back builds upon."""
+    assert fold(one) + fold(other) == fold(one + other)
+
+
+@given(ANY.filter(fold), st.data())
+def test_places_are_counted_back(text: str, data: st.DataObject) -> None:
+    """To the one character that each is made of."""
+    folded = fold(text)
+    place = data.draw(st.integers(0, len(folded) - 1))
+    start, end = Counting(text, fold).back((place, place + 1))
+    assert end == start + 1
+    assert len(fold(text[:start])) <= place < len(fold(text[:end]))
+    assert fold(text[start])[place - len(fold(text[:start]))] == folded[place]
+
+
+@given(st.text(min_size=200, max_size=400, alphabet="aé\u200b\ufdfa"), st.data())
+def test_places_in_long_texts_are_counted_back(text: str, data: st.DataObject) -> None:
+    """Over many blocks, of characters that vanish and such as become eighteen."""
+    folded = fold(text)
+    if folded:
+        place = data.draw(st.integers(0, len(folded) - 1))
+        start, end = Counting(text, fold).back((place, len(folded)))
+        assert len(fold(text[:start])) <= place < len(fold(text[: start + 1]))
+        assert fold(text[end:]) == ""
