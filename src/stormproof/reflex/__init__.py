@@ -14,6 +14,9 @@ from stormproof.reflex.events import (
     StageOutcome,
     StagesEnded,
 )
+from stormproof.reflex.injection.events import InjectionFound
+from stormproof.reflex.injection.finding import Attack, Disguise, InjectionSeverity
+from stormproof.reflex.injection.stage import InjectionAction, InjectionStage
 from stormproof.reflex.limits.applying import Limits
 from stormproof.reflex.limits.gauges import Gauges, LocalGauges
 from stormproof.reflex.limits.limit_settings import LimitSettings
@@ -42,14 +45,20 @@ __all__ = [
     "Accounts",
     "Admission",
     "Answered",
+    "Attack",
     "BudgetStage",
     "CacheUse",
     "Call",
     "Caller",
     "Changed",
     "Companion",
+    "Disguise",
     "Ending",
     "Gauges",
+    "InjectionAction",
+    "InjectionFound",
+    "InjectionSeverity",
+    "InjectionStage",
     "Ledger",
     "LimitSettings",
     "Limits",

@@ -11,13 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormproof.reflex.injection import (
-    Attack,
-    Disguise,
-    Injection,
-    InjectionGuard,
-    InjectionSeverity,
-)
+from stormproof.reflex.injection.finding import Attack, Disguise, Injection, InjectionSeverity
+from stormproof.reflex.injection.guard import InjectionGuard
 from support.disguising import ENCODINGS, LOOKS, SPELLINGS, Hide
 
 HERE = Path(__file__).parent
@@ -94,7 +89,8 @@ def test_attacks_that_are_spelled_otherwise_are_found(hide: Hide, attack: str) -
 @pytest.mark.parametrize("before", ["", "Hello. ", "é ", "ﬃ ½ ", "&amp; ", "中文。"])
 def test_places_are_those_of_the_text_as_it_was_written(before: str) -> None:
     """In characters, whatever folding and decoding made of them."""
-    for hide in (str, *LOOKS.values()):
+    hides: list[Hide] = [str, *LOOKS.values()]
+    for hide in hides:
         hidden = hide(OVERRIDE).rstrip("\u202c").lstrip("\u202a")
         (found,) = GUARD.find(f"{before}{hidden}")
         assert before + hidden[: found.start - len(before)] == before

@@ -1,19 +1,22 @@
 """Looks for prompt injection in a request, before a model obeys it."""
 
+import asyncio
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stormproof.errors import InvalidInput
 from stormproof.recovery import publish
 from stormproof.reflex.injection.events import InjectionFound
 from stormproof.reflex.injection.finding import Injection, InjectionSeverity
-from stormproof.reflex.injection.guard import InjectionGuard
 from stormproof.reflex.passages import Passage, passages, told
 from stormproof.reflex.stage import Call, Companion, Outcome, Passed, Rejected
+
+if TYPE_CHECKING:
+    from stormproof.reflex.injection.guard import InjectionGuard  # an extra
 
 _TOOLS: Final = frozenset({"tool", "function"})
 _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -21,10 +24,11 @@ _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _MOST_TOLD: Final = 8
 """Findings that a header tells of."""
 
-_TOO_LONG: Final = "it has more than {most} characters, as far as prompt injection is looked for"
+_LONG: Final = 65_536
+"""Characters that are looked at on a thread, and keep no other request waiting."""
 
 
-class OnInjection(StrEnum):
+class InjectionAction(StrEnum):
     """What becomes of a request in which an attack was found."""
 
     BLOCK = "block"
@@ -42,61 +46,70 @@ class InjectionStage:
     """Rejects or reports requests that hold an attack on the model; the newest texts come first.
 
     Args:
+        guard: Finds attacks.
         action: What becomes of a request in which one was found.
         threshold: From which severity on something counts as found.
         tool_threshold: The same for results of tools.
-        roles: Whose texts are looked at. The instructions of who runs the model are none of them by
-            themselves, nor what the model has said.
-        characters: How far a request is looked at; one with more of such text is rejected, or
-            reported as far as it goes.
-        guard: What finds attacks.
+        trusted: Roles whose texts are not looked at: who runs the model instructs it, and what the
+            model has said is its own.
+        most_characters: How far a request is looked at, from its newest text on; of one with more
+            text the line says what becomes of it, unless something was found in what was seen.
     """
 
     name: Final = "injection"
 
     def __init__(
         self,
+        guard: "InjectionGuard",
         *,
-        action: OnInjection = OnInjection.BLOCK,
+        action: InjectionAction = InjectionAction.BLOCK,
         threshold: InjectionSeverity = InjectionSeverity.HIGH,
         tool_threshold: InjectionSeverity = InjectionSeverity.MEDIUM,
-        roles: Collection[str] = frozenset({"user", *_TOOLS}),
-        characters: int = 1_000_000,
-        guard: InjectionGuard | None = None,
+        trusted: Collection[str] = frozenset({"system", "developer", "assistant"}),
+        most_characters: int = 1_000_000,
     ) -> None:
         self._action = action
         self._threshold = threshold
         self._tool_threshold = tool_threshold
-        self._roles = frozenset(roles)
-        self._characters = characters
-        self._guard = guard or InjectionGuard()
+        self._trusted = frozenset(trusted)
+        self._most_characters = most_characters
+        self._guard = guard
 
     async def enter(self, call: Call) -> Outcome:
-        """Look at what people and tools have said."""
-        looked = [one for one in reversed(passages(call.request)) if one.role in self._roles]
-        hostile = list(self._hostile(looked))
+        """Look at what people and tools have said.
+
+        Raises:
+            InvalidInput: It is too long to be looked at, and nothing was found in its newest part.
+        """
+        newest_first = reversed(passages(call.request))
+        looked = [one for one in newest_first if one.role not in self._trusted]
+        characters = sum(len(one.text) for one in looked)
+        if characters > _LONG:
+            hostile = await asyncio.to_thread(self._hostile, looked)
+        else:
+            hostile = self._hostile(looked)
         for one in hostile:
             publish(_event(call.request.model, one))
-        if self._action is OnInjection.REPORT:
-            return Passed(_Report(hostile)) if hostile else Passed()
-        if hostile:
+        if hostile and self._action is InjectionAction.BLOCK:
             worst = max(hostile, key=lambda one: one.injection.severity)
             return Rejected(InvalidInput(reason=f"prompt injection: {_description(worst)}"))
-        if sum(len(one.text) for one in looked) > self._characters:
-            return Rejected(InvalidInput(reason=_TOO_LONG.format(most=self._characters)))
-        return Passed()
+        if characters > self._most_characters:
+            raise InvalidInput(reason=f"it has more than {self._most_characters} characters")
+        return Passed(_Report(hostile) if hostile else None)
 
-    def _hostile(self, looked: Iterable[Passage]) -> Iterator[_Hostile]:
-        """Yield passages that hold an attack, as far as they are looked at."""
-        left = self._characters
+    def _hostile(self, looked: Iterable[Passage]) -> Sequence[_Hostile]:
+        """Return the passages that hold an attack, as far as they are looked at."""
+        hostile = []
+        left = self._most_characters
         for passage in looked:
             from_tool = passage.role in _TOOLS
+            threshold = self._tool_threshold if from_tool else self._threshold
             found = self._guard.find(passage.text[:left], from_tool=from_tool)
-            left -= min(left, len(passage.text))
-            if found:
-                worst = max(found, key=attrgetter("severity"))
-                if worst.severity >= (self._tool_threshold if from_tool else self._threshold):
-                    yield _Hostile(passage, worst)
+            worst = max(found, key=attrgetter("severity"), default=None)
+            if worst and worst.severity >= threshold:
+                hostile.append(_Hostile(passage, worst))
+            left = max(0, left - len(passage.text))
+        return hostile
 
 
 class _Report(Companion):
