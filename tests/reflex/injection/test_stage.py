@@ -77,12 +77,11 @@ async def test_other_texts_pass() -> None:
 
 
 async def test_who_runs_the_model_may_instruct_it() -> None:
-    """All roles are looked at but those that are trusted; one that nobody knows is none."""
+    """All roles are looked at but those that are trusted, and those can be others."""
     trusted = [said(ATTACK, role) for role in ("system", "developer", "assistant")]
     assert await InjectionStage(GUARD).enter(call(*trusted)) == Passed()
     strict = InjectionStage(GUARD, trusted={"system", "developer"})
     assert "messages.2" in reason(await strict.enter(call(*trusted)))
-    assert "messages.0" in reason(await InjectionStage(GUARD).enter(call(said(ATTACK, "oracle"))))
 
 
 async def test_results_have_a_threshold_of_their_own() -> None:
