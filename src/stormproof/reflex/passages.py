@@ -1,7 +1,7 @@
 """The texts of a request: where each stands, and who said it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stormproof.providers import ChatRequest, EmbeddingRequest
 from stormproof.providers.chat import Document
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Place = tuple[str | int, ...]
 """Keys and indices, from a request's document down to a text."""
+
+_USUAL: Final = frozenset({"role", "content", "name", "tool_call_id"})
+"""Fields of most messages: without others, there is no text but the content."""
 
 
 class Passage(NamedTuple):
@@ -91,8 +94,9 @@ def _conversation(request: ChatRequest) -> Iterator[Passage]:
         by = tool if message.role in {"tool", "function"} else None
         for where, text in _content(message.content):
             yield Passage((*place, *where), text, message.role, by)
-        yield from _asides(said[index], place, message.role)
-        yield from _arguments(said[index], place, message.role)
+        if said[index].keys() - _USUAL:
+            yield from _asides(said[index], place, message.role)
+            yield from _arguments(said[index], place, message.role)
     if isinstance(expected := request.document.get("prediction"), dict):
         for where, text in _content(expected.get("content")):
             yield Passage(("prediction", *where), text)

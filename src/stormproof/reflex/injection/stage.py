@@ -12,7 +12,7 @@ from stormproof.errors import InvalidInput
 from stormproof.recovery import publish
 from stormproof.reflex.injection.events import InjectionFound
 from stormproof.reflex.injection.finding import Injection, InjectionSeverity
-from stormproof.reflex.passages import Passage, passages, told
+from stormproof.reflex.passages import Passage, told
 from stormproof.reflex.stage import Call, Companion, Outcome, Passed, Rejected
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class InjectionStage:
         Raises:
             InvalidInput: It is too long to be looked at, and nothing was found in its newest part.
         """
-        newest_first = reversed(passages(call.request))
+        newest_first = reversed(call.passages)
         looked = [one for one in newest_first if one.role not in self._trusted]
         characters = sum(len(one.text) for one in looked)
         if characters > _LONG:

@@ -10,7 +10,7 @@ from typing import Final
 from stormproof.errors import InvalidInput, PiiDetected
 from stormproof.providers import EmbeddingRequest
 from stormproof.recovery import publish
-from stormproof.reflex.passages import Passage, passages, told, with_texts
+from stormproof.reflex.passages import Passage, told, with_texts
 from stormproof.reflex.pii.companion import PiiCompanion, Private
 from stormproof.reflex.pii.events import PiiFound
 from stormproof.reflex.pii.finder import Finder
@@ -65,7 +65,7 @@ class PiiStage:
         Raises:
             InvalidInput: They are too long to be looked through.
         """
-        texts = passages(call.request)
+        texts = call.passages
         characters = sum(len(one.text) for one in texts)
         if characters > self._most_characters:
             raise InvalidInput(
