@@ -189,6 +189,16 @@ async def test_what_cannot_be_reloaded_is_said(
     assert record.__dict__["settings"] == ["port", "max_choices"]
 
 
+async def test_another_database_is_one_of_those(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Keys and usage stay where they were."""
+    house = make(model("a"))
+    await house.becomes(f'{model("a")}[reflex]\ndatabase = "sqlite:///other.db"')
+    [record] = [one for one in caplog.records if one.levelno == logging.WARNING]
+    assert record.__dict__["settings"] == ["reflex.database"]
+
+
 async def test_another_key_in_its_file_is_used(make: Make, tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("k-1")

@@ -94,7 +94,9 @@ class ServedModels:
         self._key_files: Sequence[Path] = ()
         self.models = self._read()
         self._builder(self.models).hosted.check()
-        self._entrance = self._find_entrance()
+        tables = self._tables()
+        self._kept_in = _kept_in(tables)
+        self._entrance = self._entrance_of(tables)
 
     def begin(self, engine: ChatModel | None) -> Mapping[str, Ladder]:
         """Return who answers, from now on with the engine of this process, if there is one.
@@ -143,7 +145,10 @@ class ServedModels:
             raise ConfigurationError(reason=f"{self._file.name} names no model")
         names = Settings.model_fields
         waiting = [one for one in names if getattr(settings, one) != getattr(self._settings, one)]
-        return Found(models, ladders, embeddings, self._find_entrance(), waiting)
+        tables = self._tables()
+        if _kept_in(tables) != self._kept_in:
+            waiting.append("reflex.database")
+        return Found(models, ladders, embeddings, self._entrance_of(tables), waiting)
 
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return the state of every circuit, by the name of whom it is about."""
@@ -177,8 +182,10 @@ class ServedModels:
         self.as_read = [self.as_read[0], *map(_digest, self._key_files)]
         return models
 
-    def _find_entrance(self) -> Entrance | None:
-        tables = read_reflex(self._file) if self._needed else None
+    def _tables(self) -> ReflexTables | None:
+        return read_reflex(self._file) if self._needed else None
+
+    def _entrance_of(self, tables: ReflexTables | None) -> Entrance | None:
         if tables is None and self._accounts is None:
             return None
         return entrance_to(
@@ -198,6 +205,11 @@ class ServedModels:
             embedders=self._embedders,
             kept=self._kept,
         )
+
+
+def _kept_in(tables: ReflexTables | None) -> tuple[str | None, Path | None]:
+    """Return where tables say that keys and usage are."""
+    return (tables.database, tables.journals) if tables else (None, None)
 
 
 def _digest(file: Path) -> bytes | None:

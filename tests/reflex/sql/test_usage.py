@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from stormproof.errors import Conflict
 from stormproof.reflex.limits.subject import ALL, of_address, of_key, of_model, of_user
-from stormproof.reflex.sql import By, Database, UsageSum, UsageTable
+from stormproof.reflex.sql import By, Database, UsageSum, UsageTable, usage
 from stormproof.reflex.sql.schema import DAYS, JOURNALS, USAGE
 from stormproof.reflex.usage.row import DAY, UsageRow, line_of
 
@@ -106,7 +106,10 @@ def test_old_rows_go_and_days_stay(database: Database) -> None:
     assert (count(database, USAGE), count(database, DAYS)) == (1, 2)
 
 
-def test_too_many_rows_go_the_oldest_first(database: Database) -> None:
+def test_too_many_rows_go_the_oldest_first(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "_AT_ONCE", 2)
     table = UsageTable(database, most_rows=2)
     table.take("j", lines(*(row(60 * DAY + second) for second in range(5))), 0, 1)
     table.purge(60 * DAY)

@@ -53,6 +53,16 @@ def test_a_disk_that_fails_is_no_error(tmp_path: Path, monkeypatch: pytest.Monke
     journal.close()
 
 
+def test_nothing_is_added_to_a_closed_journal(tmp_path: Path) -> None:
+    """Nor to whatever has the number of its file by then."""
+    journal = Journal(tmp_path, most=100)
+    journal.close()
+    other = tmp_path / "other"
+    with other.open("wb"):
+        assert not journal.add(b"[1]\n")
+    assert other.read_bytes() == b""
+
+
 def test_only_what_nobody_holds_remains(tmp_path: Path) -> None:
     """And while one reads it, no other does."""
     held, left = Journal(tmp_path, most=100), Journal(tmp_path, most=100)

@@ -170,7 +170,7 @@ def test_a_long_journal_is_followed_by_another(
     book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else it would grow for as long as the process lives."""
-    monkeypatch.setattr(ledgers, "_TURNED", 1)
+    monkeypatch.setattr(ledgers, "_LONG", 1)
     ledger = Ledger(book, tmp_path)
     seen = set[str]()
     for number in range(3):

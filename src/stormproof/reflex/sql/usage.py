@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     Insert,
     Select,
     Subquery,
@@ -38,6 +39,9 @@ _KEPT_FOR: Final = 35 * DAY
 """Seconds for which rows are kept: the longest month, and days to look back at its end."""
 
 _MOST_ROWS: Final = 10_000_000
+_AT_ONCE: Final = 20_000
+"""Rows that are dropped together."""
+
 _ANSWERED: Final = "answered"
 
 
@@ -125,11 +129,18 @@ class UsageTable:
             connection.execute(delete(JOURNALS).where(JOURNALS.c.name == journal))
 
     def purge(self, now: float) -> None:
-        """Drop rows that are too old, or too many; days stay."""
-        with self._database.writing() as connection:
-            connection.execute(delete(USAGE).where(USAGE.c.time < now - _KEPT_FOR))
+        """Drop rows that are too old, or too many, some at a time: others write, too. Days stay."""
+        with self._database.reading() as connection:
             last = connection.scalar(select(func.max(USAGE.c.id))) or 0
-            connection.execute(delete(USAGE).where(USAGE.c.id <= last - self._most_rows))
+        for these in (USAGE.c.time < now - _KEPT_FOR, USAGE.c.id <= last - self._most_rows):
+            while self._dropped(these) == _AT_ONCE:
+                pass
+
+    def _dropped(self, these: ColumnElement[bool]) -> int:
+        """Drop some rows, and return how many."""
+        some = select(USAGE.c.id).where(these).limit(_AT_ONCE)
+        with self._database.writing() as connection:
+            return connection.execute(delete(USAGE).where(USAGE.c.id.in_(some))).rowcount
 
     async def spent(self, subject: Subject, since: datetime) -> int:
         """Return what a subject's calls have cost since a day began, in billionths.

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from stormproof.errors import translate
 
 _SUFFIX: Final = ".jsonl"
+_CLOSED: Final = -1
 _CHUNK: Final = 4 << 20
 """Bytes that are read at once."""
 
@@ -70,6 +71,7 @@ class Journal:
     def close(self) -> None:
         """Let go of it: now it is one of those that `remains` yields."""
         os.close(self._file)
+        self._file = _CLOSED  # another file may get its number
         self._lock.release()
 
 

@@ -16,14 +16,15 @@ from stormproof.reflex.usage.row import UsageRow, is_whole, line_of
 _PERIOD: Final = 0.5
 """Seconds between two turns."""
 
-_PURGE: Final = 3600.0
-"""Seconds between two looks for what is too old."""
+_BETWEEN_ROUNDS: Final = 3600.0
+"""Seconds between two looks for what others left, and for what is too old. Whoever follows a
+process that died looks when it starts."""
 
 _MOST_BYTES: Final = 256 << 20
 """Of a journal: a million requests and more, while there is no database."""
 
-_TURNED: Final = 8 << 20
-"""Bytes after which another journal is begun, once all of this one is in the book."""
+_LONG: Final = 8 << 20
+"""Bytes after which another journal is begun."""
 
 
 class UsageBook(Protocol):
@@ -80,7 +81,7 @@ class Ledger:
         self._most_bytes = most_bytes
         self._guard = Lock()
         self._full = self._torn = self._told = 0
-        self._purged = -_PURGE
+        self._next_round = 0.0
         self._journal = Journal(folder, most=most_bytes)
         self._repeating = Repeating(self.enter, name="usage", period=_PERIOD)
         self._enter_remains()
@@ -108,23 +109,23 @@ class Ledger:
             self._enter_remains()
 
     def enter(self) -> None:
-        """Enter what was written down since the last turn, here and by processes that died."""
+        """Enter what was written down since the last turn; now and then, look round."""
         self._tell_lost()
         self._enter(self._journal.path)
-        if self._journal.size >= _TURNED:
+        if self._journal.size >= _LONG:
             self._begin_another()
-        self._enter_remains()
-        now = self._clock()
-        if now - self._purged >= _PURGE:
+        if (now := self._clock()) >= self._next_round:
+            self._enter_remains()
             self._book.purge(now)
-            self._purged = now
+            self._next_round = now + _BETWEEN_ROUNDS
 
     def _begin_another(self) -> None:
-        """Leave a journal: from then on it is one of those that nobody writes."""
+        """Leave a journal to the next round, which is now: nobody writes it any more."""
         another = Journal(self._folder, most=self._most_bytes)
         with self._guard:
             old, self._journal = self._journal, another
         old.close()
+        self._next_round = 0.0
 
     def _enter_remains(self) -> None:
         for left in remains(self._folder):

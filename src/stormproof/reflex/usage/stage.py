@@ -53,11 +53,11 @@ class _Bookkeeper(Companion):
         self._record(
             UsageRow(
                 time=int(self._clock()),
-                tenant=caller.tenant,
-                key=caller.key or "",
-                user="" if ending.private else caller.user or "",
-                model=printable(self._model) or "",
-                rung=journey.rung or "",
+                tenant=printable(caller.tenant),
+                key=printable(caller.key or ""),
+                user="" if ending.private else printable(caller.user or ""),
+                model=printable(self._model),
+                rung=printable(journey.rung or ""),
                 outcome=_outcome(ending.error),
                 attempts=len(journey.asked),
                 prompt_tokens=_bounded(usage.prompt_tokens),
