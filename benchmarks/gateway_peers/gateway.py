@@ -24,7 +24,10 @@ _POLL: Final = 0.1
 _STARTING: Final = 120
 """Seconds that it gets to start."""
 
-_PROMPT: Final = "Explain in one paragraph why storms do not stop the mail. " * 8
+MARK: Final = "another"
+"""A word of every request, in whose place each has one of its own: none is asked twice."""
+
+_PROMPT: Final = f"Explain to {MARK} in one paragraph why storms do not stop the mail. " * 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ The request is read from the standard input as it is sent; what came of it is wr
 """
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -19,9 +20,12 @@ import uvloop
 
 from engine_peers.process import BENCHMARKS
 from gateway_peers.client import Connection, Exchange, connect
+from gateway_peers.gateway import MARK
 
 WARM_UP: Final = 0.3
 _PATIENCE: Final = 30.0
+_MARK: Final = MARK.encode()
+_LETTERS: Final = bytes.maketrans(b"0123456789", b"ghijklmnop")
 
 
 @dataclass(slots=True)
@@ -86,11 +90,13 @@ async def _ask(port: int, wire: bytes, clients: int, seconds: float) -> Load:
     begun = time.perf_counter() + WARM_UP
     ends = begun + seconds
     exchanges: list[Exchange] = []
+    words = _words()
 
     async def keep_asking() -> None:
         connection = await connect(port)
         while time.perf_counter() < ends:
-            connection, exchange = await _once(connection, port, wire)
+            own = wire.replace(_MARK, next(words))
+            connection, exchange = await _once(connection, port, own)
             exchanges.append(exchange)
 
     await asyncio.gather(*(keep_asking() for _ in range(clients)))
@@ -99,6 +105,13 @@ async def _ask(port: int, wire: bytes, clients: int, seconds: float) -> Load:
         if exchange.begun + exchange.seconds >= begun:
             result.add(exchange)
     return result
+
+
+def _words() -> Iterator[bytes]:
+    """Yield words as long as the mark, which nobody has used."""
+    start = time.monotonic_ns()
+    for number in itertools.count(start):
+        yield (b"%x" % number)[-len(_MARK) :].translate(_LETTERS)
 
 
 async def _once(connection: Connection, port: int, wire: bytes) -> tuple[Connection, Exchange]:
