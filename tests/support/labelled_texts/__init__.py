@@ -34,6 +34,7 @@ from support.labelled_texts import (
 from support.labelled_texts.chance import Chance
 from support.labelled_texts.forms import FORMS, Maker
 from support.labelled_texts.page import Item, Label, LabelledText, Page
+from support.labelled_texts.prose import language, paragraph
 
 __all__ = ["MAKERS", "Chance", "Item", "Label", "LabelledText", "Page", "labelled_texts", "sized"]
 
@@ -65,6 +66,9 @@ _CLEAN: Final = 1 / 3
 _MOST: Final = 5
 """How many items a text has at most; a table has them several times."""
 
+_MOST_MEASURED: Final = 3
+_KILOBYTE: Final = 1024
+
 
 def labelled_texts(count: int, seed: int) -> Sequence[LabelledText]:
     """Return texts.
@@ -78,14 +82,17 @@ def labelled_texts(count: int, seed: int) -> Sequence[LabelledText]:
 
 
 def sized(count: int, size: int, seed: int) -> Sequence[str]:
-    """Return texts of ``size`` characters, each made of several, the last of which is cut off."""
+    """Return texts of ``size`` characters, to measure times by.
+
+    Each kilobyte has one of the texts above, and is filled up with clean prose.
+    """
     chance = Chance(seed)
     return [_of_size(chance, size) for _ in range(count)]
 
 
-def _drawn(chance: Chance) -> LabelledText:
+def _drawn(chance: Chance, most: int = _MOST) -> LabelledText:
     clean = chance.often(_CLEAN)
-    makers = [_maker(chance, clean=clean) for _ in range(chance.randint(1, _MOST))]
+    makers = [_maker(chance, clean=clean) for _ in range(chance.randint(1, most))]
     return chance.choice(FORMS)(chance, makers)
 
 
@@ -99,5 +106,8 @@ def _maker(chance: Chance, *, clean: bool) -> Maker:
 def _of_size(chance: Chance, size: int) -> str:
     text = ""
     while len(text) < size:
-        text += _drawn(chance).text + "\n\n"
+        kilobyte = _drawn(chance, _MOST_MEASURED).text
+        while len(kilobyte) < _KILOBYTE:
+            kilobyte += f"\n\n{paragraph(chance, language(chance))}"
+        text += kilobyte[:_KILOBYTE]
     return text[:size]
