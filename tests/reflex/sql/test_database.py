@@ -1,6 +1,7 @@
 """Opening a database."""
 
 import stat
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -72,6 +73,12 @@ def test_a_server_that_does_not_answer_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError) as caught:
         Database(f"postgresql://me:secret@/x?host={tmp_path}")
     assert "secret" not in str(caught.value)
+
+
+def test_a_driver_that_is_missing_is_told_by_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigurationError, match=r"stormproof\[postgres\]"):
+        Database("postgresql://me@host/x")
 
 
 def test_a_folder_that_is_not_there_is_told_so(tmp_path: Path) -> None:

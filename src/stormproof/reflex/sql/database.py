@@ -10,6 +10,7 @@ try:
     from sqlalchemy import (
         URL,
         Connection,
+        Engine,
         create_engine,
         event,
         func,
@@ -33,6 +34,10 @@ _LOCK: Final = 0x5706_3600
 _PATIENCE: Final = 5
 """Seconds for a connection, and for another writer of a file."""
 
+_FILE: Final = {
+    "isolation_level": None,  # transactions begin where it is said
+    "timeout": _PATIENCE,
+}
 _SERVER: Final = {
     "connect_timeout": _PATIENCE,
     "tcp_user_timeout": 1000 * _PATIENCE,  # a server that vanished is not waited for
@@ -62,10 +67,10 @@ class Database:
         self.file: Final = Path(str(parsed.database)) if self.dialect == "sqlite" else None
         if self.file:
             _make_private(self.file)
-            self._engine = create_engine(parsed, connect_args={"isolation_level": None})
-            event.listen(self._engine, "connect", _set_up_file)
+            self._engine = create_engine(parsed, connect_args=_FILE)
+            event.listen(self._engine, "connect", _log_ahead)
         else:
-            self._engine = create_engine(parsed, connect_args=_SERVER, pool_pre_ping=True)
+            self._engine = _server(parsed)
         try:
             self._make_tables()
         except BaseException:
@@ -153,6 +158,14 @@ def _make_private(file: Path) -> None:
         raise known from error
 
 
-def _set_up_file(connection: Any, _record: object) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {1000 * _PATIENCE}")
+def _log_ahead(connection: Any, _record: object) -> None:
+    """Have nobody who reads wait for somebody who writes."""
     connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _server(url: URL) -> Engine:
+    try:
+        return create_engine(url, connect_args=_SERVER, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        reason = "PostgreSQL needs the extra: pip install 'stormproof[postgres]'"
+        raise _refused(reason) from error

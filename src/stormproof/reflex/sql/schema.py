@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Double,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -67,6 +68,7 @@ USAGE: Final = Table(
     Column("completion_tokens", _Large, nullable=False),
     Column("reasoning_tokens", _Large, nullable=False),
     Column("cost", _Large, nullable=False),
+    Index("stormproof_usage_of_users", "user", "time"),
 )
 """A row for each request, with the columns of `UsageRow` in its order."""
 

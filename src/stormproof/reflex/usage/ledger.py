@@ -105,7 +105,7 @@ class Ledger:
         self._repeating.close()
         self._repeating.turn()
         self._journal.close()
-        with suppress(Exception):  # it has been told
+        with suppress(Exception):  # then the next one has to
             self._enter_remains()
 
     def enter(self) -> None:
@@ -138,8 +138,8 @@ class Ledger:
         start = self._book.taken(path.name)
         while (found := lines_from(path, start)).end > start:
             whole = [line for line in found.lines if is_whole(line)]
-            self._torn += len(found.lines) - len(whole)
             self._book.take(path.name, whole, start, found.end)
+            self._torn += len(found.lines) - len(whole)
             start = found.end
 
     def _tell_lost(self) -> None:
