@@ -13,6 +13,7 @@ from stormproof.providers import (
     ChatRequest,
     Chunk,
     Completion,
+    FixedAnswer,
     Journey,
     Ladder,
     Rung,
@@ -89,3 +90,18 @@ async def test_it_does_not_go_on_with_what_another_began() -> None:
     """Two answers make none."""
     with pytest.raises(PartialOutput):
         await said(ladder("Once"), Journey(remembered=answer("before")))
+
+
+async def test_a_ladder_behind_stages_keeps_nothing_by_itself() -> None:
+    """It does not know whose an answer is, nor what is private in it."""
+    cache = AnswerCache()
+    kept = CachedAnswers(cache)
+    house = Ladder("m", [Rung(FixedAnswer("Hello")), RecallingRung(kept)], cache=cache)
+    await house.complete(asked(), Journey(guarded=True))
+    async with aclosing(house.stream(asked(stream=True), Journey(guarded=True))) as chunks:
+        assert [chunk async for chunk in chunks]
+    assert cache.find(asked()) is None
+    await house.complete(asked(), Journey())
+    assert cache.find(asked())
+    with pytest.raises(ProviderError):
+        await ladder(cache=cache).complete(asked(), Journey(guarded=True))

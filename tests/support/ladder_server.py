@@ -21,7 +21,7 @@ from stormproof.providers import (
     LadderBuilder,
     read_models,
 )
-from stormproof.reflex.settings import read_reflex
+from stormproof.reflex.settings import read_reflex, remembering
 from stormproof.signals import Metrics
 
 KEY = "k"
@@ -67,10 +67,11 @@ async def serving_file(
 ) -> AsyncIterator[str]:
     """Serve what a file of settings says, without keys; yield the address up to ``/v1``."""
     client = HttpClient()
-    builder = LadderBuilder(read_models(file), client, {}, embedders=embedders)
+    models = read_models(file)
+    builder = LadderBuilder(models, client, {}, embedders=embedders)
     vectors = builder.embedding_ladders()
     tables = read_reflex(file)
-    entrance = entrance_to(tables, Kept(), {}) if tables else None
+    entrance = entrance_to(remembering(tables, models), Kept(), {}) if tables else None
     async with serving_ladders(
         builder.ladders(), embeddings=vectors, keys=(), entrance=entrance
     ) as url:

@@ -20,7 +20,7 @@ from stormproof.providers import (
     read_models,
 )
 from stormproof.recovery import CircuitState
-from stormproof.reflex.settings import ReflexTables, read_reflex
+from stormproof.reflex.settings import ReflexTables, read_reflex, remembering
 
 if TYPE_CHECKING:
     from stormproof.reflex.sql import Accounts
@@ -96,7 +96,7 @@ class ServedModels:
         self._builder(self.models).hosted.check()
         tables = self._tables()
         self._kept_in = _kept_in(tables)
-        self._entrance = self._entrance_of(tables)
+        self._entrance = self._entrance_of(tables, self.models)
 
     def begin(self, engine: ChatModel | None) -> Mapping[str, Ladder]:
         """Return who answers, from now on with the engine of this process, if there is one.
@@ -148,7 +148,8 @@ class ServedModels:
         tables = self._tables()
         if _kept_in(tables) != self._kept_in:
             waiting.append("reflex.database")
-        return Found(models, ladders, embeddings, self._entrance_of(tables), waiting)
+        entrance = self._entrance_of(tables, models)
+        return Found(models, ladders, embeddings, entrance, waiting)
 
     def circuits(self) -> Mapping[str, CircuitState]:
         """Return the state of every circuit, by the name of whom it is about."""
@@ -185,11 +186,11 @@ class ServedModels:
     def _tables(self) -> ReflexTables | None:
         return read_reflex(self._file) if self._needed else None
 
-    def _entrance_of(self, tables: ReflexTables | None) -> Entrance | None:
+    def _entrance_of(self, tables: ReflexTables | None, models: ModelsFile) -> Entrance | None:
         if tables is None and self._accounts is None:
             return None
         return entrance_to(
-            tables or ReflexTables(),
+            remembering(tables or ReflexTables(), models),
             self._kept,
             self._environment,
             self._accounts,

@@ -18,6 +18,7 @@ from stormproof.providers.model import ChatModel, TextModel
 from stormproof.providers.openai.embeddings import OpenAIEmbeddings
 from stormproof.providers.openai.model import OpenAIModel
 from stormproof.providers.openai.texts import OpenAITexts
+from stormproof.providers.recalling import RecallingRung
 from stormproof.providers.rung import Rung
 from stormproof.providers.settings.building import LadderBuilder
 from stormproof.providers.settings.checking import Finding, check_store, check_targets
@@ -64,6 +65,7 @@ __all__ = [
     "Proxies",
     "Proxy",
     "Question",
+    "RecallingRung",
     "Rung",
     "StreamPolicy",
     "TextModel",

@@ -48,7 +48,10 @@ class Journey:
         cost: What the answer costs, as far as the tokens are told; None if nobody knows.
         broke: Whose streams broke off.
         others: Who may go on with a stream that broke off.
-        remembered: What was answered to the same request before, for a rung that gives it again.
+        guarded: Whether stages stand before who answers: it is they who keep answers, and know
+            whose they are.
+        remembered: What they have kept of an answer to the same request, for a rung that gives it
+            again.
     """
 
     asked: list[str] = field(default_factory=list)
@@ -57,6 +60,7 @@ class Journey:
     cost: float | None = None
     broke: set[str] = field(default_factory=set)
     others: frozenset[str] = frozenset()
+    guarded: bool = False
     remembered: Completion | None = None
 
 

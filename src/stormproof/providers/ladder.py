@@ -44,7 +44,8 @@ class Ladder:
         deadline: Seconds for everything together.
         order: How to choose among those that are healthy.
         policy: What becomes of a stream that breaks off.
-        cache: Where answers of models are kept, for a rung that gives them again.
+        cache: Where answers of models are kept, for a rung that gives them again; not those to
+            requests that have passed stages, which keep them.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Ladder:
             StormproofError: Nobody could answer.
         """
         answer = await self._pipeline.acall(self._first.complete, request, journey)
-        if self._cache and not journey.degraded:
+        if self._cache and not (journey.degraded or journey.guarded):
             self._cache.store(request, answer)
         return answer
 
@@ -109,7 +110,9 @@ class Ladder:
             StormproofError: While iterating: nobody could answer, or the answer broke off.
         """
         chunks = self._mended(request, journey, policy or self._policy)
-        return self._kept(chunks, request, journey, self._cache) if self._cache else chunks
+        if self._cache is None or journey.guarded:
+            return chunks
+        return self._kept(chunks, request, journey, self._cache)
 
     def _mended(
         self, request: Question, journey: Journey, policy: StreamPolicy

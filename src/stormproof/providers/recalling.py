@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 
-from stormproof.errors import StormproofError
+from stormproof.errors import ServiceUnavailable, StormproofError
 from stormproof.providers.answers import CachedAnswers
 from stormproof.providers.candidate import Journey
 from stormproof.providers.chat import Chunk, Completion, in_chunks
@@ -13,7 +13,7 @@ from stormproof.providers.texts import Question
 
 
 class RecallingRung(Rung):
-    """Gives again what the journey remembers; if that is nothing, what was kept here.
+    """Gives again what the journey remembers, or what was kept here if nobody guards that.
 
     Args:
         kept: What was kept here.
@@ -37,6 +37,8 @@ class RecallingRung(Rung):
         """Say what keeps it from answering; see `Rung`."""
         if journey.remembered and not delivered:
             return None
+        if journey.guarded:
+            return ServiceUnavailable(reason=f"{self.name} has no answer")
         return super().refuses(request, journey, delivered=delivered)
 
     def _call(self, request: Question, journey: Journey) -> Awaitable[Completion]:

@@ -127,6 +127,7 @@ class Admission(Generic[Asked]):
         self.request = request
         self._caller = caller
         self._journey = journey
+        journey.guarded = True
         self._cache_use = cache_use
         self.answer: Completion | None = None
         self.companions: Final[list[tuple[str, Companion]]] = []

@@ -1,14 +1,33 @@
 """What was answered before is answered again, to the same tenant, and nothing else is."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 
 from stormproof.errors import NetworkError
-from stormproof.providers import ChatRequest, Completion, EmbeddingRequest, Journey, TextRequest
+from stormproof.providers import (
+    ChatRequest,
+    Chunk,
+    Completion,
+    EmbeddingRequest,
+    Journey,
+    TextRequest,
+)
 from stormproof.recovery import Event, subscribe
-from stormproof.reflex import CacheUse, Call, Caller, Companion, Outcome, Passed
+from stormproof.reflex import (
+    CacheUse,
+    Call,
+    Caller,
+    Companion,
+    OnFailure,
+    Outcome,
+    Passed,
+    Reflex,
+    Step,
+)
 from stormproof.reflex.cache import (
     CacheFailed,
     CacheStage,
@@ -154,6 +173,36 @@ async def test_nothing_private_is_kept_or_told(stage: CacheStage, order: int) ->
     await asyncio.gather(house.ask(), house.ask(), house.ask(asked(stream=True)))
     await house.ask()
     assert house.calls == 4
+
+
+async def test_of_an_answer_that_began_again_what_counts_is_kept(stage: CacheStage) -> None:
+    """And of one that broke off and went on, all."""
+    reflex = Reflex([Step(stage, OnFailure.CLOSED)])
+
+    async def chunks() -> AsyncGenerator[Chunk, None]:
+        yield Chunk(delta={"content": "void"})
+        yield Chunk(delta={"content": "Hel"}, restarts=True)
+        yield Chunk(delta={"content": "lo"}, finish_reason="stop")
+
+    async with reflex.admitted(asked(stream=True), Caller("t"), Journey()) as admission:
+        assert [piece async for piece in admission.stream(chunks())]
+    house = House([stage])
+    assert await house.ask() == "Hello"
+    assert house.calls == 0
+
+
+async def test_a_stream_that_its_reader_leaves_is_not_kept(stage: CacheStage) -> None:
+    reflex = Reflex([Step(stage, OnFailure.CLOSED)])
+
+    async def chunks() -> AsyncGenerator[Chunk, None]:
+        yield Chunk(delta={"content": "Hel"})
+        yield Chunk(delta={"content": "lo"}, finish_reason="stop")
+
+    admission = reflex.admitted(asked(stream=True), Caller("t"), Journey())
+    async with admission, aclosing(admission.stream(chunks())) as pieces:
+        await anext(pieces)
+    house = House([stage], answer("new"))
+    assert await house.ask() == "new"
 
 
 @pytest.mark.parametrize("streams", [False, True])
