@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from stormproof.testing.provider import Answer, Refusal, ScriptedProvider, ScriptedTarget
+from stormproof.testing.provider import Answer, Refusal, Reply, ScriptedProvider, ScriptedTarget
 from support.ladder_server import serving_file
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -24,6 +24,7 @@ def file(directory: Path, target: ScriptedTarget, *tables: str) -> Path:
     path = directory / "stormproof.toml"
     text = [
         "[providers.house]",
+        'preset = "openai-compatible"',
         f'url = "{target.url}"',
         "[models.chat]",
         'rungs = [{ provider = "house", model = "m" }, { cached = true }]',
@@ -44,7 +45,7 @@ async def test_the_same_request_is_answered_from_the_cache(
     provider: ScriptedProvider, tmp_path: Path
 ) -> None:
     """Whole or streamed, and labelled; a client may have it asked again."""
-    target = provider.target("house", Answer("Hello"))
+    target = provider.target("house", says=lambda _: Reply("Hello"))
     path = file(tmp_path, target, "[reflex.cache]")
     async with serving_file(path) as url, httpx2.AsyncClient(base_url=url) as client:
         first, second = await ask(client), await ask(client)
@@ -62,7 +63,7 @@ async def test_an_old_answer_stands_in_for_a_model_that_fails(
     provider: ScriptedProvider, tmp_path: Path
 ) -> None:
     """Labelled as that; and it is not taken for a new one."""
-    target = provider.target("house", Answer("Hello"), DOWN)
+    target = provider.target("house", Answer(), DOWN, says=lambda _: Reply("Hello"))
     path = file(tmp_path, target, "[reflex.validate]")
     async with serving_file(path) as url, httpx2.AsyncClient(base_url=url) as client:
         answers = [await ask(client), await ask(client), await ask(client, stream=True)]
