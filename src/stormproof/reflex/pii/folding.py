@@ -48,10 +48,21 @@ def folded(text: str) -> Folded:
     """Return a text as it looks; what JSON escapes in it are spaces."""
     if "\\" in text:
         text = _ESCAPE.sub(_blank, text)
-    if text.isascii() or not _ODD.search(text):
+    if _is_plain(text):
         return Folded(text)
     unseen = [found.start() - before for before, found in enumerate(_IS_UNSEEN.finditer(text))]
     return Folded(_ODD.sub(_seen, text), unseen)
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether every character of a text looks like itself alone."""
+    if text.isascii():
+        return True
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return not _ODD.search(text)
+    return "\u00a0" not in text and "\u00ad" not in text
 
 
 def _blank(escape: re.Match[str]) -> str:

@@ -75,6 +75,7 @@ class _Numbers:
             for picture in self._by_picture
             for block in _BLOCK.finditer(picture)
         )
+        self._most_blocks = max(len(_BLOCK.findall(picture)) for picture in self._by_picture)
         self._places = lru_cache(_MOST_PICTURES)(self._looked_up)
 
     def among(self, text: str, start: int, end: int) -> Iterator[Finding]:
@@ -94,7 +95,7 @@ class _Numbers:
         blocks = [block.span() for block in _BLOCK.finditer(picture)]
         places = []
         for index, (first, _) in enumerate(blocks):
-            for _, last in blocks[index:]:
+            for _, last in blocks[index : index + self._most_blocks]:
                 if picture[first:last] not in self._beginnings:
                     break
                 if picture[first:last] in self._by_picture:
