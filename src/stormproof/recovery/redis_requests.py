@@ -207,8 +207,11 @@ def _metered(reply: _Reply) -> Metered:
 
 def _spent(reply: _Reply) -> Spent:
     granted, *told = reply
-    states = zip(told[::2], told[1::2], strict=True)
-    return Spent(granted == 1, tuple(AccountState(name, int(float(one))) for name, one in states))
+    states = zip(told[::3], told[1::3], told[2::3], strict=True)
+    return Spent(
+        granted == 1,
+        tuple(AccountState(name, int(turn), int(float(spent))) for name, turn, spent in states),
+    )
 
 
 def _nothing(_reply: object) -> Literal[True]:

@@ -5,14 +5,17 @@
 -- KEYS: the accounts. ARGV[3]: what to do: spend or settle. ARGV[4]: the amount.
 -- To spend, ARGV[5]: by which name accounts begin; ARGV[6..]: for each account five: its limit,
 --   seconds to keep it, by which name the caller knows it, what he knows to be spent, what he owes.
--- Returns whether the amount is counted (1); for each account its name, and what is spent.
+-- Returns whether the amount is counted (1); for each account its name, how often it was spent from,
+--   and what is spent.
 
 local action, amount, begin = ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
 local function found(key)
   local account = load(key)
   local base, since = tonumber(account.base), tonumber(account.since)
-  return base and since and { begun = tostring(account.begun), base = base, since = since }
+  return base and since and {
+    begun = tostring(account.begun), turn = tonumber(account.turn) or 0, base = base, since = since
+  }
 end
 
 local function change(account, more)
@@ -45,7 +48,7 @@ end
 local accounts, granted = {}, true
 for i, key in ipairs(KEYS) do
   local limit, _, name, known, owed = unpack(ARGV, 5 * i + 1, 5 * i + 5)
-  local account = found(key) or { begun = begin, base = 0, since = 0 }
+  local account = found(key) or { begun = begin, turn = 0, base = 0, since = 0 }
   learn(account, name, tonumber(known))
   change(account, owed)
   accounts[i] = account
@@ -58,8 +61,10 @@ for i, key in ipairs(KEYS) do
   if granted then
     change(account, amount)
   end
+  account.turn = account.turn + 1
   save(account, tonumber(ARGV[5 * i + 2]), key)
   table.insert(reply, account.begun)
+  table.insert(reply, account.turn)
   table.insert(reply, exact(account.base + account.since))
 end
 return reply

@@ -140,10 +140,12 @@ class AccountState(NamedTuple):
 
     Attributes:
         begun: Its name.
+        turn: How often it was spent from; what was said later has a higher one.
         spent: What was spent.
     """
 
     begun: str
+    turn: int
     spent: int
 
 

@@ -23,16 +23,18 @@ class Account:
         looked_up: Whether that has what was spent before.
         looking: Looks it up.
         begun: By which name a store has it; empty as long as the store has not told.
+        turn: When the store told what was spent; what it said later has a higher one.
         owed: What was spent in addition, and the store has not heard of.
     """
 
-    __slots__ = ("begun", "looked_up", "looking", "owed", "spent")
+    __slots__ = ("begun", "looked_up", "looking", "owed", "spent", "turn")
 
     def __init__(self) -> None:
         self.spent = 0
         self.looked_up = False
         self.looking: Future[None] | None = None
         self.begun = ""
+        self.turn = 0
         self.owed = 0
 
 

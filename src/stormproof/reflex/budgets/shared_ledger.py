@@ -8,8 +8,15 @@ from uuid import uuid4
 
 from stormproof.errors import ServiceUnavailable
 from stormproof.recovery import Store
-from stormproof.recovery.sharing.joint_operations import Account, Settle, Spend, Spent
+from stormproof.recovery.sharing.joint_operations import (
+    Account,
+    AccountState,
+    Settle,
+    Spend,
+    Spent,
+)
 from stormproof.recovery.sharing.store import Steps, result_of
+from stormproof.reflex.budgets.ledger import Account as Known
 from stormproof.reflex.budgets.ledger import (
     Accounts,
     Claim,
@@ -76,7 +83,7 @@ class SharedLedger:
         if spent is None:
             return self._spend_alone(claims, amount)
         for claim, state in zip(claims, spent.states, strict=True):
-            claim.account.begun, claim.account.spent = state
+            _hear(claim.account, state)
         if spent.granted:
             return _SharedPayment(self._store, claims, amount)
         return Refused(insufficient(claims, amount))
@@ -152,6 +159,12 @@ class _OwedPayment:
 
 def _name(claim: Claim) -> str:
     return f"{claim.window.label}:{name_of(claim.subject)}"
+
+
+def _hear(account: Known, state: AccountState) -> None:
+    """Take note of what the store says, unless it has said something else since."""
+    if state.begun != account.begun or state.turn > account.turn:
+        account.begun, account.turn, account.spent = state
 
 
 def _told(claim: Claim, now: float) -> Account:
