@@ -9,11 +9,11 @@ from itertools import count
 from pathlib import Path
 
 from stormproof.reflex.sql import Database, UsageTable
-from stormproof.reflex.usage import Ledger, UsageRow
+from stormproof.reflex.usage import UsageLedger, UsageRow
 
 if __name__ == "__main__":
     url, folder = sys.argv[1:]
-    ledger = Ledger(UsageTable(Database(url)), Path(folder))
+    ledger = UsageLedger(UsageTable(Database(url)), Path(folder))
     ledger.start()
     for number in count(1):
         ledger.record(UsageRow(time=int(time.time()), key="k", prompt_tokens=number))

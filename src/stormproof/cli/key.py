@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 from rich.console import Console
@@ -30,8 +30,6 @@ app = typer.Typer(
     epilog="They are in the database that STORMPROOF_DATABASE_URL or [reflex] database in"
     " stormproof.toml names, by default in stormproof.db.",
 )
-
-_BILLION: Final = 1_000_000_000
 
 Config: TypeAlias = Annotated[
     Path, typer.Option("--config", metavar="FILE", help="The settings that name the database.")
@@ -241,4 +239,6 @@ def _sums(by: By, sums: "Sequence[UsageSum]") -> Table:
 
 
 def _money(one: "UsageSum") -> float:
-    return one.cost / _BILLION
+    from stormproof.reflex.budgets.money import amount  # noqa: PLC0415 - heavy
+
+    return amount(one.cost)

@@ -9,7 +9,7 @@ import pytest
 from stormproof.errors import DatabaseError
 from stormproof.reflex.keys import Key, digest_of
 from stormproof.reflex.sql import Accounts, By, Database, KeyTable, UsageTable
-from stormproof.reflex.usage import Ledger, UsageRow
+from stormproof.reflex.usage import UsageLedger, UsageRow
 from support import postgres_server
 from support.postgres_server import PostgresServer
 
@@ -34,7 +34,7 @@ def test_several_processes_enter_what_they_have_at_once(database_url: str, tmp_p
 
     def work(number: int) -> None:
         database = Database(database_url)
-        ledger = Ledger(UsageTable(database), tmp_path / "journals")
+        ledger = UsageLedger(UsageTable(database), tmp_path / "journals")
         for place in range(ROWS):
             key = f"k{(place * (1, -1)[number % 2]) % 7}"
             ledger.record(UsageRow(time=TIME, key=key, prompt_tokens=place))

@@ -17,7 +17,7 @@ from stormproof.errors import DatabaseError
 from stormproof.recovery import Event, subscribe
 from stormproof.reflex.events import UsageLost
 from stormproof.reflex.sql import By, Database, UsageTable
-from stormproof.reflex.usage import Ledger, UsageRow
+from stormproof.reflex.usage import UsageLedger, UsageRow
 from stormproof.reflex.usage import ledger as ledgers
 from stormproof.reflex.usage.row import line_of
 
@@ -81,7 +81,7 @@ def hearing() -> Iterator[list[Event]]:
 
 
 def test_rows_are_in_the_book_after_a_turn_and_once(book: Book, tmp_path: Path) -> None:
-    ledger = Ledger(book, tmp_path)
+    ledger = UsageLedger(book, tmp_path)
     ledger.record(row(1))
     ledger.record(row(2))
     ledger.enter()
@@ -94,7 +94,7 @@ def test_rows_are_in_the_book_after_a_turn_and_once(book: Book, tmp_path: Path) 
 
 def test_nothing_is_left_of_a_ledger_that_was_closed(book: Book, tmp_path: Path) -> None:
     """Neither a file nor a place."""
-    ledger = Ledger(book, tmp_path)
+    ledger = UsageLedger(book, tmp_path)
     ledger.start()
     ledger.record(row(1))
     ledger.close()
@@ -105,7 +105,7 @@ def test_nothing_is_left_of_a_ledger_that_was_closed(book: Book, tmp_path: Path)
 
 def test_rows_wait_while_the_book_is_out_of_reach(book: Book, tmp_path: Path) -> None:
     """Nobody who records hears of it."""
-    ledger = Ledger(book, tmp_path)
+    ledger = UsageLedger(book, tmp_path)
     book.reachable = False
     ledger.record(row(1))
     with pytest.raises(DatabaseError):
@@ -120,7 +120,7 @@ def test_a_book_that_took_rows_and_could_not_say_so_gets_them_once(
     book: Book, tmp_path: Path
 ) -> None:
     """The connection broke behind the commit."""
-    ledger = Ledger(book, tmp_path)
+    ledger = UsageLedger(book, tmp_path)
     ledger.record(row(1))
     book.forgets_answers = True
     with pytest.raises(DatabaseError):
@@ -134,18 +134,18 @@ def test_a_book_that_took_rows_and_could_not_say_so_gets_them_once(
 
 def test_what_a_closed_ledger_could_not_enter_the_next_one_does(book: Book, tmp_path: Path) -> None:
     """Before anything else."""
-    ledger = Ledger(book, tmp_path)
+    ledger = UsageLedger(book, tmp_path)
     ledger.record(row(1))
     book.reachable = False
     ledger.close()
     book.reachable = True
-    Ledger(book, tmp_path).close()
+    UsageLedger(book, tmp_path).close()
     assert book.lines == [line(1)]
 
 
 def test_without_room_new_rows_are_lost_and_that_is_told(book: Book, tmp_path: Path) -> None:
     """Those that were written down stay; each loss is told once."""
-    ledger = Ledger(book, tmp_path, most_bytes=len(line(1)) + 1)
+    ledger = UsageLedger(book, tmp_path, most_bytes=len(line(1)) + 1)
     with hearing() as heard:
         for number in (1, 2, 3):
             ledger.record(row(number))
@@ -161,7 +161,7 @@ def test_torn_lines_are_left_out_and_told(book: Book, tmp_path: Path) -> None:
     torn = b"\n".join([line(1), b"\x00\x00", b'[1,"t"', line(2), b"[3"])
     (tmp_path / "left.jsonl").write_bytes(torn)
     with hearing() as heard:
-        Ledger(book, tmp_path).close()
+        UsageLedger(book, tmp_path).close()
     assert book.lines == [line(1), line(2)]
     assert [getattr(event, "rows", 0) for event in heard] == [2]
 
@@ -171,7 +171,7 @@ def test_a_long_journal_is_followed_by_another(
 ) -> None:
     """Else it would grow for as long as the process lives."""
     monkeypatch.setattr(ledgers, "_LONG", 1)
-    ledger = Ledger(book, tmp_path)
+    ledger = UsageLedger(book, tmp_path)
     seen = set[str]()
     for number in range(3):
         ledger.record(row(number))
@@ -185,7 +185,7 @@ def test_a_long_journal_is_followed_by_another(
 
 def test_what_is_too_old_is_dropped_every_hour(book: Book, tmp_path: Path) -> None:
     now = [10_000.0]
-    ledger = Ledger(book, tmp_path, clock=lambda: now[0])
+    ledger = UsageLedger(book, tmp_path, clock=lambda: now[0])
     for seconds in (0.0, 10.0, 3600.0):
         now[0] += seconds
         ledger.enter()
@@ -203,8 +203,8 @@ class Ledgers(RuleBasedStateMachine):
         self.ledgers = [self._new(), self._new()]
         self.recorded: list[bytes] = []
 
-    def _new(self) -> Ledger:
-        return Ledger(self.book, Path(self._folder.name))
+    def _new(self) -> UsageLedger:
+        return UsageLedger(self.book, Path(self._folder.name))
 
     @rule(which=st.integers(0, 1))
     def record(self, which: int) -> None:
@@ -260,7 +260,7 @@ def test_a_process_that_is_killed_loses_nothing_it_recorded(
         told = max([told, *map(int, process.stdout.read().split("\n")[:-1])])
     database = Database(database_url)
     table = UsageTable(database)
-    Ledger(table, folder).close()
+    UsageLedger(table, folder).close()
     [total] = table.sums(By.KEY, 0.0)
     # One more may have been recorded, and not told.
     assert total.requests in {told, told + 1}

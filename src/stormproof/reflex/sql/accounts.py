@@ -8,7 +8,7 @@ from stormproof.reflex.keys.issued import IssuedKeys
 from stormproof.reflex.sql.database import Database
 from stormproof.reflex.sql.keys import KeyTable
 from stormproof.reflex.sql.usage import UsageTable
-from stormproof.reflex.usage.ledger import Ledger
+from stormproof.reflex.usage.ledger import UsageLedger
 
 _JOURNALS: Final = "stormproof.journals"
 
@@ -36,7 +36,7 @@ class Accounts:
             self.keys: Final = IssuedKeys(KeyTable(self._database))
             self.usage: Final = UsageTable(self._database)
             folder = journals or _beside(self._database.file)
-            self.ledger: Final = Ledger(self.usage, folder)
+            self.ledger: Final = UsageLedger(self.usage, folder)
         except BaseException:
             self._database.close()
             raise

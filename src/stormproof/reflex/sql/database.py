@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
+
+from filelock import FileLock
 
 try:
     from sqlalchemy import (
@@ -72,7 +74,8 @@ class Database:
         else:
             self._engine = _server(parsed)
         try:
-            self._make_tables()
+            with _alone(self.file):
+                self._make_tables()
         except BaseException:
             self.close()
             raise
@@ -156,6 +159,11 @@ def _make_private(file: Path) -> None:
         known = translate(error)
         known.operation = "open the database"
         raise known from error
+
+
+def _alone(file: Path | None) -> AbstractContextManager[object]:
+    """Return what lets one open a file at a time: SQLite waits for nobody to begin a log."""
+    return FileLock(f"{file}.lock", mode=0o600) if file else nullcontext()
 
 
 def _log_ahead(connection: Any, _record: object) -> None:

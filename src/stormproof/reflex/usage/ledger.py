@@ -51,7 +51,7 @@ class UsageBook(Protocol):
         ...
 
 
-class Ledger:
+class UsageLedger:
     """Writes down what requests took, and enters it into a book on a thread of its own.
 
     While the book does not answer, lines wait in the journal. When that is full, what is new is

@@ -5,7 +5,6 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-BILLION: Final = 1_000_000_000
 DAY: Final = 86_400
 
 

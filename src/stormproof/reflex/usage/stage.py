@@ -6,15 +6,16 @@ from typing import Final, TypeAlias
 
 from stormproof.errors import translate
 from stormproof.providers import Usage
+from stormproof.reflex.budgets.money import nanos
 from stormproof.reflex.caller import printable
 from stormproof.reflex.stage import Call, Companion, Ending, Outcome, Passed
-from stormproof.reflex.usage.row import BILLION, UsageRow
+from stormproof.reflex.usage.row import UsageRow
 
 Record: TypeAlias = Callable[[UsageRow], None]
 
 _NOTHING: Final = Usage()
 _MOST_TOKENS: Final = 1_000_000_000
-_MOST_COST: Final = 1_000_000 * BILLION
+_MOST_COST: Final = nanos(1_000_000)
 """Whatever a provider tells, sums fit their columns."""
 
 
@@ -25,7 +26,7 @@ class UsageStage:
     answered, and a flood of them fills no table.
 
     Args:
-        record: Writes it down; `Ledger.record`.
+        record: Writes it down; `UsageLedger.record`.
         clock: Tells the time, in seconds since 1970.
     """
 
@@ -65,7 +66,7 @@ class _Bookkeeper(Companion):
                 cache_write_tokens=_bounded(usage.prompt_detail("cache_write_tokens")),
                 completion_tokens=_bounded(usage.completion_tokens),
                 reasoning_tokens=_bounded(usage.completion_detail("reasoning_tokens")),
-                cost=min(round((journey.cost or 0.0) * BILLION), _MOST_COST),
+                cost=min(nanos(journey.cost or 0.0), _MOST_COST),
             )
         )
 
