@@ -10,7 +10,7 @@ from typing import Final
 
 from stormproof.recovery.redis import RedisStore
 from stormproof.reflex import (
-    Accounts,
+    Balances,
     BudgetStage,
     Limits,
     LimitSettings,
@@ -28,7 +28,7 @@ DONE: Final = "done"
 
 def spender(store: RedisStore) -> BudgetStage:
     """Return what lets in calls that cost 1 each."""
-    return BudgetStage(LIMITS, QUOTES, SharedLedger(store, Accounts()))
+    return BudgetStage(LIMITS, QUOTES, SharedLedger(store, Balances()))
 
 
 async def spend(url: str, prefix: str, calls: int) -> None:

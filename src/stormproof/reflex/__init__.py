@@ -1,6 +1,6 @@
 """What needs no model: stages that look at a request before a model does, in microseconds."""
 
-from stormproof.reflex.budgets.ledger import Accounts, Ledger, LocalLedger
+from stormproof.reflex.budgets.ledger import Balances, Ledger, LocalLedger
 from stormproof.reflex.budgets.quotes import Quote, quotes
 from stormproof.reflex.budgets.shared_ledger import SharedLedger
 from stormproof.reflex.budgets.spending import Spending
@@ -42,10 +42,10 @@ from stormproof.reflex.stage import (
 )
 
 __all__ = [
-    "Accounts",
     "Admission",
     "Answered",
     "Attack",
+    "Balances",
     "BudgetStage",
     "CacheUse",
     "Call",

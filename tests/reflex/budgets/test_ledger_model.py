@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from stormproof.errors import ServiceUnavailable
 from stormproof.recovery.redis import RedisStore
-from stormproof.reflex import Accounts, LimitSettings, LocalLedger, Scope, SharedLedger, Subject
+from stormproof.reflex import Balances, LimitSettings, LocalLedger, Scope, SharedLedger, Subject
 from stormproof.reflex.budgets.ledger import Ledger, Payment, Refused
 from stormproof.reflex.budgets.windows import Calendar
 from stormproof.testing import FakeClock
@@ -54,7 +54,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledgers: Sequence[Ledger] = self.made()
 
     def made(self) -> Sequence[Ledger]:
-        return [LocalLedger(Accounts())]
+        return [LocalLedger(Balances())]
 
     def teardown(self) -> None:
         self.loop.close()
@@ -125,7 +125,7 @@ class SharedLedgerMachine(LedgerMachine):
     def made(self) -> Sequence[Ledger]:
         prefix = uuid4().hex
         self.stores = [RedisStore(SERVER[0].url, prefix=prefix, timeout=5.0) for _ in range(2)]
-        return [SharedLedger(store, Accounts(), now=lambda: self.now) for store in self.stores]
+        return [SharedLedger(store, Balances(), now=lambda: self.now) for store in self.stores]
 
     def teardown(self) -> None:
         for store in self.stores:

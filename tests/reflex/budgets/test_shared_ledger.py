@@ -15,7 +15,7 @@ import stormproof
 import support
 from stormproof.errors import ServiceUnavailable
 from stormproof.recovery.redis import RedisStore
-from stormproof.reflex import Accounts, Limits, LimitSettings, Scope, SharedLedger, Subject
+from stormproof.reflex import Balances, Limits, LimitSettings, Scope, SharedLedger, Subject
 from stormproof.reflex.budgets.ledger import Payment, Refused
 from stormproof.reflex.budgets.windows import Calendar
 from stormproof.testing import FakeClock
@@ -62,7 +62,7 @@ async def test_of_a_thousand_calls_at_once_as_many_pass_as_are_paid_for(
     stores: Sequence[RedisStore],
 ) -> None:
     """Exactly, over two ledgers."""
-    ledgers = [SharedLedger(store, Accounts()) for store in stores]
+    ledgers = [SharedLedger(store, Balances()) for store in stores]
     calls = [ledgers[n % 2].spend(LIMITED, WINDOWS, 1) for n in range(1000)]
     outcomes = await asyncio.gather(*calls)
     assert sum(not isinstance(outcome, Refused) for outcome in outcomes) == 100
@@ -72,7 +72,7 @@ async def test_all_budgets_of_a_call_are_spent_or_none(stores: Sequence[RedisSto
     """In one script."""
     month = LimitSettings(money_per_day=1e-8, money_per_month=1e-7)
     limited = Limits({Scope.KEY: month, Scope.ALL: LimitSettings(money_per_day=1.5e-8)}).of(call())
-    ours, theirs = (SharedLedger(store, Accounts()) for store in stores)
+    ours, theirs = (SharedLedger(store, Balances()) for store in stores)
     assert not isinstance(await ours.spend(limited, WINDOWS, 10), Refused)
     refused = await theirs.spend(limited, WINDOWS, 1)
     assert isinstance(refused, Refused)
@@ -84,7 +84,7 @@ async def test_all_budgets_of_a_call_are_spent_or_none(stores: Sequence[RedisSto
 
 async def test_what_one_did_not_need_the_other_can_spend(stores: Sequence[RedisStore]) -> None:
     """And what it took beyond, the other cannot."""
-    ours, theirs = (SharedLedger(store, Accounts()) for store in stores)
+    ours, theirs = (SharedLedger(store, Balances()) for store in stores)
     cheap, dear = await paid(ours, 50), await paid(ours, 40)
     cheap.settle(20)
     dear.settle(60)
@@ -96,7 +96,7 @@ async def test_a_caller_who_goes_before_he_is_let_in_has_spent_nothing(
     stores: Sequence[RedisStore],
 ) -> None:
     """What was spent for him is given back."""
-    ledger = SharedLedger(stores[0], Accounts())
+    ledger = SharedLedger(stores[0], Balances())
     await paid(ledger, 1)
     call = asyncio.ensure_future(ledger.spend(LIMITED, WINDOWS, 99))
     for _ in range(3):
@@ -106,7 +106,7 @@ async def test_a_caller_who_goes_before_he_is_let_in_has_spent_nothing(
         await call
     await told(stores[0])
     await told(stores[0])
-    assert await left(SharedLedger(stores[1], Accounts())) == 99
+    assert await left(SharedLedger(stores[1], Balances())) == 99
 
 
 def processes(redis: RedisServer, prefix: str, calls: int) -> list["subprocess.Popen[str]"]:
@@ -142,7 +142,7 @@ async def test_what_a_killed_process_had_begun_stays_spent(
     said = [first.strip(), *lines(victim), *lines(survivor)]
     assert 0 < said.count("passed") <= 100
     assert said.count(DONE) >= 1
-    assert await left(SharedLedger(stores[0], Accounts())) == 0
+    assert await left(SharedLedger(stores[0], Balances())) == 0
 
 
 async def test_while_redis_is_gone_nothing_is_spent_and_afterwards_nothing_twice(
@@ -150,7 +150,7 @@ async def test_while_redis_is_gone_nothing_is_spent_and_afterwards_nothing_twice
 ) -> None:
     """Though it has forgotten everything: of a thousand calls 100 pass, and not one more."""
     store = RedisStore(mortal.url, timeout=5.0)
-    ledger = SharedLedger(store, Accounts())
+    ledger = SharedLedger(store, Balances())
     for _ in range(60):
         await paid(ledger, 1)
     mortal.signal(SIGKILL)
@@ -171,7 +171,7 @@ async def test_killed_under_a_thousand_calls_it_lets_no_more_pass_than_are_paid_
 ) -> None:
     """Those that nobody answered are not made, though they may have been counted."""
     store = RedisStore(mortal.url, timeout=5.0)
-    ledger = SharedLedger(store, Accounts())
+    ledger = SharedLedger(store, Balances())
     passed = 0
 
     async def ask() -> None:
@@ -199,7 +199,7 @@ async def test_a_redis_that_forgot_learns_from_everybody_what_was_spent(
 ) -> None:
     """Who heard last knows most; what was spent since it came back is not in that."""
     stores = [RedisStore(mortal.url, timeout=5.0) for _ in range(2)]
-    ours, theirs = (SharedLedger(store, Accounts()) for store in stores)
+    ours, theirs = (SharedLedger(store, Balances()) for store in stores)
     await paid(ours, 20)
     await paid(theirs, 50)
     mortal.signal(SIGKILL)
@@ -218,7 +218,7 @@ async def test_a_share_of_what_is_left_may_be_spent_alone_and_is_told_afterwards
 ) -> None:
     """Of the 60 that were left when Redis was lost, half."""
     stores = [RedisStore(mortal.url, timeout=5.0) for _ in range(2)]
-    ours, theirs = (SharedLedger(store, Accounts(), share=0.5) for store in stores)
+    ours, theirs = (SharedLedger(store, Balances(), share=0.5) for store in stores)
     await paid(theirs, 40)
     await paid(ours, 0)
     mortal.signal(SIGKILL)
@@ -238,7 +238,7 @@ async def test_what_a_call_cost_while_redis_was_gone_is_told_if_it_is_more(
 ) -> None:
     """If it is less, nobody knows whether Redis has heard: it stays spent."""
     store = RedisStore(mortal.url, timeout=5.0)
-    ledger = SharedLedger(store, Accounts())
+    ledger = SharedLedger(store, Balances())
     cheap, dear = await paid(ledger, 20), await paid(ledger, 20)
     mortal.signal(SIGKILL)
     cheap.settle(10)
@@ -254,9 +254,9 @@ async def test_a_process_that_begins_brings_its_books_and_counts_nothing_twice(
     stores: Sequence[RedisStore],
 ) -> None:
     """What they tell of may be counted already; what is missing is added."""
-    ours = SharedLedger(stores[0], Accounts(Books(30)))
+    ours = SharedLedger(stores[0], Balances(Books(30)))
     await paid(ours, 20)
-    theirs = SharedLedger(stores[1], Accounts(Books(50)))
+    theirs = SharedLedger(stores[1], Balances(Books(50)))
     await paid(theirs, 10)
-    others = SharedLedger(stores[1], Accounts(Books(70)))
+    others = SharedLedger(stores[1], Balances(Books(70)))
     assert await left(others) == 30

@@ -18,7 +18,7 @@ from stormproof.errors import (
 from stormproof.providers import Journey
 from stormproof.recovery import Event, subscribe
 from stormproof.reflex import (
-    Accounts,
+    Balances,
     BudgetStage,
     Caller,
     Companion,
@@ -85,7 +85,7 @@ def stage(
     return BudgetStage(
         Limits({Scope(name): one for name, one in (limits or scopes).items()}),
         QUOTES,
-        ledger or LocalLedger(Accounts()),
+        ledger or LocalLedger(Balances()),
         unpriced=unpriced,
         calendar=Calendar(time or Time()),
     )
@@ -244,7 +244,7 @@ async def test_budgets_begin_with_what_the_books_say() -> None:
     """They are asked once for each budget, however many calls wait for it."""
     books = Books(95 * 10**9)
     month = LimitSettings(money_per_day=100, money_per_month=1000)
-    budget = stage(ledger=LocalLedger(Accounts(books)), key=month)
+    budget = stage(ledger=LocalLedger(Balances(books)), key=month)
     outcomes = await asyncio.gather(*(budget.enter(call(tokens=1)) for _ in range(20)))
     assert sum(isinstance(outcome, Passed) for outcome in outcomes) == 5
     key = Subject(Scope.KEY, "acme", "key")
@@ -258,7 +258,7 @@ async def test_books_that_cannot_be_read_are_an_error_of_the_stage() -> None:
     """Which the line knows what to do with; the next call tries again."""
     books = Books(0)
     books.broken = True
-    budget = stage(ledger=LocalLedger(Accounts(books)), key=a_day(100))
+    budget = stage(ledger=LocalLedger(Balances(books)), key=a_day(100))
     with pytest.raises(OSError, match="fire"):
         await budget.enter(call())
     books.broken = False
@@ -267,7 +267,7 @@ async def test_books_that_cannot_be_read_are_an_error_of_the_stage() -> None:
 
 async def test_a_caller_who_goes_does_not_keep_others_from_the_books() -> None:
     """Who waits with him gets them all the same."""
-    budget = stage(ledger=LocalLedger(Accounts(Books(0))), key=a_day(100))
+    budget = stage(ledger=LocalLedger(Balances(Books(0))), key=a_day(100))
     gone, stays = (asyncio.ensure_future(budget.enter(call())) for _ in range(2))
     await asyncio.sleep(0)
     gone.cancel()
@@ -277,7 +277,7 @@ async def test_a_caller_who_goes_does_not_keep_others_from_the_books() -> None:
 async def test_who_was_forgotten_is_looked_up_again() -> None:
     """So forgetting gives nobody new money where there are books."""
     books = Books(0)
-    budget = stage(ledger=LocalLedger(Accounts(books, most=1)), user=a_day(10))
+    budget = stage(ledger=LocalLedger(Balances(books, most=1)), user=a_day(10))
     await let_in(budget, Caller("t", None, "ann"))
     books.nanos = 10 * 10**9
     await refused(budget, Caller("t", None, "bob"), tokens=1)
@@ -286,7 +286,7 @@ async def test_who_was_forgotten_is_looked_up_again() -> None:
 
 async def test_other_limits_hold_from_the_next_call_on() -> None:
     """What was spent stays spent."""
-    ledger = LocalLedger(Accounts())
+    ledger = LocalLedger(Balances())
     await let_in(stage(ledger=ledger, key=a_day(10)), tokens=10)
     more = stage(ledger=ledger, key=LimitSettings(money_per_day=15, money_per_month=100))
     await let_in(more, tokens=5)

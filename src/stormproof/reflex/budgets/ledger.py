@@ -15,7 +15,7 @@ from stormproof.reflex.limits.subject import Subject
 _MOST: Final = 100_000
 
 
-class Account:
+class Balance:
     """What somebody has spent in one window.
 
     Attributes:
@@ -45,13 +45,13 @@ class Claim(NamedTuple):
         subject: Whose.
         window: For when.
         limit: What may be spent, in billionths.
-        account: What was spent.
+        balance: What was spent.
     """
 
     subject: Subject
     window: Window
     limit: int
-    account: Account
+    balance: Balance
 
 
 class Refused(NamedTuple):
@@ -95,7 +95,7 @@ class Ledger(Protocol):
         ...
 
 
-class Accounts:
+class Balances:
     """What is known of everybody; belongs to one event loop.
 
     Args:
@@ -121,23 +121,23 @@ class Accounts:
                 purse.renew(subject, settings, windows)
             found += purse.claims
         for claim in found:
-            if not claim.account.looked_up:
+            if not claim.balance.looked_up:
                 await self._look(claim)
         return found
 
     async def _look(self, claim: Claim) -> None:
         """Look up what was spent; calls that come meanwhile wait for the same."""
-        account = claim.account
-        if account.looking is None or account.looking.done():
-            account.looking = ensure_future(self._look_up(claim))
-            account.looking.add_done_callback(_hear)
-        await shield(account.looking)
+        balance = claim.balance
+        if balance.looking is None or balance.looking.done():
+            balance.looking = ensure_future(self._look_up(claim))
+            balance.looking.add_done_callback(_hear)
+        await shield(balance.looking)
 
     async def _look_up(self, claim: Claim) -> None:
-        account, window = claim.account, claim.window
+        balance, window = claim.balance, claim.window
         if self._books:
-            account.spent = await self._books.spent(claim.subject, window.start)
-        account.looked_up = True
+            balance.spent = await self._books.spent(claim.subject, window.start)
+        balance.looked_up = True
 
 
 class _Purse:
@@ -158,11 +158,11 @@ class _Purse:
 
     def renew(self, subject: Subject, settings: LimitSettings, windows: Windows) -> None:
         """Put the budgets together again; what was spent in windows that are not over remains."""
-        known = {claim.window: claim.account for claim in self.claims}
+        known = {claim.window: claim.balance for claim in self.claims}
         limits = (settings.money_per_day, settings.money_per_month)
         self.settings, self.windows = settings, windows
         self.claims = [
-            Claim(subject, window, nanos(limit), known.get(window) or Account())
+            Claim(subject, window, nanos(limit), known.get(window) or Balance())
             for window, limit in zip(windows, limits, strict=True)
             if limit is not None
         ]
@@ -178,22 +178,22 @@ class LocalLedger:
     """Who has spent how much in this process; belongs to one event loop.
 
     Args:
-        accounts: What is known of everybody.
+        balances: What is known of everybody.
     """
 
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts: Final = accounts
+    def __init__(self, balances: Balances) -> None:
+        self._balances: Final = balances
 
     async def spend(
         self, limited: Sequence[Limited], windows: Windows, amount: int
     ) -> Payment | Refused:
         """Spend an amount from every budget, or from none."""
-        claims = await self._accounts.claims(limited, windows)
+        claims = await self._balances.claims(limited, windows)
         for claim in claims:
-            if claim.account.spent + amount > claim.limit:
+            if claim.balance.spent + amount > claim.limit:
                 return Refused(insufficient(claims, amount))
         for claim in claims:
-            claim.account.spent += amount
+            claim.balance.spent += amount
         return _LocalPayment(claims, amount)
 
 
@@ -210,12 +210,12 @@ class _LocalPayment:
         """Take note of what the call has cost."""
         more = cost - self._amount
         for claim in self._claims:
-            claim.account.spent += more
+            claim.balance.spent += more
 
 
 def insufficient(claims: Sequence[Claim], amount: int) -> Claim:
     """Return which budget has not so much left; of several the one that begins anew last."""
-    over = [claim for claim in claims if claim.account.spent + amount > claim.limit]
+    over = [claim for claim in claims if claim.balance.spent + amount > claim.limit]
     return last_to_begin(over or claims)
 
 

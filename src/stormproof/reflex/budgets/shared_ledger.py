@@ -16,9 +16,9 @@ from stormproof.recovery.sharing.joint_operations import (
     Spent,
 )
 from stormproof.recovery.sharing.store import Steps, result_of
-from stormproof.reflex.budgets.ledger import Account as Known
 from stormproof.reflex.budgets.ledger import (
-    Accounts,
+    Balance,
+    Balances,
     Claim,
     Payment,
     Refused,
@@ -49,7 +49,7 @@ class SharedLedger:
 
     Args:
         store: Where it is.
-        accounts: What this process knows of everybody.
+        balances: What this process knows of everybody.
         share: The part of what is left of each budget that this process may spend while the store
             is out of reach, 0 to 1; with 0 it may not spend anything.
         now: Returns seconds since the epoch.
@@ -58,13 +58,13 @@ class SharedLedger:
     def __init__(
         self,
         store: Store,
-        accounts: Accounts,
+        balances: Balances,
         *,
         share: float = 0.0,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store: Final = store
-        self._accounts: Final = accounts
+        self._balances: Final = balances
         self._share: Final = share
         self._now: Final = now
         self._process: Final = uuid4().hex
@@ -78,12 +78,12 @@ class SharedLedger:
         Raises:
             ServiceUnavailable: The store is out of reach.
         """
-        claims = await self._accounts.claims(limited, windows)
+        claims = await self._balances.claims(limited, windows)
         spent = await self._ask(claims, amount)
         if spent is None:
             return self._spend_alone(claims, amount)
         for claim, state in zip(claims, spent.states, strict=True):
-            _hear(claim.account, state)
+            _hear(claim.balance, state)
         if spent.granted:
             return _SharedPayment(self._store, claims, amount)
         return Refused(insufficient(claims, amount))
@@ -93,30 +93,30 @@ class SharedLedger:
         now, begin = self._now(), f"{self._process}-{next(self._serial)}"
         told = tuple(_told(claim, now) for claim in claims)
         for claim in claims:
-            claim.account.owed = 0
+            claim.balance.owed = 0
         heard: Spent | None = None
         try:
             heard = await self._store.aask(Spend(told, amount, begin))
         finally:
             if heard is None:
                 for claim, one in zip(claims, told, strict=True):
-                    claim.account.owed += one.owed
+                    claim.balance.owed += one.owed
         return heard
 
     def _spend_alone(self, claims: Sequence[Claim], amount: int) -> Payment | Refused:
         if not self._share:
             reason = "what was spent cannot be looked up, and nothing is spent unseen"
             raise ServiceUnavailable(reason=reason, retry_after=_SOON)
-        over = [claim for claim in claims if claim.account.owed + amount > self._part(claim)]
+        over = [claim for claim in claims if claim.balance.owed + amount > self._part(claim)]
         if over:
             return Refused(last_to_begin(over))
         for claim in claims:
-            claim.account.owed += amount
+            claim.balance.owed += amount
         return _OwedPayment(claims, amount)
 
     def _part(self, claim: Claim) -> float:
         """Return how much of a budget may be spent while the store is out of reach."""
-        return (claim.limit - claim.account.spent) * self._share
+        return (claim.limit - claim.balance.spent) * self._share
 
 
 class _SharedPayment:
@@ -139,7 +139,7 @@ class _SharedPayment:
         heard = yield from result_of(Settle(names, more))
         if heard is None and more > 0:
             for claim in self._claims:
-                claim.account.owed += more
+                claim.balance.owed += more
 
 
 class _OwedPayment:
@@ -154,20 +154,20 @@ class _OwedPayment:
     def settle(self, cost: int) -> None:
         """Take note of what the call has cost; the store is told with the next one."""
         for claim in self._claims:
-            claim.account.owed += cost - self._amount
+            claim.balance.owed += cost - self._amount
 
 
 def _name(claim: Claim) -> str:
     return f"{claim.window.label}:{name_of(claim.subject)}"
 
 
-def _hear(account: Known, state: AccountState) -> None:
+def _hear(balance: Balance, state: AccountState) -> None:
     """Take note of what the store says, unless it has said something else since."""
-    if state.begun != account.begun or state.turn > account.turn:
-        account.begun, account.turn, account.spent = state
+    if state.begun != balance.begun or state.turn > balance.turn:
+        balance.begun, balance.turn, balance.spent = state
 
 
 def _told(claim: Claim, now: float) -> Account:
     keep = max(claim.window.ends - now, 0.0) + _KEPT_FOR
-    known = claim.account
+    known = claim.balance
     return Account(_name(claim), claim.limit, keep, known.begun, known.spent, known.owed)
