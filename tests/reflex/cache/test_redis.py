@@ -56,16 +56,17 @@ def test_connections_end_with_the_loop(redis: RedisServer) -> None:
     gc.collect()
 
 
-async def test_redis_forgets_an_answer_when_its_time_is_over(
-    store: RedisAnswers, redis: RedisServer
-) -> None:
+async def test_redis_forgets_an_answer_when_its_time_is_over(redis: RedisServer) -> None:
+    prefix = str(uuid4())
+    store = RedisAnswers(redis.url, prefix=prefix)
     await store.keep(b"a", b"1", 1000)
     await store.keep(b"b", b"1", 0)
     assert await store.find(b"a") == b"1"
     assert await store.find(b"?") is None
+    await store.aclose()
     with redis.client() as client:
-        prefix = store._prefix  # each test has its own
-        assert 990_000 < client.pttl(prefix + b"a") <= 1_000_000
+        [key] = client.scan_iter(f"{prefix}:*")
+        assert 990_000 < client.pttl(key) <= 1_000_000
 
 
 async def test_more_calls_than_connections_all_find_it(store: RedisAnswers) -> None:

@@ -38,7 +38,7 @@ class RedisAnswers:
         problems = Problems()
         problems.check(_is_url(url), "url", "must be that of a Redis server", "url")
         problems.raise_if_any("the cache is not valid")
-        self._prefix: Final = f"{prefix}:answer:".encode()
+        self._prefix: Final = f"{prefix}:answer:"
         self._turn: Final = Semaphore(_CONNECTIONS)
         self._client: Final = Redis.from_url(
             url,
@@ -59,7 +59,7 @@ class RedisAnswers:
         """
         await self._begin()
         async with self._turn:
-            value = await self._client.get(self._prefix + key)
+            value = await self._client.get(self._prefix + key.hex())
         return value if isinstance(value, bytes) else None
 
     async def keep(self, key: bytes, value: bytes, seconds: float) -> None:
@@ -70,7 +70,8 @@ class RedisAnswers:
         """
         await self._begin()
         async with self._turn:
-            await self._client.set(self._prefix + key, value, px=max(round(seconds * 1000), 1))
+            milliseconds = max(round(seconds * 1000), 1)
+            await self._client.set(self._prefix + key.hex(), value, px=milliseconds)
 
     async def aclose(self) -> None:
         """Close the connections; the loop does so when it ends."""
