@@ -25,6 +25,7 @@ from stormproof.providers.chat import Capability, ChatRequest, Chunk, Completion
 from stormproof.providers.collector import Collector
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.ladder import Ladder
+from stormproof.providers.recalling import RecallingRung
 from stormproof.providers.rung import Rung
 from stormproof.providers.stream_policy import StreamPolicy
 from stormproof.recovery import Bulkhead, CircuitBreaker, ConsecutiveFailures, current_clock
@@ -524,7 +525,7 @@ class TestAnswersGivenBefore:
         again = CachedAnswers(cache)
         rungs = [
             Rung(Model("a", *script)),
-            Rung(again, serves=again.serves, degraded=True, continues=Continuation.NEVER),
+            RecallingRung(again),
             Rung(FixedAnswer("Sorry."), degraded=True, continues=Continuation.NEVER),
         ]
         return Ladder("m", rungs, cache=cache)

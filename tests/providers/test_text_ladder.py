@@ -13,6 +13,7 @@ from stormproof.providers.chat import Chunk, Completion, Usage
 from stormproof.providers.continuation import Continuation
 from stormproof.providers.ladder import Ladder
 from stormproof.providers.local.model import ENGINE_CAPABILITIES
+from stormproof.providers.recalling import RecallingRung
 from stormproof.providers.rung import Rung
 from stormproof.providers.texts import TextRequest
 
@@ -140,7 +141,7 @@ async def test_answers_given_before_and_always_are_answers_to_texts_too() -> Non
     never: dict[str, Any] = {"degraded": True, "continues": Continuation.NEVER}
     rungs = [
         rung("a", Model([" upon"], [BROKEN], [BROKEN])),
-        Rung(again, texts=again, serves=again.serves, **never),
+        RecallingRung(again),
         Rung(sorry, texts=sorry, **never),
     ]
     ladder = Ladder("m", rungs, cache=cache)

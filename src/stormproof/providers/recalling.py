@@ -27,17 +27,15 @@ class RecallingRung(Rung):
             weight=0.0,
             degraded=True,
             continues=Continuation.NEVER,
-            serves=kept.serves,
             figures=figures,
         )
+        self._kept = kept
 
     def refuses(
         self, request: Question, journey: Journey, *, delivered: Sequence[Chunk] = ()
     ) -> StormproofError | None:
         """Say what keeps it from answering; see `Rung`."""
-        if journey.remembered and not delivered:
-            return None
-        if journey.guarded:
+        if journey.remembered is None and (journey.guarded or not self._kept.serves(request)):
             return ServiceUnavailable(reason=f"{self.name} has no answer")
         return super().refuses(request, journey, delivered=delivered)
 

@@ -1,6 +1,6 @@
 """One of those who may answer for a model's name."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 
 from stormproof.errors import (
@@ -37,7 +37,6 @@ class Rung(Candidate[Question, Completion]):
         context: Tokens of prompt and answer together; None if nobody knows.
         degraded: Whether it answers with something that no model said to the request.
         continues: How it goes on with an answer that broke off.
-        serves: Whether it has an answer to a request, where that can be told before.
         price: Tells what an answer costs, by its tokens; by default nobody knows.
         figures: Where its calls are counted; by default its own.
     """
@@ -57,7 +56,6 @@ class Rung(Candidate[Question, Completion]):
         context: int | None = None,
         degraded: bool = False,
         continues: Continuation = Continuation.INSTRUCTION,
-        serves: Callable[[Question], bool] | None = None,
         price: Price | None = None,
         figures: Figures | None = None,
     ) -> None:
@@ -77,7 +75,6 @@ class Rung(Candidate[Question, Completion]):
         self._capabilities = capabilities
         self._context = context
         self._continues = continues
-        self._serves = serves
         patience = IdleTimeout(idle, first=deadline)
         self._streamed = Pipeline(*limits, patience, name=self.name, keeps=0)
 
@@ -93,8 +90,6 @@ class Rung(Candidate[Question, Completion]):
         left = self.name in journey.broke and journey.others - journey.broke
         if left or (delivered and not self.continues):
             return ServiceUnavailable(reason="nobody is left to go on with the answer")
-        if self._serves and not self._serves(request):
-            return ServiceUnavailable(reason=f"{self.name} has no answer")
         if isinstance(request, TextRequest) and self._texts is None:
             return _only_chats()
         missing = request.needs - self._capabilities

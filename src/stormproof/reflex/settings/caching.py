@@ -36,7 +36,7 @@ _SECRET: Final = 32
 _OF_THE_STAGE: Final = frozenset({"enabled", "on_failure", "max_temperature", "patience"})
 """Fields that say nothing of where answers are kept, and for how long."""
 
-_OF_NO_ANSWER: Final = frozenset({"cache", "similar", "limits", "budgets", "models", "keys"})
+_OF_NO_ANSWER: Final = frozenset({"cache", "similar", "limits", "budget", "models", "keys"})
 """Tables that say nothing of what is in an answer."""
 
 
