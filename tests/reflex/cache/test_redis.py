@@ -65,8 +65,8 @@ async def test_redis_forgets_an_answer_when_its_time_is_over(redis: RedisServer)
     assert await store.find(b"?") is None
     await store.aclose()
     with redis.client() as client:
-        [key] = client.scan_iter(f"{prefix}:*")
-        assert 990_000 < client.pttl(key) <= 1_000_000
+        left = max(client.pttl(key) for key in client.scan_iter(f"{prefix}:*"))
+        assert 990_000 < left <= 1_000_000
 
 
 async def test_more_calls_than_connections_all_find_it(store: RedisAnswers) -> None:

@@ -128,25 +128,34 @@ async def test_what_is_over_leaves_the_file(path: Path) -> None:
     assert rows == [(b"new",)]
 
 
-@pytest.mark.parametrize("rounds", [3])
-def test_killed_processes_leave_a_whole_file(path: Path, rounds: int) -> None:
-    """All that was on disk is there, and is what was written."""
-    first = 0
-    for _ in range(rounds):
-        with subprocess.Popen(
-            [sys.executable, "-m", "support.cache_writer", str(path), str(first)],
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        ) as process:
-            assert process.stdout
-            *_, last = [int(process.stdout.readline()) for _ in range(20)]
-            process.send_signal(signal.SIGKILL)
-        found = [cache_writer.key(number) for number in range(first, last + 1)]
+def writing(path: Path, first: int) -> subprocess.Popen[bytes]:
+    """Start a process that keeps one answer after the other, and tells which are on disk."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "support.cache_writer", str(path), str(first)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def killed(process: subprocess.Popen[bytes]) -> int:
+    """Kill it while it writes; return the last that it told."""
+    with process:
+        assert process.stdout
+        *_, last = [int(process.stdout.readline()) for _ in range(20)]
+        process.send_signal(signal.SIGKILL)
+    return last
+
+
+def test_killed_processes_leave_a_whole_file(path: Path) -> None:
+    """All that was on disk is there, and is what was written, by whichever of them."""
+    for firsts in ((0, 10_000), (20_000, 30_000)):
+        begun = [(first, writing(path, first)) for first in firsts]
+        told = [range(first, killed(process) + 1) for first, process in begun]
         store = SqliteAnswers(path)
-        for number, key in enumerate(found, first):
-            assert asyncio.run(store.find(key)) == cache_writer.value(number)
+        for number in (number for numbers in told for number in numbers):
+            found = asyncio.run(store.find(cache_writer.key(number)))
+            assert found == cache_writer.value(number)
         asyncio.run(store.aclose())
-        first = last + 1
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()

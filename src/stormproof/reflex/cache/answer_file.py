@@ -14,6 +14,9 @@ _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PATIENCE: Final = 2.0
 """Seconds that a write waits for another process."""
 
+_LONGEST_WAIT: Final = 10.0
+"""Seconds that who opens it waits for another who does."""
+
 _LOOK: Final = 0.02
 """Seconds that a look-up does: it blocks the event loop."""
 
@@ -150,7 +153,7 @@ def opened(
         sqlite3.Error: It cannot be opened.
         OSError: The same.
     """
-    with FileLock(f"{path}.lock", mode=0o600):
+    with FileLock(f"{path}.lock", timeout=_LONGEST_WAIT, mode=0o600):
         aside = None
         if damaged is not None and path.exists() and path.stat().st_ino == damaged:
             aside = _set_aside(path)

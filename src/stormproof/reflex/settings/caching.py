@@ -33,6 +33,9 @@ _SETTING: Final = "reflex.cache"
 _SECRET: Final = 32
 """Bytes."""
 
+_LONGEST_WAIT: Final = 10.0
+"""Seconds, for another process that makes the same secret."""
+
 _OF_THE_STAGE: Final = frozenset({"enabled", "on_failure", "max_temperature", "patience"})
 """Fields that say nothing of where answers are kept, and for how long."""
 
@@ -186,7 +189,7 @@ def _secret_beside(file: Path) -> bytes:
     """
     path = file.with_name(f"{file.name}.secret")
     try:
-        with FileLock(f"{path}.lock", mode=0o600):
+        with FileLock(f"{path}.lock", timeout=_LONGEST_WAIT, mode=0o600):
             secret = path.read_bytes() if path.exists() else b""
             if len(secret) != _SECRET:  # or somebody was killed while he wrote it
                 secret = secrets.token_bytes(_SECRET)
