@@ -71,7 +71,9 @@ async def serving_file(
     builder = LadderBuilder(models, client, {}, embedders=embedders)
     vectors = builder.embedding_ladders()
     tables = read_reflex(file)
-    entrance = entrance_to(remembering(tables, models), Kept(), {}) if tables else None
+    entrance = (
+        entrance_to(remembering(tables, models), Kept(), {}, models=models) if tables else None
+    )
     async with serving_ladders(
         builder.ladders(), embeddings=vectors, keys=(), entrance=entrance
     ) as url:

@@ -8,7 +8,7 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(f"The command line needs the extra: pip install 'stormproof[serve]' ({missing})")
 
-from stormproof.cli import key, model
+from stormproof.cli import key, model, reflex
 from stormproof.cli.bench import bench
 from stormproof.cli.chat import chat
 from stormproof.cli.doctor import doctor
@@ -33,6 +33,7 @@ app.command()(top)
 app.command()(doctor)
 app.command()(errors)
 app.add_typer(model.app, name="model")
+app.add_typer(reflex.app, name="reflex")
 app.add_typer(key.app, name="key")
 
 

@@ -17,6 +17,7 @@ from stormproof.providers import (
     Journey,
     Kept,
     Ladder,
+    ModelsFile,
     Question,
     StreamPolicy,
 )
@@ -68,7 +69,9 @@ def entrance_to(
     tables: ReflexTables,
     kept: Kept,
     environment: Mapping[str, str],
+    *,
     accounts: "Accounts | None" = None,
+    models: ModelsFile | None = None,
     embeddings: Mapping[str, EmbeddingLadder] = MappingProxyType({}),
 ) -> Entrance:
     """Return the entrance that settings describe: the same for the same.
@@ -78,6 +81,7 @@ def entrance_to(
         kept: What was made before.
         environment: Where the variables with secrets are.
         accounts: Keys and usage, where there is a database.
+        models: What the settings say of models.
         embeddings: Who embeds, by the names of models.
 
     Raises:
@@ -85,10 +89,10 @@ def entrance_to(
     """
 
     def make() -> Entrance:
-        builder = LineBuilder(kept, environment, accounts, embeddings=embeddings)
+        builder = LineBuilder(kept, environment, accounts, models=models, embeddings=embeddings)
         return Entrance(builder.lines(tables))
 
-    return kept.one(make, "entrance", tables.model_dump_json())
+    return kept.one(make, "entrance", tables.model_dump_json(), repr(models))
 
 
 class GuardedLadder:

@@ -193,8 +193,9 @@ class ServedModels:
             remembering(tables or ReflexTables(), models),
             self._kept,
             self._environment,
-            self._accounts,
-            self.embeddings,
+            accounts=self._accounts,
+            models=models,
+            embeddings=self.embeddings,
         )
 
     def _builder(self, models: ModelsFile) -> LadderBuilder:

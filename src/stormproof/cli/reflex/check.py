@@ -112,17 +112,22 @@ def _read(source: str) -> Source:
     """
     if source == "-":
         return Source("standard input", _text(sys.stdin.buffer.read(_MOST_BYTES + 1)))
+    if not _is_there(source):
+        if len(source.split()) == 1 and "/" in source and "://" not in source:
+            raise InvalidInput(reason=f"there is no file {source}; a text comes through -")
+        return Source("the text", source)
     try:
         with Path(source).open("rb") as file:
             return Source(source, _text(file.read(_MOST_BYTES + 1)))
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no path is like that
-        pass
     except OSError as error:
-        if len(source.split()) < 2 or Path(source).exists():  # noqa: PLR2004 - one word
-            raise translate(error) from error
-    if len(source.split()) == 1 and "/" in source and "://" not in source:
-        raise InvalidInput(reason=f"there is no file {source}; a text comes through -")
-    return Source("the text", source)
+        raise translate(error) from error
+
+
+def _is_there(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except OSError:  # no file has so long a name
+        return False
 
 
 def _text(content: bytes) -> str:

@@ -1,19 +1,23 @@
 """Stages, as the settings say."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from stormproof.errors import ConfigurationError
-from stormproof.providers import EmbeddingLadder, Kept
+from stormproof.providers import EmbeddingLadder, Kept, ModelsFile
+from stormproof.reflex.injection.finding import InjectionSeverity
+from stormproof.reflex.injection.stage import InjectionStage
 from stormproof.reflex.keys import ScopeStage
 from stormproof.reflex.line import OnFailure, Reflex, Step
 from stormproof.reflex.pii.finding import Kind
 from stormproof.reflex.settings.caching import CacheBuilder, guard_of
+from stormproof.reflex.settings.limiting import LimitsBuilder
 from stormproof.reflex.settings.lines import Lines
 from stormproof.reflex.settings.secret import secret_in
 from stormproof.reflex.settings.tables import (
+    InjectionTable,
     PiiTable,
     ReflexTables,
     StageTable,
@@ -26,6 +30,7 @@ from stormproof.reflex.validating import ValidateStage
 
 if TYPE_CHECKING:
     from stormproof.reflex.pii.detector import Detector
+    from stormproof.reflex.pii.finder import Finder
     from stormproof.reflex.sql import Accounts
 
 
@@ -37,6 +42,7 @@ class LineBuilder:
             counters, stages.
         environment: Where the variables with secrets are.
         accounts: Keys and usage, where there is a database.
+        models: What they say of models: their prices, and what processes share.
         embeddings: Who embeds, by the names of models.
     """
 
@@ -46,11 +52,13 @@ class LineBuilder:
         environment: Mapping[str, str],
         accounts: "Accounts | None" = None,
         *,
+        models: ModelsFile | None = None,
         embeddings: Mapping[str, EmbeddingLadder] = MappingProxyType({}),
     ) -> None:
         self._kept = kept
         self._environment = environment
         self._accounts = accounts
+        self._models = models or ModelsFile()
         self._caches = CacheBuilder(kept, environment, embeddings)
 
     def lines(self, tables: ReflexTables) -> Lines:
@@ -59,22 +67,36 @@ class LineBuilder:
         Raises:
             ConfigurationError: A stage cannot be made: its library is missing, or a secret.
         """
-        return Lines(tables, self._line)
+        books = self._accounts.usage if self._accounts else None
+        bounds = LimitsBuilder(tables, self._models, self._environment, books, self._kept)
+        return Lines(tables, partial(self._line, bounds.limits(), bounds.budget()))
 
-    def _line(self, tables: StageTables) -> Reflex:
-        return Reflex([*self._steps(tables)])
-
-    def _steps(self, tables: StageTables) -> Iterator[Step]:
-        """Yield the stages, in the order in which a request passes them."""
+    def _line(self, limits: Sequence[Step], budget: Sequence[Step], tables: StageTables) -> Reflex:
+        """Return the stages, in the order in which a request passes them."""
         guard = guard_of(tables)
-        yield from self._made(tables.checks, _validate)
+        return Reflex(
+            [
+                *self._made(tables.checks, _validate),
+                *self._scope(),
+                *limits,
+                *self._usage(),
+                *self._made(tables.cache, partial(self._caches.exact, guard), guard),
+                *self._made(tables.pii, self._pii),
+                *self._made(tables.injection, self._injection),
+                *self._made(
+                    tables.similar, partial(self._caches.similar, guard, tables.cache), guard
+                ),
+                *budget,
+            ]
+        )
+
+    def _scope(self) -> Iterator[Step]:
         if self._accounts:
             yield Step(ScopeStage(self._accounts.keys), OnFailure.CLOSED)
+
+    def _usage(self) -> Iterator[Step]:
+        if self._accounts:
             yield Step(UsageStage(self._accounts.ledger.record), OnFailure.OPEN)
-        yield from self._made(tables.cache, partial(self._caches.exact, guard), guard)
-        yield from self._made(tables.pii, self._pii)
-        similar = partial(self._caches.similar, guard, tables.cache)
-        yield from self._made(tables.similar, similar, guard)
 
     def _made(
         self, table: StageTable | None, make: Callable[[Any], Stage], guard: str = ""
@@ -97,8 +119,9 @@ class LineBuilder:
         from stormproof.reflex.pii.stage import PiiStage  # noqa: PLC0415
 
         return PiiStage(
-            self._detector(ALL - table.ignore),
+            self._detector(ALL - {*table.ignore}),
             policy=PiiPolicy(table.action, table.actions),
+            names=self._names(table.names) if table.names else None,
             answers=table.answers,
             key=self._secret("reflex.pii", table.key_env),
         )
@@ -107,6 +130,21 @@ class LineBuilder:
         from stormproof.reflex.pii.detector import Detector  # noqa: PLC0415 - an extra
 
         return self._kept.one(lambda: Detector(kinds), "detector", frozenset(kinds))
+
+    def _names(self, model: str) -> "Finder":
+        from stormproof.reflex.pii.spacy import SpacyNames  # noqa: PLC0415 - an extra
+
+        return self._kept.one(lambda: SpacyNames(model), "names", model)
+
+    def _injection(self, table: InjectionTable) -> Stage:
+        from stormproof.reflex.injection.guard import InjectionGuard  # noqa: PLC0415 - an extra
+
+        return InjectionStage(
+            self._kept.one(InjectionGuard, "injection guard"),
+            action=table.action,
+            threshold=InjectionSeverity[table.threshold.upper()],
+            tool_threshold=InjectionSeverity[table.tool_threshold.upper()],
+        )
 
     def _secret(self, setting: str, variable: str | None) -> bytes | None:
         return None if variable is None else secret_in(self._environment, variable, setting)

@@ -2,7 +2,7 @@
 
 from stormproof.providers import ModelsFile
 from stormproof.providers.settings.schema import CachedRung
-from stormproof.reflex.settings.tables import CacheTable, ReflexTables, StageTables
+from stormproof.reflex.settings.tables import CacheTable, ReflexTables, SpecialTables
 
 
 def remembering(tables: ReflexTables, models: ModelsFile) -> ReflexTables:
@@ -18,7 +18,7 @@ def remembering(tables: ReflexTables, models: ModelsFile) -> ReflexTables:
     """
     special = dict(tables.models)
     for name, ladder in models.models.items():
-        own = special.get(name, StageTables())
+        own = special.get(name, SpecialTables())
         cache = own.over(tables).cache
         rung = next((one for one in ladder.rungs if isinstance(one, CachedRung)), None)
         if rung and not (cache and cache.enabled):

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from stormproof.providers.settings.tables import Count, Flag, ModelName, Table, Variable
+from stormproof.providers.settings.tables import Count, Flag, ModelName, Table, Tokens, Variable
+from stormproof.reflex.budgets.stage import Unpriced
+from stormproof.reflex.injection.stage import InjectionAction
+from stormproof.reflex.limits.limit_settings import MOST_MONEY
 from stormproof.reflex.line import OnFailure
 from stormproof.reflex.pii.finding import Kind
 from stormproof.reflex.pii.policy import PiiAction
@@ -32,13 +35,20 @@ KeyName: TypeAlias = Annotated[
 ]
 _Age: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=31 * 86_400, allow_inf_nan=False)]
 _Room: TypeAlias = Annotated[int, Field(strict=True, ge=1 << 16, le=1 << 40)]
+_Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+_Money: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=MOST_MONEY, allow_inf_nan=False)]
+_Kinds: TypeAlias = Annotated[tuple[Kind, ...], AfterValidator(lambda kinds: (*sorted(kinds),))]
+_Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
 _Characters: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=1 << 26)]
+
+
+General = TypeVar("General", bound="Layer")
 
 
 class Layer(Table):
     """A table that says something more special than another one does."""
 
-    def over(self, general: Self) -> Self:
+    def over(self, general: General) -> General:
         """Return these settings, and the general ones where nothing is said."""
         said = {name: _over(getattr(self, name), getattr(general, name)) for name in self._said()}
         return general.model_copy(update=said)
@@ -84,7 +94,12 @@ class PiiTable(StageTable):
     actions: Mapping[Kind, PiiAction] = Field(
         default={}, description="What is done about some kinds, in place of that."
     )
-    ignore: frozenset[Kind] = Field(default=frozenset(), description="Kinds that are not found.")
+    ignore: _Kinds = Field(default=(), description="Kinds that are let pass.")
+    names: _Name | None = Field(
+        default=None,
+        description="A model of spaCy's that finds names of people and places, such as"
+        " `en_core_web_sm`; by default they are let pass.",
+    )
     answers: Flag = Field(
         default=False, description="Whether what a model says is looked through, too."
     )
@@ -92,6 +107,59 @@ class PiiTable(StageTable):
         default=None,
         description="Environment variable with a secret of which placeholders are made, so that"
         " all processes make the same; by default each has its own.",
+    )
+
+
+class InjectionTable(StageTable):
+    """Texts that would have a model obey them."""
+
+    action: InjectionAction = Field(
+        default=InjectionAction.BLOCK,
+        description="What becomes of a request with one: `block` or `report`.",
+    )
+    threshold: _Severity = Field(
+        default="high",
+        description="From which severity on one counts: `low`, `medium`, `high` or `critical`.",
+    )
+    tool_threshold: _Severity = Field(default="medium", description="The same for what tools gave.")
+
+
+class LimitTable(Layer):
+    """What one may use, or all together; what is not named is not limited."""
+
+    requests_per_minute: Count | None = Field(
+        default=None, description="Most requests in a minute."
+    )
+    tokens_per_minute: Tokens | None = Field(
+        default=None, description="Most tokens in a minute, of prompts and answers."
+    )
+    concurrency: Count | None = Field(default=None, description="Most requests at once.")
+    money_per_day: _Money | None = Field(
+        default=None, description="Most that may be spent in a day (UTC), in the prices' money."
+    )
+    money_per_month: _Money | None = Field(
+        default=None, description="The same in a month of the calendar."
+    )
+
+
+class LimitsTable(StageTable):
+    """What may be used in some time."""
+
+    on_failure: OnFailure = Field(default=OnFailure.OPEN, description="As for every stage.")
+    key: LimitTable | None = Field(default=None, description="What every key may use.")
+    user: LimitTable | None = Field(default=None, description="What every user may use.")
+    address: LimitTable | None = Field(default=None, description="What every address may use.")
+    model: LimitTable | None = Field(default=None, description="What every model may be used.")
+    all: LimitTable | None = Field(default=None, description="What all together may use.")
+
+
+class BudgetTable(StageTable):
+    """Money, as far as limits name any."""
+
+    unpriced: Unpriced = Field(
+        default=Unpriced.REJECT,
+        description="What becomes of a request that has a budget, to a model whose price is not"
+        " known: `reject`, or `free`, which lets it pass.",
     )
 
 
@@ -166,11 +234,25 @@ class StageTables(Layer):
         default=None, description="Answers that are given again to the same request."
     )
     pii: PiiTable | None = Field(default=None, description="Personal data and secrets.")
+    injection: InjectionTable | None = Field(
+        default=None, description="Texts that would have a model obey them."
+    )
     similar: SimilarTable | None = Field(
         default=None,
         description="Answers that are given again to a question that means the same; `cache` says"
         " where they are kept.",
     )
+
+
+class SpecialTables(StageTables):
+    """What is different for a model or a key."""
+
+    limits: LimitTable | None = Field(
+        default=None, description="What it may use, in place of what every other may."
+    )
+
+    def _said(self) -> frozenset[str]:
+        return super()._said() - {"limits"}  # which hold for all lines alike
 
 
 class ReflexTables(StageTables):
@@ -187,10 +269,16 @@ class ReflexTables(StageTables):
         description="Folder in which what requests took waits for the database; by default beside"
         " its file, or `stormproof.journals`.",
     )
-    models: Mapping[ModelName, StageTables] = Field(
+    limits: LimitsTable | None = Field(
+        default=None, description="Requests, tokens, requests at once, and money."
+    )
+    budget: BudgetTable = Field(
+        default=BudgetTable(), description="What becomes of requests that cost money."
+    )
+    models: Mapping[ModelName, SpecialTables] = Field(
         default={}, description="What is different for models, by what clients call them."
     )
-    keys: Mapping[KeyName, StageTables] = Field(
+    keys: Mapping[KeyName, SpecialTables] = Field(
         default={}, description="What is different for keys, by their names."
     )
 
