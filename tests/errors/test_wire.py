@@ -147,6 +147,14 @@ def test_headers() -> None:
     assert http_headers(ConfigurationError(reason="x")) == {}
 
 
+def test_a_rate_limit_says_how_much_is_left() -> None:
+    """In headers alone; what is no such header, or would end the line, is none."""
+    lines = ["x-ratelimit-remaining-requests: 0", "set-cookie: a=b", "x-ratelimit-x: a\r", "x"]
+    error = RateLimitExceeded(headers="\n".join(lines))
+    assert http_headers(error) == {"x-ratelimit-remaining-requests": "0"}
+    assert "headers" not in to_wire(error)["error"]["details"]
+
+
 @pytest.mark.parametrize("wait", [math.inf, math.nan])
 def test_a_wait_that_never_ends_is_no_header(wait: float) -> None:
     """Handling an error does not fail over its numbers."""

@@ -260,3 +260,19 @@ async def test_a_process_that_begins_brings_its_books_and_counts_nothing_twice(
     await paid(theirs, 10)
     others = SharedLedger(stores[1], Balances(Books(70)))
     assert await left(others) == 30
+
+
+async def test_garbage_in_a_key_is_nothing(
+    stores: Sequence[RedisStore], redis: RedisServer, prefix: str
+) -> None:
+    """Also to a call that ends."""
+    ledger = SharedLedger(stores[0], Balances())
+    payment = await paid(ledger, 10)
+    with redis.client() as client:
+        [key] = client.scan_iter(f"{prefix}:*")
+        assert 0 < client.ttl(key) <= 32 * 86_400
+        client.set(key, "no state", px=60_000)
+        payment.settle(5)
+        await told(stores[0])
+        assert client.get(key) == "no state"
+    assert await left(ledger) == 90

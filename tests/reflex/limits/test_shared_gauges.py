@@ -132,3 +132,16 @@ async def test_without_redis_each_process_lets_in_its_share(
     assert [bool(await passes(one)) for one in stages * 3] == [True] * 4 + [False] * 2
     for store in stores:
         await store.aclose()
+
+
+async def test_garbage_in_a_key_is_nothing_and_every_key_expires(
+    stores: Sequence[RedisStore], redis: RedisServer, prefix: str
+) -> None:
+    """Whoever wrote it."""
+    limited = stage(stores[0], key=LimitSettings(requests_per_minute=2, concurrency=2))
+    assert await passes(limited)
+    with redis.client() as client:
+        [key] = client.scan_iter(f"{prefix}:*")
+        assert 0 < client.ttl(key) <= 120
+        client.set(key, "no state")
+    assert [bool(await passes(limited)) for _ in range(3)] == [True, True, False]
