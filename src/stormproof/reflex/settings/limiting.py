@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stormproof.providers import Kept, ModelsFile
 from stormproof.providers.settings.sharing import shared_store
-from stormproof.reflex.budgets.ledger import Accounts, Ledger, LocalLedger
+from stormproof.reflex.budgets.ledger import Balances, Ledger, LocalLedger
 from stormproof.reflex.budgets.quotes import quotes
 from stormproof.reflex.budgets.shared_ledger import SharedLedger
 from stormproof.reflex.budgets.stage import BudgetStage
@@ -91,11 +91,11 @@ class LimitsBuilder:
         return self._kept.one(LocalGauges, "gauges")
 
     def _ledger(self) -> Ledger:
-        accounts = self._kept.one(partial(Accounts, self._books), "accounts of budgets")
+        balances = self._kept.one(partial(Balances, self._books), "balances")
         if self._store:
-            make = partial(SharedLedger, self._store, accounts)
+            make = partial(SharedLedger, self._store, balances)
             return self._kept.one(make, "ledger", self._store)
-        return self._kept.one(partial(LocalLedger, accounts), "ledger")
+        return self._kept.one(partial(LocalLedger, balances), "ledger")
 
 
 def _own(tables: Mapping[str, SpecialTables]) -> Mapping[str, LimitTable]:
