@@ -18,6 +18,10 @@ _SIGNS: Final = {"n": "0-9", "a": "A-Z", "c": "A-Z0-9"}
 _BASE58: Final = r"\b[13DLMT][1-9A-HJ-NP-Za-km-z]{25,34}\b"
 _COINS: Final = {"D": "dogecoin", "L": "litecoin", "M": "litecoin", "T": "tron"}
 _BASE58_BYTES: Final = 25
+_BASE58_DIGITS: Final = {
+    character: digit
+    for digit, character in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
+}
 _BECH32: Final = (
     r"\b(?:bc1|tb1|ltc1)[02-9ac-hj-np-z]{38,87}\b|\b(?:BC1|TB1|LTC1)[02-9AC-HJ-NP-Z]{38,87}\b"
 )
@@ -71,13 +75,14 @@ def _checks(country: str, account: str) -> bool:
 
 
 def _base58(text: str, start: int, end: int) -> Iterable[Finding]:
-    decoded = bitcoin.b58decode(text[start:end])
-    if len(decoded) == _BASE58_BYTES and _twice_hashed(decoded[:-4])[:4] == decoded[-4:]:
+    number = 0
+    for character in text[start:end]:
+        number = number * len(_BASE58_DIGITS) + _BASE58_DIGITS[character]
+    if number.bit_length() > _BASE58_BYTES * 8:
+        return
+    decoded = number.to_bytes(_BASE58_BYTES)
+    if sha256(sha256(decoded[:-4]).digest()).digest()[:4] == decoded[-4:]:
         yield Finding(Kind.CRYPTO_WALLET, start, end, _COINS.get(text[start], "bitcoin"))
-
-
-def _twice_hashed(payload: bytes) -> bytes:
-    return sha256(sha256(payload).digest()).digest()
 
 
 def _bech32(text: str, start: int, end: int) -> Iterable[Finding]:

@@ -21,18 +21,19 @@ _THIRTEEN: Final = ("9999999999999", "9999 999 999 999", "9999-999-999-999")
 _WORDS: Final = frozenset({"card", "visa", "credit", "debit", "karte", "carte", "tarjeta"})
 
 _NETWORKS: Final = (
-    ("visa", "4"),
-    ("mastercard", "51-55 2221-2720"),
-    ("amex", "34 37"),
-    ("diners", "300-305 309 36 38-39"),
-    ("discover", "6011 622126-622925 644-649 65"),
-    ("jcb", "3528-3589 1800 2131"),
-    ("unionpay", "62 81"),
-    ("maestro", "50 56-58 60-61 63 66-69"),
-    ("mir", "2200-2204"),
-    ("rupay", "60 82 508"),
+    ("visa", "4", (13, 16, 19)),
+    ("mastercard", "51-55 2221-2720", (16,)),
+    ("amex", "34 37", (15,)),
+    ("diners", "300-305 309 36 38-39", (14, 16, 19)),
+    ("discover", "6011 622126-622925 644-649 65", (16, 19)),
+    ("jcb", "3528-3589", (16, 19)),
+    ("jcb", "1800 2131", (15,)),
+    ("unionpay", "62 81", (16, 19)),
+    ("maestro", "50 56-58 60-61 63 66-69", (16, 19)),
+    ("mir", "2200-2204", (16, 19)),
+    ("rupay", "60 82 508", (16,)),
 )
-"""Names, and the first digits of their numbers."""
+"""Names, the first digits of their numbers, and how many digits those have."""
 
 
 def _ranges(listed: str) -> Iterator[tuple[int, int]]:
@@ -42,14 +43,18 @@ def _ranges(listed: str) -> Iterator[tuple[int, int]]:
         yield int(f"{low:0<6}"), int(f"{high or low:9<6}")
 
 
-_RANGES: Final = tuple((*bounds, name) for name, listed in _NETWORKS for bounds in _ranges(listed))
+_RANGES: Final = tuple(
+    (low, high, sizes, name) for name, listed, sizes in _NETWORKS for low, high in _ranges(listed)
+)
 
 
 def _network(number: str) -> str | None:
     digits = number.replace(" ", "").replace("-", "")
-    first = int(digits[:6])
-    name = next((name for low, high, name in _RANGES if low <= first <= high), None)
-    return name if name and luhn.is_valid(digits) else None
+    first, size = int(digits[:6]), len(digits)
+    for low, high, sizes, name in _RANGES:
+        if low <= first <= high and size in sizes:
+            return name if luhn.is_valid(digits) else None
+    return None
 
 
 CARD: Final = Identifier(

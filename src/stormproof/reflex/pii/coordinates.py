@@ -18,15 +18,15 @@ _NAMED: Final = (
     r"(?:\b|_)(?:lon|lng|long|longitude)[^0-9A-Za-z\r\n]{1,8}\d{1,3}\.\d{2,}\b"
 )
 _DEGREES: Final = re.compile(r"[+-]?\d+(?:\.\d+)?")
-_LIST_BEFORE: Final = re.compile(r"\d, ?$")
-_LIST_AFTER: Final = re.compile(r", ?[+-]?\d")
-_AROUND: Final = 24
 
 
 def _pair(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield two numbers that are no part of a longer list."""
-    before, after = text[max(0, start - _AROUND) : start], text[end : end + _AROUND]
-    if not _LIST_BEFORE.search(before) and not _LIST_AFTER.match(after):
+    by = ", " if ", " in text[start:end] else ","
+    before, found, _ = text[max(0, start - len(by) - 1) : start].rpartition(by)
+    after = text[end : end + len(by) + 2]
+    goes_on = after.startswith(by) and after[len(by) :].strip("+-")[:1].isdigit()
+    if not (found and before[-1:].isdigit()) and not goes_on:
         yield from _on_earth(text, start, end)
 
 

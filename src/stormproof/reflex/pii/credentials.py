@@ -96,7 +96,7 @@ def _authorisation(text: str, start: int, end: int) -> Iterable[Finding]:
     while text[end - 1] == ".":
         end -= 1
     value = text[start:end].rpartition(" ")[2].rpartition(":")[2]
-    if any(one.isdigit() for one in value):
+    if any(one.isdigit() for one in value) or not (value.islower() or value.istitle()):
         yield Finding(Kind.TOKEN, end - len(value), end)
 
 
@@ -115,7 +115,8 @@ def _password(text: str, end: int) -> Iterable[Finding]:
         if not calls and not _is_word(written) and not _EXAMPLE.search(written):
             yield Finding(Kind.PASSWORD, first, last)
         return
-    for word in _SPOKEN.finditer(text, end, end + _NEAR):
+    line = text[end : end + _NEAR].partition("\n")[0]
+    for word in _SPOKEN.finditer(text, end, end + len(line)):
         written = word[0].rstrip(".:")
         if _is_strong(written):
             yield Finding(Kind.PASSWORD, word.start(), word.start() + len(written))

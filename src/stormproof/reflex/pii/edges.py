@@ -9,7 +9,8 @@ _SERIES: Final = frozenset(" -.")
 
 def stands_alone(text: str, start: int, end: int) -> bool:
     """Return whether a number is no piece of a word, or of a longer number."""
-    return not (_goes_on(text[max(0, start - 2) : start][::-1]) or _goes_on(text[end : end + 2]))
+    before = text[max(0, start - 2) : start][::-1]
+    return before[:1] != "+" and not (_goes_on(before) or _goes_on(text[end : end + 2]))
 
 
 def stands_apart(text: str, start: int, end: int) -> bool:
@@ -17,6 +18,11 @@ def stands_apart(text: str, start: int, end: int) -> bool:
     before = text[max(0, start - 3) : start].rstrip(_BETWEEN)
     after = text[end : end + 2].lstrip(_BETWEEN)
     return not (before[-1:].isdigit() or after[:1].isdigit())
+
+
+def is_whole(text: str, start: int, end: int) -> bool:
+    """Return whether a number stands alone, and no more groups of its sizes stand beside it."""
+    return stands_alone(text, start, end) and not is_in_series(text, start, end)
 
 
 def is_in_series(text: str, start: int, end: int) -> bool:

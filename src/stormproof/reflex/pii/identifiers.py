@@ -273,7 +273,9 @@ IDENTIFIERS: Final = (
     ),
     _of(_PERSON, "si.emso", "", "9999999999999", "emšo|emso|jmbg|matični broj|maticni broj"),
     _of(_PERSON, "sk.rc", "999999/9999", "9999999999", "rč|rodné číslo|rodné"),
-    _of(_PERSON, "th.pin", "9-9999-99999-99-9", "9999999999999", "thai|บัตรประชาชน"),
+    _of(
+        _PERSON, "th.pin", "9-9999-99999-99-9", "9999999999999", "thai|บัตรประชาชน|เลขประจำตัวประชาชน"
+    ),
     _of(_PERSON, "tr.tckimlik", "", "99999999999", "tc|tckn|kimlik|t c|tc kimlik|kimlik no"),
     _of(_TAX, "ua.rntrc", "", "9999999999", "rntrc|рнокпп|ипн|іпн|ідентифікаційний"),
     _of(_TAX, "us.ein", "", "99-9999999", "ein|fein|employer identification|tax id|irs"),

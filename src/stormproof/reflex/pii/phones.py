@@ -70,7 +70,7 @@ _UNSETTLED: Final = (6, 12)
 _WITH_ZERO: Final = (9, 12)
 _DIGITS: Final = re.compile(r"\d+")
 _EXTENSION: Final = re.compile(r" ?(?:x|ext\.?) ?\d{1,6}\b", re.IGNORECASE)
-_DATE: Final = re.compile(r"\d{4}[./-]\d\d?[./-]\d\d?|\d\d?[./-]\d\d?[./-]\d{4}\b")
+_DATE: Final = re.compile(r"\d{4}([./-])\d\d?\1\d\d?|\d\d?([./-])\d\d?\2\d{4}\b")
 
 
 def _from_abroad(text: str, start: int, end: int) -> Iterable[Finding]:
@@ -133,7 +133,7 @@ RECOGNISER: Final = Recogniser(
 )
 
 _GROUPS: Final = (
-    "8 9 10 11 12 13 14 34 37 44 46 55 56 65 72 28 27 233 244 254 333 334 344 433 3222 2222 2322"
+    "8 9 10 11 12 34 37 44 46 55 56 65 72 28 27 233 244 254 333 334 344 433 3222 2222 2322"
     " 2323 3232 3322 1334 22222 234 332 36 39 323 2333 433 154 254 532"
 )
 _WORDS: Final = frozenset(

@@ -7,14 +7,14 @@ else, and count only near words that tell what they are.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, product
 from string import ascii_letters, digits
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from stormproof.reflex.pii.context import words_above, words_near
-from stormproof.reflex.pii.edges import is_in_series, stands_alone, stands_apart
+from stormproof.reflex.pii.edges import is_whole, stands_alone, stands_apart
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.recogniser import Recogniser
 
@@ -31,8 +31,8 @@ _SIGN: Final = (
 )
 _PICTURE: Final = str.maketrans(dict.fromkeys(digits, "9") | dict.fromkeys(ascii_letters, "A"))
 _BLOCK: Final = re.compile("[9A]+")
-_MOST_PICTURES: Final = 4096
-_LONGEST_KEPT: Final = 64
+_MOST_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 64
 
 
 class Identifier(NamedTuple):
@@ -54,8 +54,20 @@ class Identifier(NamedTuple):
     words: frozenset[str] = frozenset()
 
 
-_Pictured: TypeAlias = Sequence[tuple[Identifier, bool]]
-"""What may have a form, each with whether the form tells so."""
+class _Pictured(NamedTuple):
+    """What may have a form: those whom it tells, and those whom words tell."""
+
+    telling: Sequence[Identifier]
+    vague: Mapping[str, Sequence[Identifier]]
+
+
+class _Place(NamedTuple):
+    """Where in a run a number may be, and what it may be."""
+
+    start: int
+    end: int
+    pictured: _Pictured
+    apart: bool
 
 
 def recogniser(identifiers: Collection[Identifier]) -> Recogniser:
@@ -70,71 +82,79 @@ class _Numbers:
 
     def __init__(self, identifiers: Collection[Identifier]) -> None:
         self._by_picture = _by_picture(identifiers)
-        self._beginnings = frozenset(
-            picture[: block.end()]
-            for picture in self._by_picture
-            for block in _BLOCK.finditer(picture)
-        )
-        self._most_blocks = max(len(_BLOCK.findall(picture)) for picture in self._by_picture)
-        self._places = lru_cache(_MOST_PICTURES)(self._looked_up)
+        blocks = {picture: list(_BLOCK.finditer(picture)) for picture in self._by_picture}
+        self._beginnings = {one[: block.end()] for one, ends in blocks.items() for block in ends}
+        self._most_blocks = max(map(len, blocks.values()))
+        self._remembered = lru_cache(_MOST_REMEMBERED)(self._places)
 
-    def among(self, text: str, start: int, end: int) -> Iterator[Finding]:
-        """Yield the numbers between two places of a text."""
+    def among(self, text: str, start: int, end: int) -> Iterable[Finding]:
+        """Return the numbers between two places of a text."""
         picture = text[start:end].translate(_PICTURE)
-        known = self._places if len(picture) <= _LONGEST_KEPT else self._looked_up
-        free = 0
-        for first, last, pictured in known(picture):
-            if first >= free and (
-                found := _first_valid(pictured, text, start + first, start + last)
-            ):
-                yield found
-                free = last
+        looked_up = self._remembered if end - start <= _LONGEST_REMEMBERED else self._places
+        places = looked_up(picture)
+        return _valid(places, text, start) if places else ()
 
-    def _looked_up(self, picture: str) -> Sequence[tuple[int, int, _Pictured]]:
-        """Return where in a run numbers may be, and what they may be; longer ones come first."""
+    def _places(self, picture: str) -> Sequence[_Place]:
+        """Return where in a run numbers may be; of those that begin together the longest first."""
         blocks = [block.span() for block in _BLOCK.finditer(picture)]
         places = []
-        for index, (first, _) in enumerate(blocks):
-            for _, last in blocks[index : index + self._most_blocks]:
-                if picture[first:last] not in self._beginnings:
-                    break
-                if picture[first:last] in self._by_picture:
-                    places.append((first, -last))
-        return [(a, -b, self._by_picture[picture[a:-b]]) for a, b in sorted(places)]
+        for index, (start, _) in enumerate(blocks):
+            ends = self._ends(picture, start, blocks[index : index + self._most_blocks])
+            places += [self._place(picture, start, end) for end in reversed(ends)]
+        return places
+
+    def _ends(self, picture: str, start: int, blocks: Iterable[tuple[int, int]]) -> Sequence[int]:
+        ends = []
+        for _, end in blocks:
+            if picture[start:end] not in self._beginnings:
+                break
+            if picture[start:end] in self._by_picture and is_whole(picture, start, end):
+                ends.append(end)
+        return ends
+
+    def _place(self, picture: str, start: int, end: int) -> _Place:
+        apart = stands_apart(picture, start, end)
+        return _Place(start, end, self._by_picture[picture[start:end]], apart)
 
 
 def _by_picture(identifiers: Collection[Identifier]) -> Mapping[str, _Pictured]:
-    """Return what may have a form, and whether the form tells so; those that tell come first."""
-    pictured: dict[str, list[tuple[Identifier, bool]]] = defaultdict(list)
-    for identifier in identifiers:
-        for picture in identifier.telling:
-            pictured[picture].append((identifier, True))
-    for identifier in identifiers:
-        for picture in identifier.vague:
-            pictured[picture].append((identifier, False))
+    pictured: dict[str, _Pictured] = {}
+    telling: dict[str, list[Identifier]] = defaultdict(list)
+    vague: dict[str, dict[str, list[Identifier]]] = defaultdict(lambda: defaultdict(list))
+    for one in identifiers:
+        for picture in one.telling:
+            telling[picture].append(one)
+        for picture, word in product(one.vague, one.words):
+            vague[picture][word].append(one)
+    for picture in telling.keys() | vague.keys():
+        pictured[picture] = _Pictured(telling[picture], dict(vague[picture]))
     return pictured
 
 
-def _first_valid(pictured: _Pictured, text: str, start: int, end: int) -> Finding | None:
-    if not stands_alone(text, start, end) or text[max(0, start - 1) : start] == "+":
-        return None
-    number, words = text[start:end], None
-    for identifier, telling in pictured:
-        if telling:
-            if is_in_series(text, start, end):
-                continue
-        else:
-            if words is None:
-                words = _words(text, start, end)
-            if words.isdisjoint(identifier.words):
-                continue
+def _valid(places: Iterable[_Place], text: str, run: int) -> Iterator[Finding]:
+    """Yield what is valid among what may be in a run."""
+    free = run
+    for place in places:
+        start, end = run + place.start, run + place.end
+        if start >= free and stands_alone(text, start, end) and (found := _first(place, text, run)):
+            yield found
+            free = end
+
+
+def _first(place: _Place, text: str, run: int) -> Finding | None:
+    """Return what a number is, if it is anything."""
+    start, end = run + place.start, run + place.end
+    number = text[start:end]
+    for identifier in _candidates(place, text, start, end):
         if (giver := identifier.giver(number)) is not None:
             return Finding(identifier.kind, start, end, giver or None)
     return None
 
 
-def _words(text: str, start: int, end: int) -> AbstractSet[str]:
-    """Return the words that belong to a number; none if it is one of several."""
-    if not stands_apart(text, start, end):
-        return frozenset()
-    return words_near(text, start, end) | words_above(text, start)
+def _candidates(place: _Place, text: str, start: int, end: int) -> Iterator[Identifier]:
+    """Yield what a number may be by its form, then what it may be by the words near it."""
+    yield from place.pictured.telling
+    vague = place.pictured.vague
+    if vague and place.apart and stands_apart(text, start, end):
+        for word in chain(words_near(text, start, end), words_above(text, start)):
+            yield from vague.get(word, ())
