@@ -26,7 +26,9 @@ _IPV6: Final = (
     r"(?:(?:[0-9A-Fa-f]{1,4}:){1,7}|:):[0-9A-Fa-f:.]*[0-9A-Fa-f]"
     r"|(?:[0-9A-Fa-f]{1,4}:){6}(?:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}|[0-9.]+\d)"
 )
-_VERSION: Final = re.compile(r"(?:version|release|firmware|build|\bv|\w/)[\s:=\"]*$", re.IGNORECASE)
+_VERSION: Final = re.compile(
+    r"(?:version|release|firmware|build|\bv|\w/|[<>~=!]=)[\s:=\"]*$", re.IGNORECASE
+)
 _BEFORE: Final = 12
 _IPV6_COLONS: Final = 7
 

@@ -12,11 +12,14 @@ _SIXTEEN: Final = ("9999999999999999", "9999 9999 9999 9999", "9999-9999-9999-99
 _FIFTEEN: Final = ("999999999999999", "9999 999999 99999", "9999-999999-99999")
 _FOURTEEN: Final = ("99999999999999", "9999 999999 9999", "9999-999999-9999")
 _NINETEEN: Final = (
-    "9999999999999999999",
     "9999 9999 9999 9999 999",
     "9999-9999-9999-9999-999",
     "999999 9999999999999",
 )
+_BARE_NINETEEN: Final = "9999999999999999999"
+"""As long as many identifiers are that machines give."""
+
+_TWELVE: Final = "999999999999"
 _THIRTEEN: Final = ("9999999999999", "9999 999 999 999", "9999-999-999-999")
 _WORDS: Final = frozenset({"card", "visa", "credit", "debit", "karte", "carte", "tarjeta"})
 
@@ -29,7 +32,7 @@ _NETWORKS: Final = (
     ("jcb", "3528-3589", (16, 19)),
     ("jcb", "1800 2131", (15,)),
     ("unionpay", "62 81", (16, 19)),
-    ("maestro", "50 56-58 60-61 63 66-69", (16, 19)),
+    ("maestro", "50 56-58 60-61 63 66-69", (12, 16, 19)),
     ("mir", "2200-2204", (16, 19)),
     ("rupay", "60 82 508", (16,)),
 )
@@ -61,6 +64,6 @@ CARD: Final = Identifier(
     Kind.CARD,
     _network,
     frozenset((*_SIXTEEN, *_FIFTEEN, *_FOURTEEN, *_NINETEEN)),
-    frozenset(_THIRTEEN),
+    frozenset((_TWELVE, *_THIRTEEN, _BARE_NINETEEN)),
     _WORDS,
 )

@@ -8,6 +8,7 @@ from typing import Final
 _WORD: Final = re.compile("[^\\s!-/:-@\\[-`{-~\xa1\xab\xbb\xbf\u2000-\u206f]+")
 _BEFORE: Final = 60
 _AFTER: Final = 30
+_SENTENCE: Final = re.compile("[.?!] ")
 _FARTHEST_HEAD: Final = 1 << 13
 _LONGEST_LINE: Final = 1 << 11
 _CUTS: Final = ("\n", '",')
@@ -23,7 +24,7 @@ def words_near(text: str, start: int, end: int) -> Iterator[str]:
         nearer = before.rpartition(cut)[2]
         before = nearer if _WORD.search(nearer) else before
         after = after.partition(cut)[0]
-    yield from _words(f"{before} {after.partition('. ')[0]}")
+    yield from _words(f"{before} {_SENTENCE.split(after, 1)[0]}")
 
 
 def words_above(text: str, start: int) -> Iterator[str]:

@@ -29,7 +29,8 @@ _AUTHORISATION: Final = (
     r"|\bauthorization\W{1,6}basic [A-Za-z0-9+/]{8,}={0,2}"
 )
 _WORDS: Final = (
-    r"(?i)(?:password|passwd|passwort|passphrase|kennwort|contrase[nñ]a|mot de passe|pwd|passcode)"
+    r"(?i)(?:password|passwd|passwort|passphrase|kennwort|contrase[nñ]a|mot de passe|passcode"
+    r"|\bpwd|_pwd)"
 )
 _NAMED_SIGN: Final = r"(?i)(?:secret|key|token|credential)[a-z_]*(?:\\?[\"'])?\s?[:=]"
 _RANDOM: Final = (
@@ -38,10 +39,11 @@ _RANDOM: Final = (
 )
 _SIGN: Final = re.compile(r"(?::=|=>|[:=])\s?(?:\\?[\"'])?")
 _ASSIGNED: Final = re.compile(
-    r"(?:\\?[\"'])?(?:\s?(?::=|=>|[:=])\s?| is (?:now )?)(?:\\?[\"'])?([^\s\"'\\,;<>{}()\[]{5,128})"
+    r"(?:\\?[\"'])?(?:\s?(?::=|=>|[:=])\s?| is (?:now )?)(?:\\?[\"'])?([^\s\"'\\,;<>{}()\[]{1,128})"
 )
 _SPOKEN: Final = re.compile(r"[^\s\"'<>(){}\[\],;|]+")
 _SYMBOLS: Final = frozenset("!@#$%^&*?+=~")
+_SHORTEST: Final = 5
 _SHORTEST_STRONG: Final = 8
 _LONGEST_PASSWORD: Final = 160
 _NEAR: Final = 48
@@ -112,7 +114,8 @@ def _password(text: str, end: int) -> Iterable[Finding]:
         while text[last - 1] in ".!?:" and text[last - 2].isalpha():
             last -= 1
         written, calls = text[first:last], text[last : last + 1] in {"(", "[", "{"}
-        if not calls and not _is_word(written) and not _EXAMPLE.search(written):
+        long = len(written) >= _SHORTEST
+        if long and not calls and not _is_word(written) and not _EXAMPLE.search(written):
             yield Finding(Kind.PASSWORD, first, last)
         return
     line = text[end : end + _NEAR].partition("\n")[0]

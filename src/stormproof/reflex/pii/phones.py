@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from stormproof.reflex.pii.edges import is_in_series, stands_alone
+from stormproof.reflex.pii.context import words_near
+from stormproof.reflex.pii.edges import is_whole, stands_apart
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.pictures import Identifier
 from stormproof.reflex.pii.recogniser import Recogniser
@@ -12,13 +13,14 @@ from stormproof.reflex.pii.recogniser import Recogniser
 _MORE: Final = r"(?:(?:[ ./-]|[ .-]?\(|\)[ ./-]?)?\d)"
 _FROM_ABROAD: Final = rf"\+[1-9]{_MORE}{{6,15}}|\b00[1-9](?:(?:[ -]|[ -]?\(|\)[ -]?)?\d){{7,15}}"
 _AMERICAN: Final = (
-    r"(?:\b1[ .-])?(?:\([2-9]\d{2}\) ?|\b[2-9]\d{2}-|\b[2-9]\d{2}\.)[2-9]\d{2}[ .-]\d{4}\b"
+    r"(?:\b1[ .-])?(?:\([2-9]\d{2}\) ?|\b[2-9]\d{2}-|\b[2-9]\d{2}\.)[2-9]\d{2}[ .-]\d{4}"
 )
 _WITH_TRUNK: Final = (
-    r"(?:\(0\d{1,4}\)[ -]?|\b0\d{1,4}[ ./-])\d{1,9}"
+    r"(?:\(0\d{1,4}\)[ .-]?|\b0\d{1,4}[ ./-])\d{1,9}"
     r"(?:(?: \d{2,6}){1,4}|(?:-\d{2,6}){1,4}|(?:\.\d{2,6}){1,4})?\b"
 )
 _WITH_AREA: Final = r"\(\d{2,3}\) ?\d{3,5}-\d{4}\b"
+_WITH_CODE: Final = r"\([1-9]\d{0,2}\) ?\d{2,4}(?:[ -]?\d{2,4}){2,3}\b"
 _PLANS: Final = {
     "1": (10, 10),
     "7": (10, 10),
@@ -66,8 +68,11 @@ _SHORT_CODES: Final = (
 )
 _CODES: Final = frozenset(map(str, (*_LONG_CODES, *_SHORT_CODES)))
 """Of countries, as ITU-T E.164 assigns them."""
+_TELLING: Final = re.compile(f"{_AMERICAN}|{_WITH_AREA}")
 _UNSETTLED: Final = (6, 12)
 _WITH_ZERO: Final = (9, 12)
+_NINES: Final = str.maketrans("012345678", "999999999")
+_POSTCODE: Final = "99999-9999"
 _DIGITS: Final = re.compile(r"\d+")
 _EXTENSION: Final = re.compile(r" ?(?:x|ext\.?) ?\d{1,6}\b", re.IGNORECASE)
 _DATE: Final = re.compile(r"\d{4}([./-])\d\d?\1\d\d?|\d\d?([./-])\d\d?\2\d{4}\b")
@@ -77,7 +82,9 @@ def _from_abroad(text: str, start: int, end: int) -> Iterable[Finding]:
     if text[start] == "+" and text[max(0, start - 1) : start].isalnum():
         return
     first = start + (1 if text[start] == "+" else 2)
-    if text[start] == "0" and text[start:end].isdigit():
+    if text[start] == "0" and not (
+        stands_apart(text, start, end) and not text[start:end].isdigit()
+    ):
         return
     digits = "".join(_DIGITS.findall(text, first, end))
     code = next((digits[:n] for n in (1, 2, 3) if digits[:n] in _CODES), None)
@@ -91,6 +98,8 @@ def _from_abroad(text: str, start: int, end: int) -> Iterable[Finding]:
 def _within(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield a number as countries write it that have a zero before areas."""
     blocks = _DIGITS.findall(text, start, end)
+    if text[start:end].translate(_NINES) == _POSTCODE:
+        return
     if _WITH_ZERO[0] <= sum(map(len, blocks)) <= _WITH_ZERO[1] and not _DATE.match(text, start):
         yield from _phone(text, start, end)
 
@@ -111,9 +120,10 @@ def _fitting(text: str, start: int, end: int, low: int, high: int) -> int:
 
 def _phone(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield a number with its extension, unless it is a piece of something longer."""
-    if end and stands_alone(text, start, end) and not is_in_series(text, start, end):
-        extension = _EXTENSION.match(text, end)
-        yield Finding(Kind.PHONE, start, extension.end() if extension else end)
+    if extension := end and _EXTENSION.match(text, end):
+        end = extension.end()
+    if end and is_whole(text, start, end):
+        yield Finding(Kind.PHONE, start, end)
 
 
 def _judge(text: str, start: int, end: int) -> Iterable[Finding]:
@@ -121,14 +131,16 @@ def _judge(text: str, start: int, end: int) -> Iterable[Finding]:
         return _from_abroad(text, start, end)
     if text.startswith(("0", "(0"), start):
         return _within(text, start, end)
-    return _phone(text, start, end)
+    if _TELLING.match(text, start, end) or not _WORDS.isdisjoint(words_near(text, start, end)):
+        return _phone(text, start, end)
+    return ()
 
 
 RECOGNISER: Final = Recogniser(
     frozenset({Kind.PHONE}),
-    r"\+[1-9]|\b00[1-9]\d|\d{3}[.)-] ?\d{3}[ .-]\d{4}|\b0\d{1,4}\)?[ ./-]\d"
-    r"|\(\d{2,3}\) ?\d{3}",
-    "|".join((_FROM_ABROAD, _AMERICAN, _WITH_TRUNK, _WITH_AREA)),
+    r"\+[1-9]|\b00[1-9]\d|\d{3}[.)-] ?\d{3}[ .-]\d{4}|\b0\d{1,4}(?:\)|[ ./-]\d)"
+    r"|\(\d{1,3}\) ?\d\d",
+    "|".join((_FROM_ABROAD, _AMERICAN, _WITH_TRUNK, _WITH_AREA, _WITH_CODE)),
     _judge,
 )
 
@@ -139,7 +151,7 @@ _GROUPS: Final = (
 _WORDS: Final = frozenset(
     {"tel", "telephone", "telefon", "telefono", "teléfono", "téléphone", "telefone", "telefoon"}
     | {"phone", "mobile", "mobil", "móvil", "movil", "handy", "cell", "cellphone", "cellular"}
-    | {"celular", "cellulare", "portable", "fax", "call", "dial", "sms", "text", "whatsapp"}
+    | {"celular", "cellulare", "portable", "fax", "sms", "whatsapp", "call me", "text me"}
     | {"rufnummer", "telefonnummer", "handynummer", "puhelin", "電話", "电话", "전화", "телефон"}
     | {"τηλέφωνο"}
 )
@@ -149,9 +161,10 @@ def _pictures() -> Iterable[str]:
     """Yield the forms of numbers that have neither a code before them nor a zero."""
     for groups in _GROUPS.split():
         sizes = [groups] if groups[0] == "1" and groups != "1334" else groups
-        for by in " .-":
-            yield by.join("9" * int(size) for size in sizes)
-    yield "99 99999-9999"
+        first, *rest = ("9" * int(size) for size in sizes)
+        for by, then in ("  ", "..", "--", "- ", "/ "):
+            yield by.join((first, then.join(rest))) if rest else first
+    yield from ("99 99999-9999", "99 9999-9999")
 
 
 NATIONAL: Final = Identifier(
