@@ -59,6 +59,28 @@ async def test_the_same_request_is_answered_from_the_cache(
     assert target.calls == 2
 
 
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/messages", {"messages": HI, "max_tokens": 100}),
+        ("/responses", {"input": "Hi"}),
+    ],
+)
+async def test_every_dialect_has_its_own_words_for_it(
+    provider: ScriptedProvider, tmp_path: Path, path: str, document: dict[str, Any]
+) -> None:
+    target = provider.target("house", says=lambda _: Reply("Hello"))
+    settings = file(tmp_path, target, "[reflex.cache]")
+    async with serving_file(settings) as url, httpx2.AsyncClient(base_url=url) as client:
+        answers = [
+            await client.post(path, json={"model": "chat", **document, "stream": stream})
+            for stream in (False, False, True)
+        ]
+    assert ["Hello" in one.text for one in answers] == [True] * 3
+    assert [one.headers["x-stormproof-rung"] for one in answers] == ["house/m", "cache", "cache"]
+    assert target.calls == 1
+
+
 async def test_an_old_answer_stands_in_for_a_model_that_fails(
     provider: ScriptedProvider, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """A question that means the same as one before is answered the same, and no other is."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from stormproof.engine import AsyncEmbedder, Embedder, Embedding
-from stormproof.errors import ContextTooLong, ServiceUnavailable
+from stormproof.errors import ContextTooLong, DeadlineExceeded, ServiceUnavailable
 from stormproof.providers import ChatRequest, Journey, TextRequest
 from stormproof.reflex import CacheUse, Call, Caller, Companion, Outcome, Passed
 from stormproof.reflex.cache import CacheStage, KnownAnswers, MemoryAnswers
@@ -149,8 +150,23 @@ async def test_what_the_model_cannot_embed_passes(known: KnownAnswers) -> None:
 
 
 async def test_a_model_that_fails_is_the_line_s_to_judge(known: KnownAnswers) -> None:
+    """Until it is left alone: then requests pass."""
     stage = SimilarStage(known, Refusing(ServiceUnavailable(reason="closed")), guard="g")
-    with pytest.raises(ServiceUnavailable):
+    for _ in range(5):
+        with pytest.raises(ServiceUnavailable, match="closed"):
+            await stage.enter(Call(asked(), Caller()))
+    assert await stage.enter(Call(asked(), Caller())) == Passed()
+
+
+@pytest.mark.usefixtures("clock")
+async def test_a_model_that_hangs_holds_nobody_up(known: KnownAnswers) -> None:
+    class Hanging:
+        async def embed(self, texts: Sequence[str], /) -> Sequence[Embedding]:
+            await asyncio.Event().wait()
+            return []
+
+    stage = SimilarStage(known, Hanging(), guard="g")
+    with pytest.raises(DeadlineExceeded):
         await stage.enter(Call(asked(), Caller()))
 
 
@@ -216,7 +232,7 @@ async def test_a_real_model_tells_what_means_the_same(
     known: KnownAnswers, minilm: AsyncEmbedder, pair: tuple[str, str], calls: int
 ) -> None:
     """At the threshold that is the default."""
-    house = House([SimilarStage(known, minilm, guard="g")])
+    house = House([SimilarStage(known, minilm, guard="g", patience=600)])
     for text in pair:
         await house.ask(asked(text))
     assert house.calls == calls

@@ -51,7 +51,7 @@ class Keeping(Companion):
         failed = ending.error is not None
         answer = None if failed or not _is_said(ending) else self._said()
         try:
-            if answer and all(one["finish_reason"] in _ENDS for one in answer.choices):
+            if answer and all(one.get("finish_reason") in _ENDS for one in answer.choices):
                 await self._keep(answer)
         finally:
             if self._flight and failed:

@@ -7,9 +7,10 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from stormproof.errors import ClientError
+from stormproof.errors import CircuitOpen, ClientError
 from stormproof.providers import ChatRequest, Completion
 from stormproof.providers.chat import Document
+from stormproof.recovery import CircuitBreaker, Deadline, Pipeline
 from stormproof.reflex.cache.keeping import Keeping
 from stormproof.reflex.cache.known import KnownAnswers
 from stormproof.reflex.cache.marks import marks
@@ -67,6 +68,8 @@ class SimilarStage:
         guard: As for `CacheStage`.
         threshold: The cosine of the angle between two questions that mean the same, at least.
         most: Questions that are remembered.
+        patience: Seconds that a question may take to be embedded. A model that fails again and
+            again is left alone for a minute.
     """
 
     name: Final = "similar"
@@ -79,9 +82,11 @@ class SimilarStage:
         guard: str,
         threshold: float = 0.95,
         most: int = 4096,
+        patience: float = 2.0,
     ) -> None:
         self._answers = answers
-        self._embedder = embedder
+        guarded = Pipeline(CircuitBreaker("similar"), Deadline(patience), name="similar")
+        self._embed = guarded(embedder.embed)
         self._guard = guard
         self._threshold = threshold
         self._neighbours = Neighbours(most)
@@ -112,10 +117,10 @@ class SimilarStage:
         return None
 
     async def _vector(self, text: str) -> Vector | None:
-        """Return the direction of a text; None if the model has none for it."""
+        """Return the direction of a text; None if the model has none for it, or is left alone."""
         try:
-            [embedded] = await self._embedder.embed([text])
-        except ClientError:  # too long for it, or empty
+            [embedded] = await self._embed([text])
+        except (ClientError, CircuitOpen):  # too long for it, for instance
             return None
         length = float(np.linalg.norm(embedded.vector))
         return embedded.vector / np.float32(length) if length else None
