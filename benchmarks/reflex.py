@@ -4,8 +4,8 @@
 
 Beside Presidio, on the same texts in one run: once with its patterns, once with a small model that
 finds names, too. Times are of the processor, one text after the other, and all take their turns
-each round; a figure is the median of the rounds. Presidio is installed by `reflex_peers.install`;
-without it the rest is measured. It takes five minutes.
+each round; the time of a text is the median of the rounds. Presidio is installed by
+`reflex_peers.install`; without it the rest is measured. It takes five minutes.
 """
 
 import argparse
@@ -47,6 +47,8 @@ def main() -> None:
     with ExitStack() as ending:
         peers, missing = _peers(ending)
         ours = stormproof.rows()
+        for one in ours:
+            ending.callback(one.close)
         rows = measured([*ours, *peers], options.rounds)
         found = found_by([ours[0], *peers], labelled_texts(options.texts, SEED))
         parts = [
@@ -93,12 +95,12 @@ def measured(searchers: Sequence[Searcher], rounds: int) -> Sequence[Row]:
 
 def times(rows: Sequence[Row]) -> str:
     head = ["a text of 1 KB, processor µs", "p50", "p95"]
-    lines = [[row.searcher.name, *(_cell(row, share) for share in (0.5, 0.95))] for row in rows]
+    lines = [[row.searcher.name, *(_micros(row, share) for share in (0.5, 0.95))] for row in rows]
     return markdown_table(1, head, lines)
 
 
-def _cell(row: Row, share: float) -> str:
-    return f"{row.percentile(share) * 1e6:,.0f} ±{row.spread(share):.0%}"
+def _micros(row: Row, share: float) -> str:
+    return f"{row.percentile(share) * 1e6:,.0f}"
 
 
 def growth(searchers: Sequence[Searcher]) -> str:
@@ -115,7 +117,7 @@ def growth(searchers: Sequence[Searcher]) -> str:
 def _middle(searcher: Searcher, texts: Sequence[str]) -> str:
     row = Row(searcher)
     row.measure(texts)
-    return f"{row.percentile(0.5) * 1e6:,.0f}"
+    return _micros(row, 0.5)
 
 
 def stubbornness(searchers: Sequence[Searcher]) -> str:

@@ -24,14 +24,6 @@ class Row:
         self.rounds.append([search.seconds for search in self.searcher.search(texts)])
 
     def percentile(self, share: float) -> float:
-        """Return below which time that share of the texts stays, in the middle of the rounds."""
-        return statistics.median(_percentile(seconds, share) for seconds in self.rounds)
-
-    def spread(self, share: float) -> float:
-        """Return half the distance between the outermost rounds, of that percentile."""
-        values = [_percentile(seconds, share) for seconds in self.rounds]
-        return (max(values) - min(values)) / statistics.median(values) / 2
-
-
-def _percentile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
+        """Return below which time that share of the texts stays; of each, the middle one."""
+        middles = sorted(statistics.median(times) for times in zip(*self.rounds, strict=True))
+        return middles[min(int(share * len(middles)), len(middles) - 1)]
