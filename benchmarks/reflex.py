@@ -4,7 +4,7 @@
 
 Beside Presidio, on the same texts in one run: once with its patterns, once with a small model that
 finds names, too. Times are of the processor, one text after the other, and all take their turns
-each round; the time of a text is the median of the rounds. Presidio is installed by
+each round, with texts of its own; a figure is the median of the rounds. Presidio is installed by
 `reflex_peers.install`; without it the rest is measured. It takes five minutes.
 """
 
@@ -82,12 +82,12 @@ def _peers(ending: ExitStack) -> tuple[list[Searcher], list[str]]:
 
 def measured(searchers: Sequence[Searcher], rounds: int) -> Sequence[Row]:
     """Have all look at the same texts of 1 KB in turn, several times."""
-    texts = sized(TEXTS, KILOBYTE, SEED)
     rows = [Row(searcher) for searcher in searchers]
     for searcher in searchers:
-        searcher.search(texts[:10])  # what is made at the first text is not measured
-    for turn in range(rounds):
-        print(f"round {turn + 1} of {rounds}", flush=True)
+        searcher.search(sized(10, KILOBYTE, SEED))  # what is made at first is not measured
+    for turn in range(1, rounds + 1):
+        print(f"round {turn} of {rounds}", flush=True)
+        texts = sized(TEXTS, KILOBYTE, SEED + turn)  # stages know a text that they have seen
         for row in rows:
             row.measure(texts)
     return rows
@@ -100,7 +100,7 @@ def times(rows: Sequence[Row]) -> str:
 
 
 def _micros(row: Row, share: float) -> str:
-    return f"{row.percentile(share) * 1e6:,.0f}"
+    return f"{row.percentile(share) * 1e6:,.0f}{', refused' if row.refused else ''}"
 
 
 def growth(searchers: Sequence[Searcher]) -> str:
@@ -125,10 +125,15 @@ def stubbornness(searchers: Sequence[Searcher]) -> str:
     texts = {"what people write": sized(1, HOSTILE, SEED)[0], **dict(hostile(HOSTILE))}
     head = ["100 KB of, processor µs", *(searcher.name for searcher in searchers)]
     lines = [
-        [name, *(_middle(searcher, [text] * 3) for searcher in searchers)]
+        [name, *(_middle(searcher, _turned(text)) for searcher in searchers)]
         for name, text in texts.items()
     ]
     return markdown_table(1, head, lines)
+
+
+def _turned(text: str) -> Sequence[str]:
+    """Return a text three times, with its end before its beginning, since one is known at once."""
+    return [text[place:] + text[:place] for place in range(1, 4)]
 
 
 def found_by(

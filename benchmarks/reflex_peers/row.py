@@ -14,16 +14,23 @@ class Row:
     Attributes:
         searcher: Who.
         rounds: The seconds for each text, each time.
+        refused: Whether any text was turned away.
     """
 
     searcher: Searcher
     rounds: list[list[float]] = field(default_factory=list)
+    refused: bool = False
 
     def measure(self, texts: Sequence[str]) -> None:
         """Search all texts once more."""
-        self.rounds.append([search.seconds for search in self.searcher.search(texts)])
+        searches = self.searcher.search(texts)
+        self.rounds.append([search.seconds for search in searches])
+        self.refused = self.refused or any(search.refused for search in searches)
 
     def percentile(self, share: float) -> float:
-        """Return below which time that share of the texts stays; of each, the middle one."""
-        middles = sorted(statistics.median(times) for times in zip(*self.rounds, strict=True))
-        return middles[min(int(share * len(middles)), len(middles) - 1)]
+        """Return below which time that share of the texts stays, in the middle of the rounds."""
+        return statistics.median(_percentile(seconds, share) for seconds in self.rounds)
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]

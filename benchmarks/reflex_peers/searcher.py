@@ -7,10 +7,17 @@ from stormproof.reflex.pii.finding import Finding
 
 
 class Search(NamedTuple):
-    """What was found in a text, and how many seconds of processor time that took."""
+    """What became of a text.
+
+    Attributes:
+        findings: What was found in it.
+        seconds: Of processor time, that it took.
+        refused: Whether it was turned away.
+    """
 
     findings: Sequence[Finding]
     seconds: float
+    refused: bool = False
 
 
 class Searcher(Protocol):

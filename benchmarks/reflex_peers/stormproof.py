@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from reflex_peers.searcher import Search
+from stormproof.errors import ClientError
 from stormproof.providers import ChatRequest, Completion, Journey, Usage
 from stormproof.reflex import (
     Accounts,
@@ -91,14 +92,17 @@ class Line:
         return self._runner.run(self._search(texts))
 
     async def _search(self, texts: Sequence[str]) -> Sequence[Search]:
-        return [Search((), await self._timed(text)) for text in texts]
+        return [await self._timed(text) for text in texts]
 
-    async def _timed(self, text: str) -> float:
+    async def _timed(self, text: str) -> Search:
         request = ChatRequest({"model": MODEL, "messages": [{"role": "user", "content": text}]})
-        begun = time.process_time()
-        async with self._reflex.admitted(request, CALLER, Journey()) as admission:
-            admission.whole(_ANSWER)
-        return time.process_time() - begun
+        refused, begun = False, time.process_time()
+        try:
+            async with self._reflex.admitted(request, CALLER, Journey()) as admission:
+                admission.whole(_ANSWER)
+        except ClientError:
+            refused = True
+        return Search((), time.process_time() - begun, refused)
 
     def close(self) -> None:
         """End its event loop."""
