@@ -92,6 +92,8 @@ class InjectionGuard:
             elif depth:
                 disguise, _, undo = _UNDOING[number - len(self._signatures)]
                 undone = undo(text, spans)
+                if undone.text == text:
+                    continue
                 look = self._in_letters if disguise is Disguise.SPELLED else self._places
                 yield from _back(look(undone.text, depth - 1), undone.back, disguise)
 
