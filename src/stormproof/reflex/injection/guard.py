@@ -92,12 +92,15 @@ class InjectionGuard:
             elif depth:
                 disguise, _, undo = _UNDOING[number - len(self._signatures)]
                 undone = undo(text, spans)
-                if undone.text == text:
+                if disguise is Disguise.SPELLED:
+                    hidden = self._in_letters(undone.text)
+                elif undone.text != text:
+                    hidden = self._places(undone.text, depth - 1)
+                else:
                     continue
-                look = self._in_letters if disguise is Disguise.SPELLED else self._places
-                yield from _back(look(undone.text, depth - 1), undone.back, disguise)
+                yield from _back(hidden, undone.back, disguise)
 
-    def _in_letters(self, text: str, _depth: int) -> Iterator[_Place]:
+    def _in_letters(self, text: str) -> Iterator[_Place]:
         for number in self._letters.present(text):
             spans = islice(self._letters.spans(number, text), _MOST)
             yield from (_Place(self._phrases[number], *span) for span in spans)
