@@ -28,7 +28,7 @@ from stormproof.gateway.settings import DEFAULT_FILE, ENV_PREFIX, Settings, load
 if typing.TYPE_CHECKING:
     from stormproof.engine import AsyncEmbedder, AsyncLLM
     from stormproof.providers import HttpClient, ModelsFile
-    from stormproof.reflex.sql import Accounts
+    from stormproof.reflex.sql import Books
 
 
 def serve(**flags: str | None) -> None:
@@ -76,8 +76,8 @@ def answer(
         seat: The place of this process, if it is one of several.
     """
     _log(settings, console)
-    with _accounts(settings) as accounts:
-        _answer(settings, load, console, seat, accounts)
+    with _books(settings) as books:
+        _answer(settings, load, console, seat, books)
 
 
 def _answer(
@@ -85,7 +85,7 @@ def _answer(
     load: Callable[[], Settings],
     console: Console,
     seat: Seat | None,
-    accounts: "Accounts | None",
+    books: "Books | None",
 ) -> None:
     # Heavy: what only --help and a typing mistake need comes before this.
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
@@ -105,10 +105,10 @@ def _answer(
     from stormproof.signals import Metrics  # noqa: PLC0415
 
     # What can be wrong is found before what is slow.
-    keyring = load_keys(settings, accounts.keys if accounts else None)
+    keyring = load_keys(settings, books.keys if books else None)
     port = seat.port if seat else settings.port
     listener = listen(settings.host, port, shared=seat is not None)
-    served = ServedModels(settings, load, _client(), os.environ, accounts)
+    served = ServedModels(settings, load, _client(), os.environ, books)
     embedding = settings.embedding_model
     wanted = {*served.models.embedders, *filter(None, [embedding])}
     embedders = _load_embedders(wanted, settings, console)
@@ -162,8 +162,8 @@ def _supervise(
     _log(settings, console)
     # What each of them would find wrong is found once, before they start.
     load_keys(settings)
-    with _accounts(settings) as accounts:
-        models = ServedModels(settings, load, _client(), os.environ, accounts).models
+    with _books(settings) as books:
+        models = ServedModels(settings, load, _client(), os.environ, books).models
     if settings.embedding_model or models.embedders or _needs_engine(settings, models):
         reason = "must be 1 where this machine computes: a model is in one process"
         raise ConfigurationError(setting="workers", reason=reason)
@@ -184,7 +184,7 @@ def _supervise(
 
 
 @contextmanager
-def _accounts(settings: Settings) -> Iterator["Accounts | None"]:
+def _books(settings: Settings) -> Iterator["Books | None"]:
     """Yield keys and usage, if there is a database: without one, its library is not needed."""
     from stormproof.reflex.settings import read_database  # noqa: PLC0415
 
@@ -192,10 +192,10 @@ def _accounts(settings: Settings) -> Iterator["Accounts | None"]:
     if database.url is None:
         yield None
         return
-    from stormproof.reflex.sql import Accounts  # noqa: PLC0415
+    from stormproof.reflex.sql import Books  # noqa: PLC0415
 
-    with Accounts(database.url, database.journals) as accounts:
-        yield accounts
+    with Books(database.url, database.journals) as books:
+        yield books
 
 
 def _client() -> "HttpClient":

@@ -26,7 +26,7 @@ from stormproof.reflex import Admission, CacheUse, Caller, Request
 from stormproof.reflex.settings import LineBuilder, Lines, ReflexTables
 
 if TYPE_CHECKING:
-    from stormproof.reflex.sql import Accounts
+    from stormproof.reflex.sql import Books
 
 Asked = TypeVar("Asked", bound=Request)
 
@@ -70,7 +70,7 @@ def entrance_to(
     kept: Kept,
     environment: Mapping[str, str],
     *,
-    accounts: "Accounts | None" = None,
+    books: "Books | None" = None,
     models: ModelsFile | None = None,
     embeddings: Mapping[str, EmbeddingLadder] = MappingProxyType({}),
 ) -> Entrance:
@@ -80,7 +80,7 @@ def entrance_to(
         tables: The settings.
         kept: What was made before.
         environment: Where the variables with secrets are.
-        accounts: Keys and usage, where there is a database.
+        books: Keys and usage, where there is a database.
         models: What the settings say of models.
         embeddings: Who embeds, by the names of models.
 
@@ -89,7 +89,7 @@ def entrance_to(
     """
 
     def make() -> Entrance:
-        builder = LineBuilder(kept, environment, accounts, models=models, embeddings=embeddings)
+        builder = LineBuilder(kept, environment, books, models=models, embeddings=embeddings)
         return Entrance(builder.lines(tables))
 
     return kept.one(make, "entrance", tables.model_dump_json(), repr(models))

@@ -23,7 +23,7 @@ from stormproof.recovery import CircuitState
 from stormproof.reflex.settings import ReflexTables, read_reflex, remembering
 
 if TYPE_CHECKING:
-    from stormproof.reflex.sql import Accounts
+    from stormproof.reflex.sql import Books
 
 _MOST: Final = 1 << 20
 """Bytes of a file that are looked at: one with more is refused."""
@@ -57,7 +57,7 @@ class ServedModels:
         reload: Returns those settings as they are now.
         client: Calls providers.
         environment: Where the variables with keys are.
-        accounts: Keys and usage, where there is a database.
+        books: Keys and usage, where there is a database.
 
     Attributes:
         ladders: Who answers now, by the names of models. Its content changes between two requests;
@@ -76,7 +76,7 @@ class ServedModels:
         reload: Callable[[], Settings],
         client: HttpClient,
         environment: Mapping[str, str],
-        accounts: "Accounts | None" = None,
+        books: "Books | None" = None,
     ) -> None:
         self.ladders: Final[dict[str, Ladder]] = {}
         self.embeddings: Final[dict[str, EmbeddingLadder]] = {}
@@ -84,7 +84,7 @@ class ServedModels:
         self._reload = reload
         self._client = client
         self._environment = environment
-        self._accounts = accounts
+        self._books = books
         self._kept = Kept()
         self._engine: ChatModel | None = None
         self._embedders: Mapping[str, EmbeddingModel] = {}
@@ -187,13 +187,13 @@ class ServedModels:
         return read_reflex(self._file) if self._needed else None
 
     def _entrance_of(self, tables: ReflexTables | None, models: ModelsFile) -> Entrance | None:
-        if tables is None and self._accounts is None:
+        if tables is None and self._books is None:
             return None
         return entrance_to(
             remembering(tables or ReflexTables(), models),
             self._kept,
             self._environment,
-            accounts=self._accounts,
+            books=self._books,
             models=models,
             embeddings=self.embeddings,
         )

@@ -31,7 +31,7 @@ from stormproof.reflex.validating import ValidateStage
 if TYPE_CHECKING:
     from stormproof.reflex.pii.detector import Detector
     from stormproof.reflex.pii.finder import Finder
-    from stormproof.reflex.sql import Accounts
+    from stormproof.reflex.sql import Books
 
 
 class LineBuilder:
@@ -41,7 +41,7 @@ class LineBuilder:
         kept: What other builders have made, of which all that has not changed is used on: caches,
             counters, stages.
         environment: Where the variables with secrets are.
-        accounts: Keys and usage, where there is a database.
+        books: Keys and usage, where there is a database.
         models: What they say of models: their prices, and what processes share.
         embeddings: Who embeds, by the names of models.
     """
@@ -50,14 +50,14 @@ class LineBuilder:
         self,
         kept: Kept,
         environment: Mapping[str, str],
-        accounts: "Accounts | None" = None,
+        books: "Books | None" = None,
         *,
         models: ModelsFile | None = None,
         embeddings: Mapping[str, EmbeddingLadder] = MappingProxyType({}),
     ) -> None:
         self._kept = kept
         self._environment = environment
-        self._accounts = accounts
+        self._books = books
         self._models = models or ModelsFile()
         self._caches = CacheBuilder(kept, environment, embeddings)
 
@@ -67,8 +67,8 @@ class LineBuilder:
         Raises:
             ConfigurationError: A stage cannot be made: its library is missing, or a secret.
         """
-        books = self._accounts.usage if self._accounts else None
-        bounds = LimitsBuilder(tables, self._models, self._environment, books, self._kept)
+        spending = self._books.usage if self._books else None
+        bounds = LimitsBuilder(tables, self._models, self._environment, spending, self._kept)
         return Lines(tables, partial(self._line, bounds.limits(), bounds.budget()))
 
     def _line(self, limits: Sequence[Step], budget: Sequence[Step], tables: StageTables) -> Reflex:
@@ -91,12 +91,12 @@ class LineBuilder:
         )
 
     def _scope(self) -> Iterator[Step]:
-        if self._accounts:
-            yield Step(ScopeStage(self._accounts.keys), OnFailure.CLOSED)
+        if self._books:
+            yield Step(ScopeStage(self._books.keys), OnFailure.CLOSED)
 
     def _usage(self) -> Iterator[Step]:
-        if self._accounts:
-            yield Step(UsageStage(self._accounts.ledger.record), OnFailure.OPEN)
+        if self._books:
+            yield Step(UsageStage(self._books.ledger.record), OnFailure.OPEN)
 
     def _made(
         self, table: StageTable | None, make: Callable[[Any], Stage], guard: str = ""

@@ -8,7 +8,7 @@ import pytest
 
 from stormproof.errors import DatabaseError
 from stormproof.reflex.keys import Key, digest_of
-from stormproof.reflex.sql import Accounts, By, Database, KeyTable, UsageTable
+from stormproof.reflex.sql import Books, By, Database, KeyTable, UsageTable
 from stormproof.reflex.usage import UsageLedger, UsageRow
 from support import postgres_server
 from support.postgres_server import PostgresServer
@@ -58,25 +58,25 @@ def test_a_server_that_dies_and_returns_finds_everything(
     mortal: PostgresServer, tmp_path: Path
 ) -> None:
     """Meanwhile keys are known, and what requests take is written down."""
-    accounts = Accounts(mortal.url(), tmp_path / "journals")
+    books = Books(mortal.url(), tmp_path / "journals")
     other = Database(mortal.url())
     KeyTable(other).add(Key("ci", digest_of("sp-1"), created=0.0))
     other.close()
-    accounts.keys.look()
+    books.keys.look()
     mortal.stop()
     with pytest.raises(DatabaseError):
-        accounts.keys.look()
-    assert accounts.keys.holder(digest_of("sp-1"))
-    accounts.ledger.record(UsageRow(time=TIME, key="ci", prompt_tokens=3))
+        books.keys.look()
+    assert books.keys.holder(digest_of("sp-1"))
+    books.ledger.record(UsageRow(time=TIME, key="ci", prompt_tokens=3))
     with pytest.raises(DatabaseError):
-        accounts.ledger.enter()
+        books.ledger.enter()
     with pytest.raises(DatabaseError):
-        Accounts(mortal.url(), tmp_path / "journals")
+        Books(mortal.url(), tmp_path / "journals")
     mortal.start()
-    with accounts:
-        accounts.keys.look()
-        accounts.ledger.record(UsageRow(time=TIME, key="ci", prompt_tokens=4))
-    with Accounts(mortal.url(), tmp_path / "journals") as again:
+    with books:
+        books.keys.look()
+        books.ledger.record(UsageRow(time=TIME, key="ci", prompt_tokens=4))
+    with Books(mortal.url(), tmp_path / "journals") as again:
         [total] = again.usage.sums(By.KEY, TIME)
     assert (total.requests, total.prompt_tokens) == (2, 7)
 
@@ -84,6 +84,6 @@ def test_a_server_that_dies_and_returns_finds_everything(
 def test_journals_lie_beside_the_file(tmp_path: Path) -> None:
     """With those of nobody else."""
     url = f"sqlite:///{tmp_path}/x.db"
-    with Accounts(url) as accounts:
-        accounts.ledger.record(UsageRow(time=TIME))
+    with Books(url) as books:
+        books.ledger.record(UsageRow(time=TIME))
         assert len(list((tmp_path / "x.db.journals").glob("*.jsonl"))) == 1

@@ -13,7 +13,7 @@ from stormproof.reflex.usage.ledger import UsageLedger
 _JOURNALS: Final = "stormproof.journals"
 
 
-class Accounts:
+class Books:
     """Keys and usage; to be entered, and left when nobody asks any more.
 
     Args:
