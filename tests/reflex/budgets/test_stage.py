@@ -228,6 +228,14 @@ async def test_where_nobody_knows_the_price_no_budget_is_spent(model: str) -> No
     assert await stage().enter(call(model=model)) == Passed()
 
 
+async def test_what_has_no_quote_may_be_known_to_cost_nothing() -> None:
+    """The models of this process are such."""
+    limits, ledger = Limits({Scope.ALL: a_day(0)}), LocalLedger(Balances())
+    budget = BudgetStage(limits, QUOTES, ledger, otherwise=Quote())
+    await let_in(budget, model="local")
+    assert isinstance(await refused(budget, model="unpriced"), ConfigurationError)
+
+
 async def test_it_may_be_taken_for_free_and_is_told_once() -> None:
     """As an event."""
     budget, heard = stage(key=a_day(1), unpriced=Unpriced.FREE), list[Event]()

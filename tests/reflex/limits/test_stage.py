@@ -190,6 +190,18 @@ async def test_no_more_are_remembered_than_there_is_room_for(clock: FakeClock) -
         await let_in(limited, Caller("t", None, user))
 
 
+async def test_other_limits_give_nobody_a_new_minute(clock: FakeClock) -> None:
+    """Half of what there was is used: so is half of what there is."""
+    gauges = LocalGauges()
+    before = LimitsStage(Limits({Scope.KEY: per_minute(4, 100)}), gauges)
+    after = LimitsStage(Limits({Scope.KEY: per_minute(8, 100)}), gauges)
+    for _ in range(2):
+        await let_in(before, tokens=25)
+    headers = (await let_in(after, tokens=25)).headers()
+    assert headers["x-ratelimit-remaining-requests"] == "3"
+    assert headers["x-ratelimit-remaining-tokens"] == "25"
+
+
 async def test_other_limits_hold_from_the_next_call_on(clock: FakeClock) -> None:
     """Places stay taken."""
     gauges = LocalGauges()

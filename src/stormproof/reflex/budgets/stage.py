@@ -35,6 +35,7 @@ class BudgetStage:
         quotes: What each model costs, by what clients call it.
         ledger: What was spent: `LocalLedger`, or `SharedLedger` where several processes share it.
             It outlives the stage when limits change.
+        otherwise: What models cost that have no quote; by default nobody knows.
         unpriced: What becomes of a call that nobody can tell the price of.
         calendar: Tells which day it is.
     """
@@ -47,11 +48,13 @@ class BudgetStage:
         quotes: Mapping[str, Quote],
         ledger: Ledger,
         *,
+        otherwise: Quote | None = None,
         unpriced: Unpriced = Unpriced.REJECT,
         calendar: Calendar | None = None,
     ) -> None:
         self._limits: Final = limits
         self._quotes: Final = quotes
+        self._otherwise: Final = otherwise
         self._ledger: Final = ledger
         self._rejects: Final = unpriced is Unpriced.REJECT
         self._calendar: Final = calendar or Calendar()
@@ -66,7 +69,7 @@ class BudgetStage:
         limited = [one for one in self._limits.of(call) if one[1].budgets]
         if not limited:
             return Passed()
-        quote = self._quotes.get(call.request.model)
+        quote = self._quotes.get(call.request.model, self._otherwise)
         if quote is None or quote.unpriced:
             if self._rejects:
                 return Rejected(_no_price())

@@ -20,15 +20,19 @@ class Gauge:
     __slots__ = ("_places", "_requests", "_taken", "_tokens", "settings")
 
     def __init__(self) -> None:
+        self.settings = LimitSettings()
+        self._places: float = inf
+        self._requests: TokenBucket | None = None
+        self._tokens: TokenBucket | None = None
         self._taken = 0
-        self.set(LimitSettings())
 
-    def set(self, settings: LimitSettings) -> None:
-        """Go by other limits from now on; nothing is used of them so far, but places."""
+    def set(self, settings: LimitSettings, now: float) -> None:
+        """Go by other limits from now on, which are used up to the same part of a minute."""
+        requests, tokens = self.state(now).debts
         self.settings = settings
         self._places = settings.concurrency or inf
-        self._requests = _bucket(settings.requests_per_minute)
-        self._tokens = _bucket(settings.tokens_per_minute)
+        self._requests = _bucket(settings.requests_per_minute, requests, now)
+        self._tokens = _bucket(settings.tokens_per_minute, tokens, now)
 
     def take(self, tokens: int, now: float) -> bool:
         """Take a request, its tokens and a place; return whether all were there, else none is."""
@@ -60,5 +64,9 @@ class Gauge:
         return MeterState((requests, tokens), self._taken)
 
 
-def _bucket(per_minute: int | None) -> TokenBucket | None:
-    return None if per_minute is None else TokenBucket(per_minute, MINUTE, per_minute)
+def _bucket(per_minute: int | None, debt: float, now: float) -> TokenBucket | None:
+    if per_minute is None:
+        return None
+    bucket = TokenBucket(per_minute, MINUTE, per_minute)
+    bucket.charge(debt * per_minute / MINUTE, now)
+    return bucket

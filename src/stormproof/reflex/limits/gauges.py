@@ -76,7 +76,7 @@ class LocalGauges:
         for subject, settings in limited:
             gauge = self._table.entry(subject).value
             if gauge.settings is not settings and gauge.settings != settings:
-                gauge.set(settings)
+                gauge.set(settings, now)
             if not gauge.take(tokens, now):
                 for one in taken:
                     one.give_back(tokens, now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stormproof.providers import Kept, ModelsFile
 from stormproof.providers.settings.sharing import shared_store
 from stormproof.reflex.budgets.ledger import Balances, Ledger, LocalLedger
-from stormproof.reflex.budgets.quotes import quotes
+from stormproof.reflex.budgets.quotes import Quote, quotes
 from stormproof.reflex.budgets.shared_ledger import SharedLedger
 from stormproof.reflex.budgets.stage import BudgetStage
 from stormproof.reflex.limits.applying import Limits
@@ -72,8 +72,13 @@ class LimitsBuilder:
         )
         if not self._budget.enabled or not (self._books or costs):
             return ()
-        quoted, ledger = quotes(self._models), self._ledger()
-        stage = BudgetStage(self._limits(), quoted, ledger, unpriced=self._budget.unpriced)
+        stage = BudgetStage(
+            self._limits(),
+            quotes(self._models),
+            self._ledger(),
+            otherwise=Quote(),  # what the settings do not name is this process's own, or not there
+            unpriced=self._budget.unpriced,
+        )
         return [Step(stage, self._budget.on_failure)]
 
     @property
