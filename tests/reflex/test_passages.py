@@ -3,7 +3,7 @@
 from typing import Any
 
 from stormproof.providers import ChatRequest, EmbeddingRequest, TextRequest
-from stormproof.reflex.passages import Passage, passages, rewritten, told
+from stormproof.reflex.passages import Passage, passages, rewritten, told, with_texts
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "mail", "arguments": '{"to": "x"}'}}
 MESSAGES: list[dict[str, Any]] = [
@@ -56,4 +56,117 @@ def test_thoughts_and_expected_answers_are_texts() -> None:
         "messages.0.content": "a",
         "messages.0.reasoning": "b",
         "prediction.content.0.text": "c",
+        "prediction.content.1": "d",
     }
+
+
+def told_texts(**fields: Any) -> dict[str, str]:
+    """The texts of a request, by their places."""
+    messages = fields.pop("messages", [{"role": "user", "content": "hi"}])
+    request = ChatRequest({"model": "m", "messages": messages, **fields})
+    return {told(one.place): one.text for one in passages(request) if one.text != "hi"}
+
+
+def test_whatever_else_a_provider_is_sent_is_a_text() -> None:
+    """Also what stands in fields that nobody here knows."""
+    asked = {
+        "user": "u1",
+        "stop": ["END", "\n"],
+        "metadata": {"case": "of Bob", "count": 3},
+        "store": True,
+        "temperature": 0.5,
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "anything": [{"deep": {"down": "here it is"}}],
+    }
+    assert told_texts(**asked) == {
+        "user": "u1",
+        "stop.0": "END",
+        "stop.1": "\n",
+        "metadata.case": "of Bob",
+        "anything.0.deep.down": "here it is",
+    }
+
+
+def test_tools_and_forms_of_answers_are_defined_in_texts() -> None:
+    """Each tells its tool; what reaches a tool's server is not one."""
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string", "description": "whose it is", "enum": ["a-b"]}},
+        "required": ["name"],
+    }
+    function = {"name": "find_it", "description": "finds it", "parameters": schema}
+    form = {"type": "json_schema", "json_schema": {"name": "form", "schema": {"title": "of it"}}}
+    server = {"type": "mcp", "server_url": "https://10.0.0.1/mcp", "authorization": "Bearer 1"}
+    tools = [{"type": "function", "function": function}, server]
+    request = ChatRequest(
+        {"model": "m", "messages": MESSAGES[:1], "tools": tools, "response_format": form}
+    )
+    defined = [one for one in passages(request) if one.role == "definition"]
+    at = ("tools", 0, "function")
+    within = (*at, "parameters", "properties", "name")
+    assert defined == [
+        Passage((*at, "description"), "finds it", "definition", "find_it"),
+        Passage((*within, "description"), "whose it is", "definition", "find_it"),
+        Passage((*within, "enum", 0), "a-b", "definition", "find_it"),
+        Passage(("response_format", "json_schema", "schema", "title"), "of it", "definition", None),
+    ]
+
+
+def test_names_files_and_parts_of_other_kinds_are_texts() -> None:
+    """But not the bytes and addresses of pictures and files, ids, and signed thoughts."""
+    source = {"type": "base64", "media_type": "text/plain", "data": "AAAA"}
+    parts: list[Any] = [
+        {"type": "file", "file": {"filename": "of Bob.pdf", "file_data": "data:,x y"}},
+        {"type": "image_url", "image_url": {"url": "https://a.b/c d"}},
+        {"type": "document", "source": {"type": "text", "data": "what Bob wrote"}},
+        {"type": "document", "source": source},
+        {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "a b"}]},
+        {"type": "thinking", "thinking": "hm hm", "signature": "s"},
+    ]
+    call = {"id": "c", "function": {"name": "f", "arguments": {"to": "Bob"}}}
+    messages = [
+        {"role": "user", "name": "bob-b", "content": parts},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+    ]
+    assert told_texts(messages=messages) == {
+        "messages.0.content.0.file.filename": "of Bob.pdf",
+        "messages.0.content.2.source.data": "what Bob wrote",
+        "messages.0.content.4.content.0.text": "a b",
+        "messages.0.name": "bob-b",
+        "messages.1.tool_calls.0.function.arguments.to": "Bob",
+    }
+
+
+def test_a_key_that_a_client_made_up_is_not_told() -> None:
+    """It may be a value itself, or end a header."""
+    place = [*told_texts(metadata={"bob@x.com": "a b", "4\r\nx: y": "c d", "k" * 65: "e f"})]
+    assert place == ["metadata.?"]
+
+
+def test_a_tool_may_be_called_anything() -> None:
+    """A name that is no text is none."""
+    function = {"name": 5, "arguments": "{}", "description": "of it"}
+    message = {"role": "assistant", "tool_calls": [{"id": 1, "function": function}]}
+    request = ChatRequest({"model": "m", "messages": [message], "tools": [{"function": function}]})
+    assert {one.tool for one in passages(request)} == {None}
+
+
+def test_no_depth_is_too_deep_to_be_seen() -> None:
+    """Whoever bounds it has to see it."""
+    deep: Any = "at last"
+    for _ in range(5000):
+        deep = [deep]
+    assert passages(ChatRequest({"model": "m", "messages": MESSAGES[:1], "x": deep}))[-1].text
+
+
+def test_texts_beside_a_conversation_can_be_replaced_too() -> None:
+    """In every kind of request."""
+    requests: list[ChatRequest | TextRequest | EmbeddingRequest] = [
+        ChatRequest({"model": "m", "messages": MESSAGES, "metadata": {"of": "Bob"}, "user": "b"}),
+        TextRequest({"model": "m", "prompt": "a", "stop": "b"}),
+        EmbeddingRequest({"model": "m", "input": ["a"], "user": "b"}),
+    ]
+    for request in requests:
+        texts = {one.place: f"x{n}" for n, one in enumerate(passages(request))}
+        changed = with_texts(request, texts)
+        assert {one.place: one.text for one in passages(changed)} == texts

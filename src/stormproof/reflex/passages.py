@@ -1,5 +1,12 @@
-"""The texts of a request: where each stands, and who said it."""
+"""The texts of a request: where each stands, and who said it.
 
+Whatever a provider is sent counts, also in fields that nobody here knows: definitions of tools,
+stop sequences, names, metadata. What is left out is what clients, models and servers tell one
+another by (names of tools, ids, keys of objects), what proves to a tool's server who asks, signed
+thoughts, which nobody can change, and the bytes and addresses of pictures, sounds and files.
+"""
+
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -12,8 +19,44 @@ if TYPE_CHECKING:
 Place = tuple[str | int, ...]
 """Keys and indices, from a request's document down to a text."""
 
+DEFINITION: Final = "definition"
+"""The role of whoever defined a tool, or the form of an answer."""
+
 _USUAL: Final = frozenset({"role", "content", "name", "tool_call_id"})
 """Fields of most messages: without others, there is no text but the content."""
+
+_MESSAGE: Final = _USUAL | {
+    *("tool_calls", "function_call", "thinking_blocks", "reasoning_details", "audio"),
+    "cache_control",
+}
+_READ: Final = frozenset(
+    {"model", "messages", "prompt", "suffix", "input", "tool_choice", "betas", "stream_options"}
+)
+"""Fields of requests that hold no text, or are read by themselves."""
+
+_DEFINING: Final = frozenset(
+    {"tools", "functions", "mcp_servers", "response_format", "output_config"}
+)
+_CONNECTING: Final = frozenset(
+    {"url", "server_url", "headers", "authorization", "authorization_token"}
+)
+"""Fields with which a provider reaches a tool's server."""
+
+_OPAQUE: Final = ("image_url", "input_audio", "video_url", "thinking", "redacted_thinking")
+"""Kinds of parts of a message that hold no text, or none that can be changed."""
+
+_NAMING: Final = frozenset(
+    {
+        *("name", "type", "$ref", "id", "call_id", "tool_call_id", "tool_use_id", "signature"),
+        "media_type",
+    }
+)
+_NAME: Final = re.compile(r"[\w.:/#$-]{1,256}", re.ASCII)
+_PLAIN: Final = 64
+"""Characters of a key that is told."""
+
+_WORD: Final = re.compile(r"[A-Za-z]{0,16}")
+"""Of which definitions are full, and which instruct nobody: types, kinds of forms."""
 
 
 class Passage(NamedTuple):
@@ -22,9 +65,10 @@ class Passage(NamedTuple):
     Attributes:
         place: Where it stands.
         text: The text.
-        role: Who said it: ``system``, ``user``, ``assistant``, ``tool`` …; texts outside of
-            conversations are the user's.
-        tool: By which tool a result was given, or for which one arguments are, where that is told.
+        role: Who said it: ``system``, ``user``, ``assistant``, ``tool`` …, or ``definition`` of a
+            tool or of an answer's form; other texts outside of conversations are the user's.
+        tool: By which tool a result was given, for which one arguments are, or which is defined,
+            where that is told.
     """
 
     place: Place
@@ -34,8 +78,11 @@ class Passage(NamedTuple):
 
 
 def told(place: Place) -> str:
-    """Return a place as errors tell it: ``messages.2.content``."""
-    return ".".join(map(str, place))
+    """Return a place as errors tell it: ``messages.2.content``.
+
+    A key that is no plain name is not told: a client may have chosen it.
+    """
+    return ".".join([step if _is_plain(step) else "?" for step in map(str, place)])
 
 
 def passages(request: "Request") -> Sequence[Passage]:
@@ -43,11 +90,12 @@ def passages(request: "Request") -> Sequence[Passage]:
 
     Tokens, which clients of completions and embeddings may send in place of texts, are none.
     """
+    document = request.document
     if isinstance(request, ChatRequest):
-        return list(_conversation(request))
+        return [*_conversation(request), *_others(document)]
     if isinstance(request, EmbeddingRequest):
-        return list(_texts(request.document, "input"))
-    return [*_texts(request.document, "prompt"), *_texts(request.document, "suffix")]
+        return [*_texts(document, "input"), *_others(document)]
+    return [*_texts(document, "prompt"), *_texts(document, "suffix"), *_others(document)]
 
 
 def with_texts(request: "Request", texts: Mapping[Place, str]) -> "Request":
@@ -88,18 +136,19 @@ def _conversation(request: ChatRequest) -> Iterator[Passage]:
     for index, message in enumerate(request.messages):
         place = ("messages", index)
         for call in message.tool_calls or ():
-            if isinstance(name := _name(call), str):
+            if name := _name(call):
                 called[str(call.get("id"))] = name
+        from_tool = message.role in {"tool", "function"}
         tool = message.name or called.get(message.tool_call_id or "")
-        by = tool if message.role in {"tool", "function"} else None
+        by = tool if from_tool else None
         for where, text in _content(message.content):
             yield Passage((*place, *where), text, message.role, by)
-        if said[index].keys() - _USUAL:
-            yield from _asides(said[index], place, message.role)
+        if message.name and not from_tool:
+            yield Passage((*place, "name"), message.name, message.role)
+        if others := said[index].keys() - _USUAL:
             yield from _arguments(said[index], place, message.role)
-    if isinstance(expected := request.document.get("prediction"), dict):
-        for where, text in _content(expected.get("content")):
-            yield Passage(("prediction", *where), text)
+            for field in sorted(others - _MESSAGE):
+                yield from _within(said[index][field], (*place, field), message.role)
 
 
 def _content(content: object) -> Iterator[tuple[Place, str]]:
@@ -107,16 +156,23 @@ def _content(content: object) -> Iterator[tuple[Place, str]]:
         yield ("content",), content
     elif isinstance(content, list):
         for index, part in enumerate(content):
-            for key in ("text", "refusal"):
-                if isinstance(part, dict) and isinstance(text := part.get(key), str):
-                    yield ("content", index, key), text
+            if not isinstance(part, dict):
+                continue
+            text = part.get("text")
+            if isinstance(text, str) and part.get("type") == "text":
+                yield ("content", index, "text"), text
+            else:
+                yield from _in_part(part, ("content", index))
 
 
-def _asides(message: Document, place: Place, role: str) -> Iterator[Passage]:
-    """Return what was thought, but for signed thoughts, which nobody can change, and refusals."""
-    for key in ("reasoning", "reasoning_content", "refusal"):
-        if isinstance(text := message.get(key), str):
-            yield Passage((*place, key), text, role)
+def _in_part(part: Document, place: Place) -> Iterator[tuple[Place, str]]:
+    """Return the texts of a part that is another thing than a text."""
+    if part.get("type") == "file" and isinstance(file := part.get("file"), dict):
+        if isinstance(name := file.get("filename"), str):
+            yield (*place, "file", "filename"), name
+    elif part.get("type") not in _OPAQUE:
+        for passage in _within(part, place):
+            yield passage.place, passage.text
 
 
 def _arguments(message: Document, place: Place, role: str) -> Iterator[Passage]:
@@ -127,16 +183,70 @@ def _arguments(message: Document, place: Place, role: str) -> Iterator[Passage]:
 
 
 def _argument(function: object, place: Place, role: str) -> Iterator[Passage]:
-    if not isinstance(function, dict):
+    if isinstance(function, dict):
+        for key in ("arguments", "input"):
+            yield from _within(function.get(key), (*place, key), role, _string(function, "name"))
+
+
+def _others(document: Document) -> Iterator[Passage]:
+    """Return the texts of fields beside a conversation, those that nobody here knows too."""
+    for field, value in document.items():
+        if field in _DEFINING:
+            yield from _definitions(field, value)
+        elif field not in _READ and isinstance(value, str | list | dict):
+            yield from _within(value, (field,))
+
+
+def _definitions(field: str, value: object) -> Iterator[Passage]:
+    if not isinstance(value, list):
+        yield from _within(value, (field,), DEFINITION)
         return
-    for key in ("arguments", "input"):
-        if isinstance(text := function.get(key), str):
-            yield Passage((*place, key), text, role, function.get("name"))
+    for index, tool in enumerate(value):
+        if isinstance(tool, dict):
+            told = {key: inner for key, inner in tool.items() if key not in _CONNECTING}
+            yield from _within(told, (field, index), DEFINITION, _name(tool))
 
 
-def _name(call: Document) -> object:
-    function = call.get("function")
-    return function.get("name") if isinstance(function, dict) else None
+def _within(
+    value: object, place: Place, role: str = "user", tool: str | None = None
+) -> Iterator[Passage]:
+    """Return all texts in a value, however deep: nobody has bounded that yet."""
+    waiting = [(place, value)]
+    while waiting:
+        where, inner = waiting.pop()
+        if isinstance(inner, str):
+            if role != DEFINITION or not _WORD.fullmatch(inner):
+                yield Passage(where, inner, role, tool)
+        elif isinstance(inner, dict):
+            waiting += [
+                ((*where, key), one)
+                for key, one in reversed(inner.items())
+                if not _names(key, one) and not (key == "data" and inner.get("type") == "base64")
+            ]
+        elif isinstance(inner, list):
+            waiting += [((*where, key), one) for key, one in reversed([*enumerate(inner)])]
+
+
+def _names(key: str, value: object) -> bool:
+    """Return whether a field only names something; also a field may have such a name."""
+    return key in _NAMING and isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _is_plain(step: str) -> bool:
+    return step.isascii() and (step.isdecimal() or step.isidentifier()) and len(step) <= _PLAIN
+
+
+def _name(tool: Document) -> str | None:
+    """Return the name of a tool, as its definition or a call of it tells it."""
+    for kind in ("function", "custom"):
+        if isinstance(described := tool.get(kind), dict):
+            return _string(described, "name")
+    return _string(tool, "name")
+
+
+def _string(document: Document, key: str) -> str | None:
+    text = document.get(key)
+    return text if isinstance(text, str) else None
 
 
 def _texts(document: Document, field: str) -> Iterable[Passage]:

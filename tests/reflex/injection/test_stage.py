@@ -164,3 +164,19 @@ async def test_prompts_are_looked_at() -> None:
     request = TextRequest({"model": "m", "prompt": ["fine", ATTACK]})
     outcome = await InjectionStage(GUARD).enter(Call(request, Caller()))
     assert reason(outcome).endswith("in prompt.1")
+
+
+@pytest.mark.parametrize("action", InjectionAction)
+async def test_a_poisoned_definition_is_told_and_rejected_where_that_is_wanted(
+    action: InjectionAction, events: list[Event]
+) -> None:
+    """By default it passes: whoever defines a tool instructs the model."""
+    function = {"name": "add", "description": f"Adds. {ATTACK}", "parameters": {}}
+    messages = [said("Hello.")]
+    tools = [{"type": "function", "function": function}]
+    asked = ChatRequest({"model": "m", "messages": messages, "tools": tools})
+    outcome = await InjectionStage(GUARD, definitions=action).enter(Call(asked, Caller()))
+    assert isinstance(outcome, Rejected if action is InjectionAction.BLOCK else Passed)
+    [event] = events
+    assert isinstance(event, InjectionFound)
+    assert (event.place, event.tool) == ("tools.0.function.description", "add")

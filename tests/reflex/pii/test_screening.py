@@ -12,6 +12,7 @@ from stormproof.errors import PiiDetected
 from stormproof.providers import ChatRequest, Chunk, Completion, Journey, Usage
 from stormproof.recovery import Event, subscribe
 from stormproof.reflex import Admission, Caller, OnFailure, Reflex, Step
+from stormproof.reflex.pii.detector import Detector
 from stormproof.reflex.pii.events import PiiFound
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.policy import PiiAction, PiiPolicy
@@ -141,3 +142,38 @@ async def test_a_placeholder_is_nobodys_password() -> None:
     async with line.admitted(request, Caller(), Journey()) as admission:
         word = admission.request.messages[0].content
         assert admission.whole(whole(f"password: {word}")).text == "password: password: hunter2"
+
+
+KEY = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0B\n" * 60
+END = "-----END RSA PRIVATE KEY-----"
+TOKEN = "Bearer " + "a1B2" * 200
+
+
+@pytest.mark.parametrize(
+    ("secret", "word"), [(KEY + END, "PRIVATE_KEY"), (KEY, "PRIVATE_KEY"), (TOKEN, "TOKEN")]
+)
+@pytest.mark.parametrize("size", [1, 7, 100, 4000])
+async def test_a_long_secret_goes_out_in_no_part(secret: str, word: str, size: int) -> None:
+    """From where it begins on, what may belong to it is held back."""
+    stage = PiiStage(Detector(), answers=True)
+    asked = ChatRequest({"model": "m", "messages": [{"role": "user", "content": "hi"}]})
+    line = Reflex([Step(stage, OnFailure.CLOSED)])
+    text = f"{'here it is ' * 30}\n{secret}"
+    cut = [text[n : n + size] for n in range(0, len(text), size)]
+    async with line.admitted(asked, Caller(), Journey()) as admission:
+        said = "".join(one.text for one in await streamed(admission, cut))
+    assert said.rstrip().endswith(f"\n[{word}]" if word == "PRIVATE_KEY" else f"[{word}]")
+    assert "MII" not in said
+    assert "a1B2" not in said
+
+
+async def test_what_has_no_end_is_not_held_back_for_ever() -> None:
+    """Memory is bounded."""
+    stage = PiiStage(Detector(), answers=True)
+    asked = ChatRequest({"model": "m", "messages": [{"role": "user", "content": "hi"}]})
+    line = Reflex([Step(stage, OnFailure.CLOSED)])
+    async with line.admitted(asked, Caller(), Journey()) as admission:
+        cut = [KEY, *["MIIEvQIBADANBgkqhkiG9w0B\n" * 100] * 20]
+        chunks = admission.stream(pieces(cut))
+        said = [chunk.text async for chunk in chunks]
+    assert "[PRIVATE_KEY]" in "".join(said[:-2])

@@ -1,5 +1,6 @@
 """What the stage makes of a call."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -162,3 +163,16 @@ async def test_thousands_of_values_are_as_well_replaced() -> None:
     message = {"content": sent}
     echo = Completion({"choices": [{"message": message, "finish_reason": "stop"}]}, Usage())
     assert outcome.companion.whole(echo).text == text
+
+
+async def test_names_and_whatever_else_a_provider_is_sent_hold_none() -> None:
+    """A name stays one that providers take."""
+    values = {ALICE: Kind.EMAIL, "alice": Kind.PERSON}
+    messages = [{"role": "user", "name": "alice", "content": "hi"}]
+    asked = ChatRequest(
+        {"model": "m", "messages": messages, "user": ALICE, "metadata": {"by": f"for {ALICE}"}}
+    )
+    document = (await redacted(PiiStage(Planted(values)), call(asked))).request.document
+    assert re.fullmatch(r"PERSON_[A-Z]{4,}", document["messages"][0]["name"])
+    assert document["user"].startswith("[EMAIL_")
+    assert document["metadata"]["by"] == f"for {document['user']}"

@@ -12,13 +12,13 @@ from stormproof.errors import InvalidInput
 from stormproof.recovery import publish
 from stormproof.reflex.injection.events import InjectionFound
 from stormproof.reflex.injection.finding import Injection, InjectionSeverity
-from stormproof.reflex.passages import Passage, told
+from stormproof.reflex.passages import DEFINITION, Passage, told
 from stormproof.reflex.stage import Call, Companion, Outcome, Passed, Rejected
 
 if TYPE_CHECKING:
     from stormproof.reflex.injection.guard import InjectionGuard  # an extra
 
-_TOOLS: Final = frozenset({"tool", "function"})
+_TOOLS: Final = frozenset({"tool", "function", DEFINITION})
 _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 _MOST_TOLD: Final = 8
@@ -49,7 +49,9 @@ class InjectionStage:
         guard: Finds attacks.
         action: What becomes of a request in which one was found.
         threshold: From which severity on something counts as found.
-        tool_threshold: The same for results of tools.
+        tool_threshold: The same for results and definitions of tools.
+        definitions: What becomes of a request in which one was found in the definition of a tool:
+            whoever wrote that instructs the model, often in the words of an attack.
         trusted: Roles whose texts are not looked at: who runs the model instructs it, and what the
             model has said is its own.
         most_characters: How far a request is looked at, from its newest text on; of one with more
@@ -65,12 +67,14 @@ class InjectionStage:
         action: InjectionAction = InjectionAction.BLOCK,
         threshold: InjectionSeverity = InjectionSeverity.HIGH,
         tool_threshold: InjectionSeverity = InjectionSeverity.MEDIUM,
+        definitions: InjectionAction = InjectionAction.REPORT,
         trusted: Collection[str] = frozenset({"system", "developer", "assistant"}),
         most_characters: int = 1_000_000,
     ) -> None:
         self._action = action
         self._threshold = threshold
         self._tool_threshold = tool_threshold
+        self._definitions = definitions
         self._trusted = frozenset(trusted)
         self._most_characters = most_characters
         self._guard = guard
@@ -90,12 +94,16 @@ class InjectionStage:
             hostile = self._hostile(looked)
         for one in hostile:
             publish(_event(call.request.model, one))
-        if hostile and self._action is InjectionAction.BLOCK:
-            worst = max(hostile, key=lambda one: one.injection.severity)
+        if blocked := [one for one in hostile if self._blocks(one.passage)]:
+            worst = max(blocked, key=lambda one: one.injection.severity)
             return Rejected(InvalidInput(reason=f"prompt injection: {_description(worst)}"))
         if characters > self._most_characters:
             raise InvalidInput(reason=f"it has more than {self._most_characters} characters")
         return Passed(_Report(hostile) if hostile else None)
+
+    def _blocks(self, passage: Passage) -> bool:
+        action = self._definitions if passage.role == DEFINITION else self._action
+        return action is InjectionAction.BLOCK
 
     def _hostile(self, looked: Iterable[Passage]) -> Sequence[_Hostile]:
         """Return the passages that hold an attack, as far as they are looked at."""

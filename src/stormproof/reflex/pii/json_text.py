@@ -41,6 +41,14 @@ class PlainText:
         return _spliced(self.text, replacements)
 
 
+class NameText(PlainText):
+    """A name of somebody, which has no brackets."""
+
+    def replaced(self, replacements: Sequence[Replacement]) -> str:
+        """Return it with other parts."""
+        return super().replaced([one._replace(text=one.text.strip("[]")) for one in replacements])
+
+
 class JsonText:
     """A JSON document, or what comes near to one.
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from stormproof.reflex.passages import Passage, Place
 from stormproof.reflex.pii.finder import merged
 from stormproof.reflex.pii.finding import Finding, Kind
-from stormproof.reflex.pii.json_text import JsonText, PlainText, Replacement
+from stormproof.reflex.pii.json_text import JsonText, NameText, PlainText, Replacement
 from stormproof.reflex.pii.placeholders import Placeholders
 
 _SHORTEST: Final = 3
@@ -32,6 +32,8 @@ class Redaction(NamedTuple):
 
 def read(passage: Passage) -> PlainText | JsonText:
     """Return a passage as what it says: arguments are JSON, and so are many results of tools."""
+    if passage.place[-1] == "name":
+        return NameText(passage.text)
     return JsonText(passage.text) if _is_json(passage) else PlainText(passage.text)
 
 

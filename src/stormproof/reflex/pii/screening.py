@@ -13,10 +13,11 @@ from stormproof.reflex.pii.placeholders import WRITTEN
 from stormproof.reflex.pii.policy import PiiAction, PiiPolicy
 
 _HELD: Final = 128
-"""Characters that are held back: longer things, keys most of all, may go out in part."""
+"""Characters that are held back, so that something is seen when it begins, and when it ends."""
 
-_STEP: Final = 32
-"""Characters that have to come before the text is looked through again."""
+_LONGEST: Final = 16_384
+"""Characters of something that is waited for to its end, such as a private key: what is longer
+goes out in part."""
 
 
 class Judgement:
@@ -113,25 +114,30 @@ class SlidingScreen:
         self._judgement = judgement
         self._before = ""
         self._held = ""
+        self._due = 0
 
     def push(self, text: str) -> str:
         """Take a piece, and return what is sure by now."""
         self._held += text
-        if len(self._held) < _HELD + _STEP:
+        if len(self._held) < self._due or len(self._held) <= _HELD:
             return ""
-        return self._screened(len(self._held) - _HELD)
+        said = self._screened(len(self._held) - _HELD)
+        self._due = len(self._held) * 5 // 4  # so that the time grows with the length alone
+        return said
 
     def rest(self) -> str:
         """Return what is left when no piece comes any more."""
         return self._screened(len(self._held))
 
     def _screened(self, end: int) -> str:
-        """Return what is held up to a place, or up to the end of what stands across it."""
+        """Return what is held up to a place, or up to where something begins that stands across."""
         known, seen = self._before + self._held, len(self._before)
         end += seen
         parts: list[str] = []
         for one in self._found(known, seen):
-            if one.start >= end:
+            waited = one.end > end and len(known) - one.start <= _LONGEST
+            if waited or one.start >= end:
+                end = min(end, max(one.start, seen))
                 break
             begins = max(one.start, seen)
             text = self._judgement.stand_in(one)
