@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from stormproof.reflex import LimitSettings
 from stormproof.reflex.keys import Key, KeyScope, digest_of
 from stormproof.reflex.sql import By, Database, KeyTable, UsageSum, UsageTable
 from stormproof.testing.provider import Answer, ScriptedProvider
@@ -62,6 +63,7 @@ def ask(server: Server, user: str, *, model: str = "chat", stream: bool = False)
         "messages": [{"role": "user", "content": f"I am {user}"}],
         "user": user,
         "stream": stream,
+        "max_tokens": 7,
         "stream_options": {"include_usage": True} if stream else None,
     }
     headers = {"authorization": f"Bearer {SECRET}"}
@@ -151,6 +153,22 @@ def test_a_key_opens_what_it_is_for_until_it_is_revoked(tmp_path: Path, settings
         while (response := ask(server, "u")).status_code == 200:
             pass
         assert response.json()["error"]["message"].endswith("the key is revoked")
+
+
+def test_what_a_key_may_spend_is_spent_although_the_server_was_killed(
+    tmp_path: Path, settings: Path
+) -> None:
+    """Nobody gets more by that."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    add(url, limits=LimitSettings(money_per_day=0.000_1))
+    environ = {"STORMPROOF_DATABASE_URL": url}
+    with running("--config", str(settings), **environ) as server:
+        answers = list(iter(lambda: ask(server, "u").status_code, 429))
+        server.process.kill()
+    with running("--config", str(settings), **environ) as server:
+        refused = ask(server, "u")
+    assert set(answers) == {200}
+    assert refused.json()["error"]["code"] == "BUDGET_EXCEEDED"
 
 
 def test_without_a_database_its_library_is_not_there(settings: Path) -> None:
