@@ -1,5 +1,6 @@
 """What was answered before, a gateway answers again: exactly that, in every dialect."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,17 @@ async def test_every_dialect_has_its_own_words_for_it(
         ]
     assert ["Hello" in one.text for one in answers] == [True] * 3
     assert [one.headers["x-stormproof-rung"] for one in answers] == ["house/m", "cache", "cache"]
+    assert target.calls == 1
+
+
+async def test_of_requests_that_come_at_once_one_is_asked(
+    provider: ScriptedProvider, tmp_path: Path
+) -> None:
+    target = provider.target("house", says=lambda _: Reply("Hello"))
+    path = file(tmp_path, target, "[reflex.cache]")
+    async with serving_file(path) as url, httpx2.AsyncClient(base_url=url) as client:
+        answers = await asyncio.gather(*(ask(client, stream=n % 2 == 0) for n in range(30)))
+    assert all("Hello" in one.text for one in answers)
     assert target.calls == 1
 
 
