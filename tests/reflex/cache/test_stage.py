@@ -94,6 +94,15 @@ async def test_what_changes_nothing_does_not_count(
     assert house.calls == 1
 
 
+async def test_how_a_number_is_written_does_not_count(stage: CacheStage) -> None:
+    """Some clients send 0, and some 0.0."""
+    house = House([stage])
+    for temperature in (0, 0.0, -0.0):
+        await house.ask(asked(temperature=temperature))
+    await house.ask(asked(temperature=0.5))
+    assert house.calls == 2
+
+
 async def test_the_order_of_fields_does_not_count(stage: CacheStage) -> None:
     house = House([stage])
     await house.ask(ChatRequest({"model": "m", "messages": [{"role": "user", "content": "Hi"}]}))

@@ -76,7 +76,7 @@ class Fingerprint:
         request = call.request
         extended = isinstance(request, ChatRequest) and request.extended
         asked = {
-            name: value
+            name: int(value) if type(value) is float and value.is_integer() else value
             for name, value in document.items()
             if name not in _NO_PART and value is not None
         }
