@@ -65,6 +65,7 @@ PLANTED = [
     (Kind.API_KEY, "aws", "use {}", "AKIAIOSFODNN7EXAMPLE"),
     (Kind.API_KEY, "anthropic", "use {}", "sk-ant-api03-" + "Ab3_" * 23 + "AA"),
     (Kind.API_KEY, "openai", "use {}", "sk-proj-" + "aB3dE6gH9_" * 10),
+    (Kind.API_KEY, "stormproof", "use {}", "sp-" + ("aB3dE6gH9_" * 5)[:43]),
     (Kind.API_KEY, "google", "use {}", "AIza" + "SyD-9tSrke72PouQMnMX-a7eZSW0jkFMBWY"),
     (Kind.API_KEY, "stripe", "use {}", "sk_" + "live_4eC39HqLyjWDarjtT1zdp7dc"),
     (Kind.TOKEN, "github", "use {}", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),

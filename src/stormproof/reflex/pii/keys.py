@@ -30,6 +30,7 @@ _API_KEYS: Final = {  # by issuers: what is in a text that has one, and how one 
     "replicate": (r"\br8_", r"\br8_[A-Za-z0-9]{37}\b"),
     "sendgrid": (r"\bSG\.", r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
     "square": (r"\bsq0", r"\bsq0[a-z]{3}-[A-Za-z0-9_-]{22,43}"),
+    "stormproof": (r"\bsp-", r"\bsp-[A-Za-z0-9_-]{43}"),
     "stripe": (
         r"\b[sr]k_(?:live|test)_|\bwhsec_",
         r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,400}|\bwhsec_[A-Za-z0-9+/]{24,400}={0,2}",
