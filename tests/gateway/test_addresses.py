@@ -21,6 +21,7 @@ def scope(peer: str | None, *forwarded: str) -> dict[str, Any]:
 def test_without_trusted_proxies_it_is_who_connected() -> None:
     """Whatever he says."""
     assert Addresses().of(scope("10.0.0.1", "1.1.1.1")) == "10.0.0.1"
+    assert Addresses().of(scope("::ffff:10.0.0.1")) == "10.0.0.1"
 
 
 def test_over_no_network_there_is_no_address() -> None:

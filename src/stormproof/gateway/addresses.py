@@ -10,6 +10,9 @@ from starlette.types import Scope
 Network: TypeAlias = IPv4Network | IPv6Network
 
 _FORWARDED: Final = b"x-forwarded-for"
+_MAPPED: Final = "::ffff:"
+"""How a socket for both writes an IPv4 address."""
+
 _REMEMBERED: Final = 4096
 
 
@@ -32,7 +35,7 @@ class Addresses:
         """Return from where a request comes; None if it came over no network."""
         if not (peer := scope.get("client")):
             return None
-        address: str = peer[0]
+        address: str = peer[0].removeprefix(_MAPPED)
         if not self._proxies or not self._trusted(address):
             return address
         for hop in reversed(_hops(scope)):
