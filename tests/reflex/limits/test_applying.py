@@ -38,6 +38,11 @@ def test_a_key_s_own_limits_come_before_those_of_its_name_and_of_all_keys() -> N
     assert other[Subject(Scope.KEY, "acme", "other")] == ONE
 
 
+def test_where_no_limit_is_set_nobody_is_looked_up() -> None:
+    """Neither a key nor a model."""
+    assert not Limits().of(call())
+
+
 def test_a_model_may_have_limits_of_its_own() -> None:
     """The others have what any model has."""
     limits = Limits({Scope.MODEL: ONE}, models={"big": TWO})

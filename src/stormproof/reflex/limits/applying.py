@@ -20,6 +20,9 @@ from stormproof.reflex.stage import Call
 Limited: TypeAlias = tuple[Subject, LimitSettings]
 """Somebody, and what he may use."""
 
+_NOTHING: Final = LimitSettings()
+"""No limits."""
+
 
 class Limits:
     """What keys, users, addresses and models may use, each for itself, and all together.
@@ -40,25 +43,29 @@ class Limits:
         keys: Mapping[str, LimitSettings] = MappingProxyType({}),
         models: Mapping[str, LimitSettings] = MappingProxyType({}),
     ) -> None:
-        none = LimitSettings()
         self._all: Final = scopes.get(Scope.ALL)
         self._user: Final = scopes.get(Scope.USER)
         self._address: Final = scopes.get(Scope.ADDRESS)
-        self._key: Final = scopes.get(Scope.KEY, none)
-        self._model: Final = scopes.get(Scope.MODEL, none)
+        self._key: Final = scopes.get(Scope.KEY, _NOTHING)
+        self._model: Final = scopes.get(Scope.MODEL, _NOTHING)
         self._keys: Final = {name: one.over(self._key) for name, one in keys.items()}
         self._models: Final = {name: one.over(self._model) for name, one in models.items()}
 
     def of(self, call: Call) -> Sequence[Limited]:
         """Return whose limits a call has to keep."""
         caller, model = call.caller, call.request.model
-        found: list[Limited] = [(of_model(model), self._models.get(model, self._model))]
+        found: list[Limited] = []
+        limits = self._models.get(model, self._model)
+        if limits is not _NOTHING:
+            found.append((of_model(model), limits))
         if self._all:
             found.append((ALL, self._all))
         if caller.key is not None:
             limits = self._keys.get(caller.key, self._key)
-            own = limits if caller.limits is None else _over(caller.limits, limits)
-            found.append((of_key(caller.tenant, caller.key), own))
+            if caller.limits is not None:
+                limits = _over(caller.limits, limits)
+            if limits is not _NOTHING:
+                found.append((of_key(caller.tenant, caller.key), limits))
         if self._user and caller.user is not None:
             found.append((of_user(caller.tenant, caller.user), self._user))
         if self._address and caller.address is not None:

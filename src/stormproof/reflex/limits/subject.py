@@ -45,12 +45,18 @@ class Subject(NamedTuple):
 
 ALL: Final = Subject(Scope.ALL, "", "")
 
+# Most calls are those of somebody who was here before: the same object is found again sooner. What
+# is remembered is bounded, so the names are, too.
+_remembered: Final = lru_cache(maxsize=4096)
 
+
+@_remembered
 def of_model(name: str) -> Subject:
     """Return a model as clients call it."""
     return Subject(Scope.MODEL, "", name)
 
 
+@_remembered
 def of_key(tenant: str, name: str) -> Subject:
     """Return a tenant's key, by its name."""
     return Subject(Scope.KEY, tenant, name)
@@ -58,17 +64,27 @@ def of_key(tenant: str, name: str) -> Subject:
 
 def of_user(tenant: str, name: str) -> Subject:
     """Return on whose behalf a tenant asks; long names, which may be anything, in short."""
-    short = name if len(name) <= _LONGEST else sha256(name.encode("utf-8", "replace")).hexdigest()
-    return Subject(Scope.USER, tenant, short)
+    if len(name) > _LONGEST:
+        name = sha256(name.encode("utf-8", "replace")).hexdigest()
+    return _user(tenant, name)
 
 
-@lru_cache(maxsize=4096)
+@_remembered
+def _user(tenant: str, name: str) -> Subject:
+    return Subject(Scope.USER, tenant, name)
+
+
 def of_address(address: str) -> Subject:
     """Return who has an address: of IPv6, the whole network."""
+    return _address(address[:_LONGEST])
+
+
+@_remembered
+def _address(address: str) -> Subject:
     try:
         parsed = ip_address(address)
     except ValueError:
-        return Subject(Scope.ADDRESS, "", address[:_LONGEST])
+        return Subject(Scope.ADDRESS, "", address)
     if isinstance(parsed, IPv6Address):
         network = IPv6Network((int(parsed) >> _HOSTS << _HOSTS, _HOSTS))
         return Subject(Scope.ADDRESS, "", str(network))
