@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from stormproof.reflex.cache.known import KnownAnswers
 from stormproof.reflex.cache.marks import marks
 from stormproof.reflex.cache.neighbours import Neighbours, Vector
 from stormproof.reflex.cache_use import CacheUse
-from stormproof.reflex.stage import Answered, Call, Outcome, Passed
+from stormproof.reflex.stage import Answered, Call, Outcome, Passed, Request
 
 _LONGEST: Final = 1000
 """Characters of a question; what is longer says too much for one vector."""
@@ -130,7 +130,7 @@ class SimilarStage:
         self._neighbours.add(group, key, vector)
 
 
-def _question(request: Any) -> _Question | None:
+def _question(request: Request) -> _Question | None:
     """Return the question of a conversation; None if it does not end with one of the user's."""
     if not isinstance(request, ChatRequest):
         return None
