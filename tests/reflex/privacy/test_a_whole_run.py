@@ -49,6 +49,11 @@ def chat(model: str, **more: object) -> Ask:
     return ask
 
 
+async def user(client: httpx2.AsyncClient, text: str) -> httpx2.Response:
+    """Ask on behalf of somebody whose name is a secret."""
+    return await chat("reporting", user=text)(client, text)
+
+
 async def messages(client: httpx2.AsyncClient, text: str) -> httpx2.Response:
     """Ask in Anthropic's way."""
     said = [{"role": "user", "content": [{"type": "text", "text": text}]}]
@@ -98,6 +103,7 @@ WAYS: Mapping[str, Ask] = {
     "quoted in an error, streamed": chat("failing", stream=True),
     "quoted in a refusal": chat("refusing"),
     "shared": chat("sharing"),
+    "of the user": user,
     "in Anthropic's messages": messages,
     "in a text to continue": completion,
     "in a tool's result": tool_result,
@@ -183,6 +189,16 @@ database = "sqlite:///books.db"
 file = "answers.db"
 [reflex.pii]
 answers = true
+[reflex.injection]
+action = "report"
+[reflex.budget]
+unpriced = "free"
+[reflex.limits]
+key = { requests_per_minute = 1_000_000, money_per_day = 1_000 }
+user = { tokens_per_minute = 1_000_000_000, money_per_month = 1_000 }
+address = { concurrency = 1_000 }
+[redis]
+url_env = "REDIS"
 [reflex.models.blocking.pii]
 action = "block"
 [reflex.models.sharing.cache]
