@@ -1,6 +1,7 @@
 """What a detector finds, and where."""
 
 import string
+import sys
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,7 @@ PLANTED = [
     (Kind.PRIVATE_KEY, None, "mine is\n{}", PEM),
     (Kind.JWT, None, "signed in by {}", JWT),
     (Kind.CONNECTION_STRING, "postgresql", "postgresql://app:{}@db.internal/app", "s3cr3t"),
+    (Kind.CONNECTION_STRING, "redis", "redis://:{}@cache:6379/0", "p@ss:w0rd"),
     (Kind.CONNECTION_STRING, None, "Server=db;User Id=app;Password={};", "s3cr3t!"),
     (Kind.PASSWORD, None, "password={}", "hunter2"),
     (Kind.PASSWORD, None, "please change my password to {}", "Tr0ub4dor&3"),
@@ -238,6 +240,13 @@ def test_the_head_of_a_column_tells_what_numbers_are() -> None:
     assert found("Customers:\n\n" + table) == found(table)
 
 
+def test_a_column_of_passwords_is_found_by_its_head() -> None:
+    """In any order of columns; prose with commas in it is no table."""
+    table = "name,password,age\nAnn,abc123,30\nBo,none,31\nCy,x9-y8-z7,32\n"
+    assert found(table) == [(Kind.PASSWORD, None, "abc123"), (Kind.PASSWORD, None, "x9-y8-z7")]
+    assert not found("I lost my password, again\nand then, with a 2nd try, it worked")
+
+
 def test_words_of_another_line_tell_nothing() -> None:
     """What a number is, it is by its own line."""
     assert not found("Phone: none\nOrder: 65356866\nPhone again: none")
@@ -319,3 +328,53 @@ def test_findings_are_in_range_in_order_and_apart(text: str) -> None:
         assert before <= finding.start < finding.end <= len(text)
         assert finding.kind in ALL
         before = finding.end
+
+
+HOSTILE = [
+    "1 ",
+    "12-",
+    "1.",
+    "4111 ",
+    "123456789,",
+    "sk-",
+    "xoxb-",
+    "password,",
+    "password ",
+    "token=a",
+    "host=;pwd=abc;",
+    "born ",
+    "born on 1.1.",
+    "+49 30 ",
+    "a@",
+    "://a:",
+    "eyJ",
+    "DE89 ",
+    "::1:",
+    "-----BEGIN PRIVATE KEY-----",
+    "4\u200b",
+    "\\n",
+    "pesel;44051401359\n",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_work_grows_with_the_length_of_a_text_and_no_faster(piece: str) -> None:
+    """Whatever is repeated: twice the text is twice the work, counted in calls."""
+    short, long = (calls(Detector(), piece * (size // len(piece))) for size in (4_000, 8_000))
+    assert long < 2.5 * short + 200
+
+
+def calls(detector: Detector, text: str) -> int:
+    """Return how many functions are called to look through a text."""
+    counted = 0
+
+    def count(_frame: object, _event: str, _argument: object) -> None:
+        nonlocal counted
+        counted += 1
+
+    sys.setprofile(count)
+    try:
+        detector.find(text)
+    finally:
+        sys.setprofile(None)
+    return counted

@@ -1,4 +1,4 @@
-"""What tells that a number is one of somebody: the words near it, or at the head of its column."""
+"""What tells what something is: the words near it, or at the head of its column."""
 
 import re
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ _LONGEST_LINE: Final = 1 << 11
 _CUTS: Final = ("\n", '",')
 """What ends a line, and a value in JSON: words beyond belong to something else."""
 
+_MOST_ROWS: Final = 256
 _SEPARATORS: Final = "\t|;,"
 
 
@@ -42,6 +43,26 @@ def words_above(text: str, start: int) -> Iterator[str]:
             column = before.count(separator)
             if column < len(columns):
                 yield from _words(columns[column])
+            return
+
+
+def cells_below(text: str, place: int) -> Iterator[tuple[int, int]]:
+    """Yield where the cells are of the column at whose head a place is; none if it is at none."""
+    head = text.rfind("\n", max(0, place - _LONGEST_LINE), place) + 1
+    end = text.find("\n", place, place + _LONGEST_LINE)
+    separator = next((one for one in _SEPARATORS if one in text[head:end]), None)
+    if end < 0 or not separator or text[max(0, head - 2) : head].strip("\n"):
+        return
+    column, columns = text.count(separator, head, place), text.count(separator, head, end)
+    for _ in range(_MOST_ROWS):
+        start, end = end + 1, text.find("\n", end + 1)
+        cells = text[start : end if end >= 0 else None].split(separator)
+        if len(cells) != columns + 1:
+            return
+        cell = start + sum(len(one) + 1 for one in cells[:column])
+        written = cells[column].strip()
+        yield text.index(written, cell), text.index(written, cell) + len(written)
+        if end < 0:
             return
 
 

@@ -22,6 +22,7 @@ from stormproof.reflex.pii import (
     coordinates,
     credentials,
     keys,
+    named,
     phones,
     pictures,
 )
@@ -36,9 +37,9 @@ ALL: Final = frozenset(Kind) - {Kind.PERSON, Kind.PLACE}
 """What has a form to be found by."""
 
 _RECOGNISERS: Final = (
-    *credentials.CERTAIN,
+    *credentials.RECOGNISERS,
     keys.RECOGNISER,
-    credentials.NAMED,
+    named.RECOGNISER,
     *addresses.RECOGNISERS,
     *accounts.RECOGNISERS,
     pictures.recogniser((CARD, *IDENTIFIERS, phones.NATIONAL)),

@@ -67,7 +67,6 @@ class _Place(NamedTuple):
     start: int
     end: int
     pictured: _Pictured
-    apart: bool
 
 
 def recogniser(identifiers: Collection[Identifier]) -> Recogniser:
@@ -113,8 +112,10 @@ class _Numbers:
         return ends
 
     def _place(self, picture: str, start: int, end: int) -> _Place:
-        apart = stands_apart(picture, start, end)
-        return _Place(start, end, self._by_picture[picture[start:end]], apart)
+        pictured = self._by_picture[picture[start:end]]
+        if not stands_apart(picture, start, end):
+            pictured = _Pictured(_telling_among_others(pictured, picture[start:end]), {})
+        return _Place(start, end, pictured)
 
 
 def _by_picture(identifiers: Collection[Identifier]) -> Mapping[str, _Pictured]:
@@ -129,6 +130,16 @@ def _by_picture(identifiers: Collection[Identifier]) -> Mapping[str, _Pictured]:
     for picture in telling.keys() | vague.keys():
         pictured[picture] = _Pictured(telling[picture], dict(vague[picture]))
     return pictured
+
+
+def _telling_among_others(pictured: _Pictured, picture: str) -> Sequence[Identifier]:
+    """Return those whom a form tells also where other numbers stand beside it.
+
+    Groups of digits in a row of more of them are anything; a card's expiry stands beside it.
+    """
+    if " " not in picture:
+        return pictured.telling
+    return [one for one in pictured.telling if one.kind is Kind.CARD]
 
 
 def _valid(places: Iterable[_Place], text: str, run: int) -> Iterator[Finding]:
@@ -155,6 +166,6 @@ def _candidates(place: _Place, text: str, start: int, end: int) -> Iterator[Iden
     """Yield what a number may be by its form, then what it may be by the words near it."""
     yield from place.pictured.telling
     vague = place.pictured.vague
-    if vague and place.apart and stands_apart(text, start, end):
+    if vague and stands_apart(text, start, end):
         for word in chain(words_near(text, start, end), words_above(text, start)):
             yield from vague.get(word, ())
