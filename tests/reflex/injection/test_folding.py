@@ -48,6 +48,14 @@ def test_squeezed_letters_stand_together() -> None:
     assert squeeze("1gn0r3 - 4LL!") == "ignoreaiii"
 
 
+@pytest.mark.parametrize("page", ["cp1252", "cp1251"])
+@given(data=st.data())
+def test_texts_in_a_code_page_are_folded_as_others_are(page: str, data: st.DataObject) -> None:
+    """However fast: a letter that is not in the page makes no difference to those before it."""
+    text = data.draw(st.text(alphabet=st.characters(codec=page)))
+    assert fold(f"{text}中") == f"{fold(text)}中"
+
+
 @given(ANY, ANY)
 def test_a_fold_is_made_of_the_folds_of_the_parts(one: str, other: str) -> None:
     """Which is what counting back builds upon."""

@@ -82,7 +82,7 @@ _MOST_NOISE: Final = 0.3
 """Which share of bytes may be none of a text's."""
 
 _ROTATED: Final = str.maketrans(ascii_letters, encode(ascii_letters, "rot13"))
-_URL_SAFE: Final = str.maketrans("-_", "+/", "=")
+_URL_SAFE: Final = str.maketrans("-_", "+/", "=:, \r\n")
 
 
 def decoded(text: str, runs: Iterable[Span]) -> Undisguised:
@@ -191,7 +191,7 @@ def _binary(run: str) -> str | None:
 
 def _base64(run: str) -> str | None:
     """Return what a run stands for, or its end: up to three letters before may be no part of it."""
-    letters = "".join(run.split()).translate(_URL_SAFE)
+    letters = run.translate(_URL_SAFE)
     for skipped in range(4):
         part = letters[skipped:]
         part = part[: len(part) - (len(part) % 4 == 1)]

@@ -13,15 +13,15 @@ except ModuleNotFoundError as error:
     hint = "InjectionGuard needs the extra: pip install 'stormproof[reflex]'"
     raise ModuleNotFoundError(hint, name=error.name) from error
 
-_MEMORY: Final = 32 * 2**20
+_MEMORY: Final = 16 * 2**20
 """Bytes for a group's automaton, which grows while texts are read; beyond them it begins anew."""
 
 
 class Expressions:
     """Several expressions over texts, without regard to the case of letters.
 
-    Those of one group are looked for at once, by one automaton. Expressions that count what they
-    repeat stand in groups of their own: each would multiply the states of the others.
+    Those of one group are looked for at once, by one automaton. More groups take more time for
+    each text, and less for one that is made to visit many states: they multiply within a group.
 
     Args:
         groups: In RE2's syntax; they are numbered through all groups, from 0.

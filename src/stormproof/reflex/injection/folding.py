@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import accumulate, chain
 from typing import Final
 
+from stormproof.reflex.injection.code_pages import CodePage
 from stormproof.reflex.injection.tables import table
 
 _BLOCK: Final = 64
@@ -48,6 +49,21 @@ def _what_is_no_letter() -> Iterator[tuple[int, str | None]]:
 
 _FOLDED: Final = _folded()
 
+
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
+
+
+def _any(text: str) -> str:
+    return _NOT_ASCII.sub(_run, text)
+
+
+def _run(run: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKD", run[0]).translate(_FOLDED)
+
+
+_CODE_PAGES: Final = [CodePage(name, _any) for name in ("cp1252", "cp1251")]
+"""Of what is written in Western Europe, and in Cyrillic; with dashes and quotation marks."""
+
 LOOSE: Final = str.maketrans("Ll0134578@$!|", "iioieastbasii")
 """Digits and signs by the letters that they are written for; small l, which 1 is as well, is i."""
 
@@ -57,16 +73,12 @@ _BETWEEN: Final = bytes(
 )
 
 
-_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
-
-
 def fold(text: str) -> str:
     """Return a text without what hides words: ASCII itself, look-alikes as what they look like."""
-    return text if text.isascii() else _NOT_ASCII.sub(_folded_run, text)
-
-
-def _folded_run(run: re.Match[str]) -> str:
-    return unicodedata.normalize("NFKD", run[0]).translate(_FOLDED)
+    if text.isascii():
+        return text
+    folded = (page.fold(text) for page in _CODE_PAGES)
+    return next((one for one in folded if one is not None), None) or _any(text)
 
 
 def squeeze(text: str) -> str:

@@ -1,7 +1,7 @@
 """Finds prompt injection by its form."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -46,17 +46,19 @@ class InjectionGuard:
     """
 
     def __init__(self) -> None:
-        self._phrases: Final = list(phrases())
-        written = list(marks())
-        self._signatures: Final = [*self._phrases, *written]
+        english = [phrases(name) for name in ("overrides", "extraction", "behaviour")]
+        others, signs = phrases("other_languages"), marks()
+        self._phrases: Final = [*chain(*english), *others]
+        self._signatures: Final = [*self._phrases, *signs]
         *telltales, encoded, spelled = (noticed for _, noticed, _ in _UNDOING)
         self._words: Final = Expressions(
-            [one.expression for one in self._phrases],
-            [one.expression for one in written] + telltales,
-            [encoded],
-            [spelled],
+            *([one.expression for one in group] for group in english),
+            [*(one.expression for one in (*others, *signs)), *telltales],
+            [encoded, spelled],
         )
-        self._letters: Final = Expressions([one.squeezed for one in self._phrases])
+        self._letters: Final = Expressions(
+            *([one.squeezed for one in group] for group in (*english, others))
+        )
 
     def find(self, text: str, *, from_tool: bool = False) -> Sequence[Injection]:
         """Return the attempts in a text, in its order; of those that overlap, the most severe.

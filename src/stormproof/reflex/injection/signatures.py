@@ -1,21 +1,19 @@
 """How attacks read: the notation of the tables, and what it stands for."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from stormproof.reflex.injection.finding import Attack, InjectionSeverity
 from stormproof.reflex.injection.folding import LOOSE, fold
 from stormproof.reflex.injection.tables import table
 
-_LANGUAGES: Final = ("english", "other_languages")
-
 _GAP: Final = r"(?:(?:\\[nrt]|[\x00-\x20\"-\-/:<->@\[-`{-\x7f])+|\.)"
 """What stands between words: anything but letters, digits and the end of a sentence; also the
 escapes that stand for white space in JSON."""
 
 _WORD: Final = r"[^\x00-&(-/:-@\[-`{-\x7f]+"
-_SOME_WORDS: Final = f"(?:{_GAP}{_WORD}){{0,4}}{_GAP}"
+_SOME_WORDS: Final = f"(?:{_GAP}{_WORD}){{0,6}}{_GAP}"
 _BEGIN: Final = r"(?:\b|\\[nrt])"
 
 
@@ -37,20 +35,24 @@ class Signature(NamedTuple):
     squeezed: str = ""
 
 
-def phrases() -> Iterator[Signature]:
-    """Yield what consists of words."""
-    for language in map(table, _LANGUAGES):
-        for group in language["phrases"]:
-            for pattern in group["patterns"]:
-                phrase = fold(_spelled_out(pattern, language["words"]))
-                yield Signature(*_judgement(group), _worded(phrase), _squeezed(phrase))
+def phrases(name: str) -> Sequence[Signature]:
+    """Return what consists of words, from one of the tables of phrases."""
+    language = table(name)
+    words = language.get("words") or table("words")
+    return [
+        Signature(*_judgement(group), _worded(phrase), _squeezed(phrase))
+        for group in language["phrases"]
+        for phrase in (fold(_spelled_out(pattern, words)) for pattern in group["patterns"])
+    ]
 
 
-def marks() -> Iterator[Signature]:
-    """Yield what consists of signs."""
-    for group in table("marks")["marks"]:
-        for pattern in group["patterns"]:
-            yield Signature(*_judgement(group), fold(pattern))
+def marks() -> Sequence[Signature]:
+    """Return what consists of signs."""
+    return [
+        Signature(*_judgement(group), fold(pattern))
+        for group in table("marks")["marks"]
+        for pattern in group["patterns"]
+    ]
 
 
 def _judgement(
