@@ -15,7 +15,8 @@ class CodePage:
         self._name = name
         became, simple, vanish = bytearray(range(256)), bytearray(), bytearray()
         for code in range(256):
-            folded = folding(bytes([code]).decode(name, "replace")).encode(name, "replace")
+            letters = folding(bytes([code]).decode(name, "replace"))
+            folded = letters.encode(name, "backslashreplace")  # many bytes if the page lacks one
             if len(folded) <= 1:
                 simple.append(code)
                 became[code : code + 1] = folded or b" "
