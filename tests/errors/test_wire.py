@@ -6,6 +6,7 @@ import math
 import pytest
 
 from stormproof.errors import (
+    BudgetExceeded,
     CapacityExceeded,
     ClientError,
     ConfigurationError,
@@ -145,6 +146,13 @@ def test_headers() -> None:
         "www-authenticate": "Bearer",
     }
     assert http_headers(ConfigurationError(reason="x")) == {}
+
+
+def test_clients_are_kept_from_repeating_what_no_waiting_helps() -> None:
+    """Those of OpenAI and Anthropic repeat whatever has this status, unless told otherwise."""
+    spent = BudgetExceeded(budget="key", period="day", retry_after=3600)
+    assert http_headers(spent) == {"retry-after": "3600", "x-should-retry": "false"}
+    assert "x-should-retry" not in http_headers(RateLimitExceeded(retry_after=1))
 
 
 def test_a_rate_limit_says_how_much_is_left() -> None:

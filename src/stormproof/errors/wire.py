@@ -66,6 +66,8 @@ def http_headers(error: StormproofError) -> dict[str, str]:
         headers["x-request-id"] = error.request_id
     if error.http_status == 401:  # noqa: PLR2004 - RFC 9110 section 15.5.2 wants the challenge
         headers["www-authenticate"] = "Bearer"
+    if error.http_status == 429 and not error.retriable:  # noqa: PLR2004 - clients repeat any other
+        headers["x-should-retry"] = "false"
     if isinstance(error, RateLimitExceeded):
         headers.update(_rate_limits(error))
     return headers

@@ -113,7 +113,8 @@ class GaugesMachine(RuleBasedStateMachine):
             self.loop.run(self.leave(seat, extra))
         for subject in subjects:
             self.levels[subject].taken -= 1
-            self.levels[subject].change(Fraction(0), Fraction(-extra))
+            most = self.levels[subject].most[1] or 0
+            self.levels[subject].change(Fraction(0), Fraction(-min(extra, most)))
 
     async def leave(self, seat: Seat, extra: int) -> None:
         seat.leave(extra)

@@ -101,8 +101,23 @@ async def test_a_call_that_took_more_than_was_thought_is_paid_by_the_next(
     """It waits as long as that takes."""
     limited = stage(key=per_minute(tokens=60))
     companion = await let_in(limited, tokens=10)
-    await companion.settle(answered(90))
-    assert (await refused(limited, tokens=30)).retry_after == pytest.approx(60)
+    await companion.settle(answered(60))
+    assert (await refused(limited, tokens=30)).retry_after == pytest.approx(30)
+
+
+@pytest.mark.parametrize(("counted", "wait"), [(10**15, 2), (-(10**15), None)])
+async def test_a_count_that_cannot_be_right_locks_nobody_out(
+    clock: FakeClock, counted: int, wait: float | None
+) -> None:
+    """Nor does it give anybody more than a minute's worth."""
+    limited = stage(key=per_minute(tokens=60))
+    companion = await let_in(limited, tokens=1)
+    await companion.settle(answered(counted))
+    if wait:
+        assert (await refused(limited, tokens=1)).retry_after == pytest.approx(wait)
+    else:
+        await let_in(limited, tokens=60)
+        await refused(limited, tokens=1)
 
 
 @pytest.mark.parametrize(

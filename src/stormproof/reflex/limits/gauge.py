@@ -52,10 +52,10 @@ class Gauge:
         self.leave(-tokens, now)
 
     def leave(self, extra: int, now: float) -> None:
-        """Return a request's place, and correct its tokens."""
+        """Return a request's place, and correct its tokens, by a minute's worth at most."""
         self._taken -= 1
         if self._tokens:
-            self._tokens.charge(extra, now)
+            self._tokens.charge(min(extra, self.settings.tokens_per_minute or 0), now)
 
     def state(self, now: float) -> MeterState:
         """Return how its limits stand."""

@@ -105,7 +105,8 @@ def _bucket(per_minute: int | None, amount: int) -> Bucket:
 
 def _corrected(meter: Meter, extra: int) -> Meter:
     requests, tokens = meter.buckets
-    amount = extra if tokens.rate.depth else 0
+    interval, depth = tokens.rate
+    amount = min(extra, depth / interval) if interval else 0
     buckets = (requests._replace(amount=0), tokens._replace(amount=amount))
     return meter._replace(buckets=buckets)
 

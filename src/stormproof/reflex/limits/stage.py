@@ -58,5 +58,5 @@ class _Seated(Companion):
 
     def _used(self, ending: Ending) -> int:
         if ending.usage is not None:
-            return ending.usage.total_tokens
+            return max(ending.usage.total_tokens, 0)
         return self._tokens if was_worked_on(ending) else 0
