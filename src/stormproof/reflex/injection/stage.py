@@ -24,7 +24,7 @@ _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _MOST_TOLD: Final = 8
 """Findings that a header tells of."""
 
-_LONG: Final = 65_536
+_LONG: Final = 16_384
 """Characters that are looked at on a thread, and keep no other request waiting."""
 
 
