@@ -91,6 +91,19 @@ def test_programs_are_told_the_same(run: Run) -> None:
     assert json.loads(run(ALONE, "--json").stdout) == {"works": True, "targets": []}
 
 
+def test_whose_price_nobody_knows_is_told_where_it_may_matter(run: Run) -> None:
+    """A published price is one, and so is one of nothing."""
+    free = ', price = { input = 0, output = 0 } }, { provider = "openai", model = "gpt-5" }'
+    text = DOWN.replace(' }, { provider = "house"', f'{free}, {{ provider = "house"')
+
+    def unpriced(text: str) -> list[str]:
+        targets = json.loads(run(text, "--json").stdout)["targets"]
+        return [one["target"] for one in targets if "no price" in one["note"]]
+
+    assert unpriced(f"{text}[reflex.limits.all]\nmoney_per_day = 1.0\n") == ["house/llama"]
+    assert not unpriced(text)
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _DEADLINE: Final = 10.0
 """Seconds for each provider."""
 
+_UNPRICED: Final = "it has no price: who has a budget may not ask it, or it counts for nothing"
+
 _MARKS: Final = {True: Text("yes", "green"), False: Text("no", "bold red"), None: Text("-", "dim")}
 
 
@@ -43,10 +45,13 @@ def doctor(
     """
     with failures(as_json=as_json):
         from stormproof.providers import read_models  # noqa: PLC0415 - heavy
+        from stormproof.reflex.settings import read_reflex  # noqa: PLC0415
 
-        models = read_models(config)
+        models, stages = read_models(config), read_reflex(config)
         settings = load_settings({"config": str(config)})
         findings = [*asyncio.run(_hosted(models, call=call)), *check_local(models, settings)]
+        if stages is not None:
+            _look_for_prices(models, findings)
     works = all(finding.error is None for finding in findings)
     if as_json:
         facts = {"works": works, "targets": [_facts(finding) for finding in findings]}
@@ -75,6 +80,16 @@ async def _hosted(models: "ModelsFile", *, call: bool) -> "list[Finding]":
         return found
     finally:
         client.close()
+
+
+def _look_for_prices(models: "ModelsFile", findings: "Sequence[Finding]") -> None:
+    """Note whose price nobody knows."""
+    from stormproof.reflex import quotes  # noqa: PLC0415 - heavy
+
+    unpriced = {name for quote in quotes(models).values() for name in quote.unpriced}
+    for finding in findings:
+        if finding.target in unpriced:
+            finding.note = "; ".join(filter(None, (finding.note, _UNPRICED)))
 
 
 def _facts(finding: "Finding") -> dict[str, Any]:
