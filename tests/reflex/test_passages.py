@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from stormproof.errors import InvalidInput
 from stormproof.providers import ChatRequest, EmbeddingRequest, TextRequest
 from stormproof.reflex.passages import Passage, passages, rewritten, told, with_texts
 
@@ -170,3 +173,10 @@ def test_texts_beside_a_conversation_can_be_replaced_too() -> None:
         texts = {one.place: f"x{n}" for n, one in enumerate(passages(request))}
         changed = with_texts(request, texts)
         assert {one.place: one.text for one in passages(changed)} == texts
+
+
+def test_texts_are_counted_before_they_are_looked_at() -> None:
+    """A million of one letter take as long as a million letters in a row do not."""
+    asked = {"model": "m", "messages": MESSAGES[:1], "x": ["a"] * 20_000}
+    with pytest.raises(InvalidInput, match="more than 20000 texts"):
+        passages(ChatRequest(asked))

@@ -113,7 +113,7 @@ class GuardedLadder:
         """Answer at once, as a `Ladder` does."""
         async with self._entrance.admitted(request, journey, self._scope) as admission:
             answer = admission.answer or await self._ladder.complete(admission.request, journey)
-            return admission.whole(answer)
+            return await admission.answered(answer)
 
     async def stream(
         self, request: Question, journey: Journey, *, policy: StreamPolicy | None

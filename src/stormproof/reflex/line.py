@@ -1,5 +1,6 @@
 """The stages in one line, and a call's way through them and back."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -67,7 +68,7 @@ class Reflex:
     ```python
     async with reflex.admitted(request, caller, journey) as admission:
         answer = admission.answer or await ladder.complete(admission.request, journey)
-        return admission.whole(answer)
+        return await admission.answered(answer)
     ```
 
     Args:
@@ -134,6 +135,7 @@ class Admission(Generic[Asked]):
         self.skipped: Final[list[str]] = []
         self._refused: Rejected | None = None
         self._usage: Usage | None = None
+        self._slow = False
         self._watching: Sequence[tuple[str, Companion]] = ()
         """Who looks at pieces, in the order in which they pass."""
 
@@ -149,6 +151,7 @@ class Admission(Generic[Asked]):
         if self._refused:
             await self._settle(self._refused.error)
             raise self._refused.error
+        self._slow = any(companion.slow for _, companion in self.companions)
         self._watching = [
             (name, companion)
             for name, companion in reversed(self.companions)
@@ -186,6 +189,14 @@ class Admission(Generic[Asked]):
         """Take note of the tokens that a model has counted."""
         self._usage = usage
 
+    async def answered(self, answer: Completion) -> Completion:
+        """Return what `whole` does; who looks for long at the answer keeps nobody waiting.
+
+        Raises:
+            StormproofError: As there.
+        """
+        return await self._looked(self.whole, answer)
+
     def whole(self, answer: Completion) -> Completion:
         """Return a model's answer as the caller is to have it.
 
@@ -206,12 +217,12 @@ class Admission(Generic[Asked]):
         """
         async with aclosing(chunks):
             async for chunk in chunks:
-                for piece in self.pieces(chunk):
+                for piece in await self.pieces(chunk):
                     yield piece
-        for piece in self.rest():
+        for piece in await self.rest():
             yield piece
 
-    def pieces(self, chunk: Chunk) -> Sequence[Chunk]:
+    async def pieces(self, chunk: Chunk) -> Sequence[Chunk]:
         """Return what the caller is to have when a model has said another piece.
 
         Raises:
@@ -219,14 +230,17 @@ class Admission(Generic[Asked]):
         """
         if self.answer is None:
             self._usage = chunk.usage or self._usage
-        return self._through(self._watching, [chunk])
+        return await self._looked(self._through, self._watching, [chunk])
 
-    def rest(self) -> Sequence[Chunk]:
+    async def rest(self) -> Sequence[Chunk]:
         """Return what else he is to have when it says no more.
 
         Raises:
             StormproofError: He is not to have it.
         """
+        return await self._looked(self._left)
+
+    def _left(self) -> Sequence[Chunk]:
         left, pieces = self._watching, list[Chunk]()
         while left:
             (name, companion), *left = left
@@ -241,6 +255,9 @@ class Admission(Generic[Asked]):
             seen = self._seen(name, _pieces, companion, pieces)
             pieces = _marked(seen, pieces[0].index) if _begin_again(pieces) else seen
         return pieces
+
+    async def _looked(self, look: Callable[..., T], *seen: object) -> T:
+        return await asyncio.to_thread(look, *seen) if self._slow else look(*seen)
 
     def _seen(self, name: str, look: Callable[..., T], *seen: object) -> T:
         """Return what a companion makes of an answer, which it may not keep by failing.

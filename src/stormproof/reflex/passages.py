@@ -8,9 +8,11 @@ thoughts, which nobody can change, and the bytes and addresses of pictures, soun
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from stormproof.providers import ChatRequest, EmbeddingRequest
+from stormproof.errors import InvalidInput
+from stormproof.providers import ChatRequest
 from stormproof.providers.chat import Document
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ _NAMING: Final = frozenset(
     }
 )
 _NAME: Final = re.compile(r"[\w.:/#$-]{1,256}", re.ASCII)
+_MOST: Final = 20_000
+"""Texts of a request: each costs a look, however short it is."""
+
 _PLAIN: Final = 64
 """Characters of a key that is told."""
 
@@ -89,13 +94,24 @@ def passages(request: "Request") -> Sequence[Passage]:
     """Return every text of a request that a person or a tool may have written.
 
     Tokens, which clients of completions and embeddings may send in place of texts, are none.
+
+    Raises:
+        InvalidInput: There are too many.
     """
+    found = list(islice(_passages(request), _MOST + 1))
+    if len(found) > _MOST:
+        raise InvalidInput(reason=f"it has more than {_MOST} texts")
+    return found
+
+
+def _passages(request: "Request") -> Iterator[Passage]:
     document = request.document
     if isinstance(request, ChatRequest):
-        return [*_conversation(request), *_others(document)]
-    if isinstance(request, EmbeddingRequest):
-        return [*_texts(document, "input"), *_others(document)]
-    return [*_texts(document, "prompt"), *_texts(document, "suffix"), *_others(document)]
+        yield from _conversation(request)
+    else:
+        for field in ("prompt", "suffix", "input"):
+            yield from _texts(document, field)
+    yield from _others(document)
 
 
 def with_texts(request: "Request", texts: Mapping[Place, str]) -> "Request":

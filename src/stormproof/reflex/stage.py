@@ -74,9 +74,11 @@ class Companion:
 
     Attributes:
         private: Whether something was found that may not be kept.
+        slow: Whether it takes milliseconds to look at an answer, which is then done on a thread.
     """
 
     private: bool = False
+    slow: bool = False
 
     def headers(self) -> Mapping[str, str]:
         """Return what the answer's headers are to say."""

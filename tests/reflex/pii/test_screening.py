@@ -1,7 +1,9 @@
 """What a model says by itself."""
 
 import json
+import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -177,3 +179,33 @@ async def test_what_has_no_end_is_not_held_back_for_ever() -> None:
         chunks = admission.stream(pieces(cut))
         said = [chunk.text async for chunk in chunks]
     assert "[PRIVATE_KEY]" in "".join(said[:-2])
+
+
+class Names:
+    """Knows one name, and on which threads it was asked."""
+
+    def __init__(self) -> None:
+        self.threads: set[int] = set()
+
+    def find(self, text: str) -> Sequence[Finding]:
+        self.threads.add(get_ident())
+        found = re.finditer("Zoë", text)
+        return [Finding(Kind.PERSON, *one.span()) for one in found]
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_names_are_looked_for_in_answers_too(streams: bool) -> None:
+    """On a thread: that takes long, and others are not to wait."""
+    names = Names()
+    stage = PiiStage(DETECTOR, answers=True, names=names)
+    asked = ChatRequest({"model": "m", "messages": [{"role": "user", "content": "who?"}]})
+    said = f"{'a word ' * 100}Zoë or {ALICE}{' or so' * 100}"
+    async with Reflex([Step(stage, OnFailure.CLOSED)]).admitted(
+        asked, Caller(), Journey()
+    ) as admission:
+        if streams:
+            text = "".join(chunk.text for chunk in await streamed(admission, said))
+        else:
+            text = (await admission.answered(whole(said))).text
+    assert text == said.replace("Zoë", "[PERSON]").replace(ALICE, "[EMAIL]")
+    assert get_ident() not in names.threads

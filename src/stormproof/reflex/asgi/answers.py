@@ -73,9 +73,10 @@ class Answer:
         elif message["type"] == "http.response.body" and self._start:
             await self._collect(message)
         elif message["type"] == "http.response.body" and self._events:
-            said = self._events.read(message.get("body", b""))
-            more = message.get("more_body", False)
-            await self._send({**message, "body": said if more else said + self._events.end()})
+            said = await self._events.read(message.get("body", b""))
+            if not message.get("more_body", False):
+                said += await self._events.end()
+            await self._send({**message, "body": said})
         else:
             await self._send(message)
 
@@ -101,13 +102,13 @@ class Answer:
             raise ProtocolError(reason=f"the answer has more than {self._most_bytes} bytes")
         if message.get("more_body", False):
             return
-        body, start = self._whole(b"".join(self._body)), self._start or {}
+        body, start = await self._whole(b"".join(self._body)), self._start or {}
         self._start, self.begun = None, True
         length = (b"content-length", b"%d" % len(body))
         await self._send(_headed(start, [length, *self._headers()]))
         await self._send({**message, "body": body})
 
-    def _whole(self, body: bytes) -> bytes:
+    async def _whole(self, body: bytes) -> bytes:
         document = _document(body)
         if document is None:
             return body
@@ -116,7 +117,7 @@ class Answer:
             if usage := usage_in(document):
                 self._admission.used(usage)
             return body
-        changed = self._admission.whole(answer)
+        changed = await self._admission.answered(answer)
         return body if changed is answer else encode(self._api.document(changed))
 
     def _headers(self) -> Headers:
@@ -134,19 +135,19 @@ class _Events:
         self._head: dict[str, Any] = {"object": api.piece_kind}
         self._ended = False
 
-    def read(self, received: bytes) -> bytes:
-        return b"".join([self._event(event) for event in self._decoder.feed(received)])
+    async def read(self, received: bytes) -> bytes:
+        return b"".join([await self._event(event) for event in self._decoder.feed(received)])
 
-    def end(self) -> bytes:
+    async def end(self) -> bytes:
         """Return what is left to say when no event comes any more."""
         if self._ended:
             return b""
         self._ended = True
-        return self._said(self._admission.rest())
+        return self._said(await self._admission.rest())
 
-    def _event(self, event: ServerEvent) -> bytes:
+    async def _event(self, event: ServerEvent) -> bytes:
         if event.data.strip() == b"[DONE]":
-            return self.end() + DONE
+            return await self.end() + DONE
         document = _document(event.data) if event.kind == "message" else None
         chunks = None if document is None else self._api.chunks(document)
         if document is None or chunks is None:
@@ -154,7 +155,8 @@ class _Events:
         self._head = {
             name: value for name, value in document.items() if name not in {"choices", "usage"}
         }
-        return self._said([piece for chunk in chunks for piece in self._admission.pieces(chunk)])
+        said = [piece for chunk in chunks for piece in await self._admission.pieces(chunk)]
+        return self._said(said)
 
     def _said(self, pieces: Sequence[Any]) -> bytes:
         events = (self._api.event(self._head, piece) for piece in pieces)

@@ -158,7 +158,7 @@ async def _answer(api: Api, admission: Admission[Request], send: Send) -> None:
     request, kept = admission.request, admission.answer
     if kept is None:
         return
-    answer = admission.whole(kept)
+    answer = await admission.answered(kept)
     if isinstance(request, ChatRequest | TextRequest) and request.streams:
         events = api.own_events(answer, request.model)
         body = b"".join([b"data: %b\n\n" % encode(event) for event in events]) + DONE

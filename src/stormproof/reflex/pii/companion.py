@@ -52,6 +52,7 @@ class PiiCompanion(Companion):
         self._drops_tokens = judgement is not None and judgement.changes_texts
         self._texts = AnswerTexts(self._filter)
         self.private = private
+        self.slow = judgement is not None and judgement.slow
 
     def whole(self, answer: Completion) -> Completion:
         """Return an answer as the caller is to have it.

@@ -6,7 +6,7 @@ from typing import Final
 
 from stormproof.errors import PiiDetected
 from stormproof.reflex.pii.filters import Filter
-from stormproof.reflex.pii.finder import Finder
+from stormproof.reflex.pii.finder import Finder, merged
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.json_text import JsonText, Replacement
 from stormproof.reflex.pii.placeholders import WRITTEN
@@ -14,6 +14,9 @@ from stormproof.reflex.pii.policy import PiiAction, PiiPolicy
 
 _HELD: Final = 128
 """Characters that are held back, so that something is seen when it begins, and when it ends."""
+
+_SLOW_STEP: Final = 256
+"""Characters that have to come before who takes long looks again."""
 
 _LONGEST: Final = 16_384
 """Characters of something that is waited for to its end, such as a private key: what is longer
@@ -26,19 +29,25 @@ class Judgement:
     Args:
         detector: Finds it.
         policy: Says what is done.
+        names: Finds names too, in milliseconds; None if they may be said.
 
     Attributes:
+        slow: Whether that is so.
         counts: How much of each kind there was.
     """
 
-    def __init__(self, detector: Finder, policy: PiiPolicy) -> None:
+    def __init__(self, detector: Finder, policy: PiiPolicy, names: Finder | None = None) -> None:
         self._detector = detector
         self._policy = policy
+        self._names = names
+        self.slow: Final = names is not None
         self.counts: Final = Counter[Kind]()
 
     def find(self, text: str) -> Sequence[Finding]:
         """Return what is in a text; what a placeholder stands for, the caller has said himself."""
         found = self._detector.find(text)
+        if self._names:
+            found = merged(found, self._names.find(text))
         return [one for one in found if not WRITTEN.search(text, one.start, one.end)]
 
     def screen(self, *, json: bool) -> Filter:
@@ -114,7 +123,8 @@ class SlidingScreen:
         self._judgement = judgement
         self._before = ""
         self._held = ""
-        self._due = 0
+        self._step = _SLOW_STEP if judgement.slow else 0
+        self._due = self._step
 
     def push(self, text: str) -> str:
         """Take a piece, and return what is sure by now."""
@@ -122,7 +132,8 @@ class SlidingScreen:
         if len(self._held) < self._due or len(self._held) <= _HELD:
             return ""
         said = self._screened(len(self._held) - _HELD)
-        self._due = len(self._held) * 5 // 4  # so that the time grows with the length alone
+        # So that the time grows with the length alone.
+        self._due = len(self._held) + max(len(self._held) // 4, self._step)
         return said
 
     def rest(self) -> str:

@@ -33,7 +33,7 @@ class PiiStage:
         detector: Finds them, by their form.
         policy: What is done about them.
         names: Finds names of people and places too; None if they are let pass.
-        answers: Whether it also looks through what a model says, all but names.
+        answers: Whether it also looks through what a model says.
         most_characters: How long the texts of a request may be altogether; one with more has not
             been looked at, and the line says what becomes of it.
         key: A secret of which placeholders are made: with the same, all processes give a value
@@ -53,6 +53,7 @@ class PiiStage:
         key: bytes | None = None,
     ) -> None:
         self._detector = detector
+        self._names = names
         self._search = Search(detector, names)
         self._policy = policy or PiiPolicy()
         self._answers = answers
@@ -112,9 +113,12 @@ class PiiStage:
             request.model,
             wants_json=request.wants_json,
             placeholders=placeholders,
-            judgement=Judgement(self._detector, self._policy) if self._answers else None,
+            judgement=self._judgement() if self._answers else None,
             private=private,
         )
+
+    def _judgement(self) -> Judgement:
+        return Judgement(self._detector, self._policy, self._names)
 
 
 def _detected(texts: Sequence[Passage], found: Sequence[Sequence[Finding]]) -> PiiDetected:
