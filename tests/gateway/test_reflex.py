@@ -201,3 +201,15 @@ async def test_what_would_have_a_model_obey_is_turned_away(house: House, path: s
         passed = await client.post(path, json=question(path, ATTACK, model="other"))
         assert passed.status_code == 200
         assert "override" in passed.headers["x-stormproof-injection"]
+
+
+async def test_definitions_of_tools_are_told_of_or_turned_away(house: House) -> None:
+    """As the settings say; by default they pass."""
+    client = await house.serve(
+        '[reflex.injection]\n[reflex.models.other.injection]\ndefinitions = "block"'
+    )
+    tool = {"type": "function", "function": {"name": "add", "description": ATTACK}}
+    passed = await client.post(PATHS[0], json=question(PATHS[0], "hi", tools=[tool]))
+    assert "from the tool add" in passed.headers["x-stormproof-injection"]
+    asked = question(PATHS[0], "hi", tools=[tool], model="other")
+    assert (await client.post(PATHS[0], json=asked)).status_code == 400

@@ -144,6 +144,7 @@ class LineBuilder:
             action=table.action,
             threshold=InjectionSeverity[table.threshold.upper()],
             tool_threshold=InjectionSeverity[table.tool_threshold.upper()],
+            definitions=table.definitions,
         )
 
     def _secret(self, setting: str, variable: str | None) -> bytes | None:

@@ -121,7 +121,14 @@ class InjectionTable(StageTable):
         default="high",
         description="From which severity on one counts: `low`, `medium`, `high` or `critical`.",
     )
-    tool_threshold: _Severity = Field(default="medium", description="The same for what tools gave.")
+    tool_threshold: _Severity = Field(
+        default="medium", description="The same for what tools gave, and for their definitions."
+    )
+    definitions: InjectionAction = Field(
+        default=InjectionAction.REPORT,
+        description="What becomes of a request in which one was found in a tool's definition:"
+        " `block` or `report`.",
+    )
 
 
 class LimitTable(Layer):
