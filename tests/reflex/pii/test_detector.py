@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stormproof.reflex.pii.cards import CARD
 from stormproof.reflex.pii.detector import ALL, Detector
 from stormproof.reflex.pii.finding import Finding, Kind
+from stormproof.reflex.pii.identifiers import IDENTIFIERS
+from stormproof.reflex.pii.phones import NATIONAL
 
 DETECTOR = Detector()
+NUMBERED = (CARD, NATIONAL, *IDENTIFIERS)
 
 PEM = """-----BEGIN RSA PRIVATE KEY-----
 Proc-Type: 4,ENCRYPTED
@@ -84,7 +88,7 @@ PLANTED = [
 ]
 """What is to be found, whose it is, what tells so, and how it is written."""
 
-IDENTIFIERS = [
+WRITTEN = [
     (Kind.TAX_NUMBER, "ar", "20-05536168-2"),
     (Kind.TAX_NUMBER, "au", "TFN 123 456 782"),
     (Kind.NATIONAL_ID, "be", "85.07.30-033.28"),
@@ -150,7 +154,7 @@ def test_a_detector_of_one_kind_finds_what_one_of_all_kinds_does(
     assert (finding.kind, finding.detail) == (kind, detail)
 
 
-@pytest.mark.parametrize(("kind", "country", "written"), IDENTIFIERS)
+@pytest.mark.parametrize(("kind", "country", "written"), WRITTEN)
 def test_numbers_of_states_are_found(kind: Kind, country: str, written: str) -> None:
     """By their form, or by the words before them."""
     [(what, whose, number)] = found(f"As you asked: {written}. Thank you!")
@@ -160,7 +164,7 @@ def test_numbers_of_states_are_found(kind: Kind, country: str, written: str) -> 
 
 def test_numbers_of_many_states_are_told() -> None:
     """There are more of them than we promise."""
-    assert len({country for _, country, _ in IDENTIFIERS}) >= 30
+    assert len({country for _, country, _ in WRITTEN}) >= 30
 
 
 @pytest.mark.parametrize(
@@ -227,6 +231,11 @@ def test_one_thing_is_found_once() -> None:
     assert found("postgresql://app:pw@example.com/x") == [
         (Kind.CONNECTION_STRING, "postgresql", "pw")
     ]
+
+
+def test_a_plus_before_a_card_does_not_hide_it() -> None:
+    """In a form that a browser sends a plus is a space."""
+    assert found("name=Ann&card=+4111111111111111") == [(Kind.CARD, "visa", "4111111111111111")]
 
 
 def test_the_head_of_a_column_tells_what_numbers_are() -> None:
@@ -297,9 +306,31 @@ def test_prose_around_changes_nothing(
     assert (kind, start, start + len(value)) in places
 
 
+PICTURED = sorted(
+    (one, picture)
+    for one, identifier in enumerate(NUMBERED)
+    for picture in identifier.telling | identifier.vague
+)
+
+
+@given(st.data(), st.sampled_from(PICTURED))
+def test_no_number_is_too_much_for_a_rule(data: st.DataObject, pictured: tuple[int, str]) -> None:
+    """What only has the form of a number has whatever digits and letters it likes."""
+    one, picture = pictured
+    alphabets = {"9": string.digits, "A": string.ascii_letters}
+    drawn = [data.draw(st.sampled_from(alphabets.get(sign, sign))) for sign in picture]
+    giver = NUMBERED[one].giver("".join(drawn))
+    assert giver is None or giver.islower() or not giver
+
+
+def test_a_number_that_a_rule_does_not_expect_is_not_valid() -> None:
+    """As one of a county that China has not."""
+    assert not found("643872379501147470")
+
+
 PIECES = st.sampled_from(
     [value for *_, value in PLANTED]
-    + [written for *_, written in IDENTIFIERS]
+    + [written for *_, written in WRITTEN]
     + [
         "4",
         "1111 ",

@@ -32,18 +32,21 @@ _HEADS: Final = frozenset(
 )
 _WRITTEN: Final = re.compile(rf"{_DATE}\b", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\d+")
-_MONTH: Final = re.compile(
-    "jan|feb|m[aä]r|apr|ma[iyg]|jun|jul|aug|sep|o[ck]t|nov|de[cz]|ene|abr|ago|dic|f[eé]v|avr|juin|"
-    "juil|ao[uû]|d[eé]c|gen|giu|lug|set|ott|fev|mai|mei|maa|sty|lut|kwi|cze|lip|sie|wrz|pa|lis|gru|"
-    "tam|hel|huh|tou|kes|hei|elo|syy|lok|mar|m",
-    re.IGNORECASE,
+_LETTER: Final = re.compile(r"[^\W\d_]+")
+_MONTHS: Final = frozenset(
+    {"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
+    | {"jän", "mär", "mrz", "mai", "okt", "dez", "maj", "maa", "mrt", "mei", "fév", "fev"}
+    | {"avr", "jui", "aoû", "aou", "déc", "ene", "abr", "ago", "set", "dic", "gen", "mag"}
+    | {"giu", "lug", "ott", "out", "sty", "lut", "kwi", "cze", "lip", "sie", "wrz", "paź"}
+    | {"lis", "gru", "tam", "hel", "huh", "tou", "kes", "hei", "elo", "syy", "lok", "jou"}
 )
+"""How months begin, in languages of Europe."""
 
 
 def _birth(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield the date at the end of what was found, if there is such a day, and somebody's."""
-    written = max(_WRITTEN.finditer(text, start, end), key=lambda one: one.end(), default=None)
-    if not written or not _is_day(written[0]):
+    *_, written = _WRITTEN.finditer(text, start, end)
+    if not _is_day(written[0]):
         return
     in_table = text[start] in _SEPARATORS
     if not in_table or not _HEADS.isdisjoint(words_above(text, written.start())):
@@ -51,31 +54,31 @@ def _birth(text: str, start: int, end: int) -> Iterable[Finding]:
 
 
 def _is_day(written: str) -> bool:
-    numbers = _NUMBER.findall(written)
-    if len(numbers) == 1:
-        [digits] = numbers
-        numbers = [digits[:4], digits[4:6], digits[6:]]
-    if len(numbers) == 2:  # noqa: PLR2004 - and a month's name
-        return bool(_MONTH.search(written)) and _exists(numbers[1], "1", numbers[0])
-    first, second, third = numbers
-    if len(first) == 4:  # noqa: PLR2004 - digits of a year
-        return _exists(first, second, third)
-    return _exists(third, second, first) or _exists(third, first, second)
+    match _NUMBER.findall(written):
+        case [digits]:
+            return _exists(digits[:4], digits[4:6], digits[6:])
+        case [day, year]:
+            words = _LETTER.findall(written.lower())
+            return any(word[:3] in _MONTHS for word in words) and _exists(year, "1", day)
+        case [year, month, day] if len(year) == len("1985"):
+            return _exists(year, month, day)
+        case [one, other, year]:
+            return _exists(year, other, one) or _exists(year, one, other)
+    return False
 
 
 def _exists(year: str, month: str, day: str) -> bool:
     """Return whether there is such a day; a year of two digits is one of the last century."""
+    century = 0 if len(year) > len("85") else 1900
     try:
-        return bool(date(int(year) if len(year) > 2 else 1900 + int(year), int(month), int(day)))  # noqa: PLR2004
+        return bool(date(century + int(year), int(month), int(day)))
     except ValueError:
         return False
 
 
-RECOGNISERS: Final = (
-    Recogniser(
-        frozenset({Kind.DATE_OF_BIRTH}),
-        rf"(?i)(?:\b|_)(?:{_WORDS})",
-        f"{_BIRTH}|{_IN_TABLE}",
-        _birth,
-    ),
+RECOGNISER: Final = Recogniser(
+    frozenset({Kind.DATE_OF_BIRTH}),
+    rf"(?i)(?:\b|_)(?:{_WORDS})",
+    f"{_BIRTH}|{_IN_TABLE}",
+    _birth,
 )

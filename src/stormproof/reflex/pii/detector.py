@@ -25,6 +25,7 @@ from stormproof.reflex.pii import (
     named,
     phones,
     pictures,
+    wallets,
 )
 from stormproof.reflex.pii.cards import CARD
 from stormproof.reflex.pii.finding import Finding, Kind
@@ -41,10 +42,11 @@ _RECOGNISERS: Final = (
     keys.RECOGNISER,
     named.RECOGNISER,
     *addresses.RECOGNISERS,
-    *accounts.RECOGNISERS,
+    accounts.RECOGNISER,
+    wallets.RECOGNISER,
     pictures.recogniser((CARD, *IDENTIFIERS, phones.NATIONAL)),
     phones.RECOGNISER,
-    *births.RECOGNISERS,
+    births.RECOGNISER,
     coordinates.RECOGNISER,
 )
 """Of findings that overlap, the one counts whose recogniser stands first."""
@@ -79,11 +81,7 @@ class Detector:
         """
         seen = folded(text)
         found = _disjoint(self._candidates(seen.text))
-        if seen.unseen:
-            return [
-                one._replace(start=a, end=b) for one in found for a, b in [seen.place(*one[1:3])]
-            ]
-        return found
+        return [seen.in_original(finding) for finding in found] if seen.unseen else found
 
     def _candidates(self, text: str) -> Iterator[Finding]:
         """Yield what may be found, what is more certain first."""

@@ -9,8 +9,8 @@ _SERIES: Final = frozenset(" -.")
 
 def stands_alone(text: str, start: int, end: int) -> bool:
     """Return whether a number is no piece of a word, or of a longer number."""
-    before = text[max(0, start - 2) : start][::-1]
-    return before[:1] != "+" and not (_goes_on(before) or _goes_on(text[end : end + 2]))
+    before, after = text[max(0, start - 2) : start][::-1], text[end : end + 2]
+    return not (_goes_on(before) or _goes_on(after))
 
 
 def stands_apart(text: str, start: int, end: int) -> bool:

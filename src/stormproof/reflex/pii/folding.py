@@ -10,6 +10,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from stormproof.reflex.pii.finding import Finding
+
 _UNSEEN: Final = "\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff"
 _DASHES: Final = "\u2010-\u2015\u2212\ufe58\ufe63"
 _SPACES: Final = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
@@ -34,14 +36,11 @@ class Folded(NamedTuple):
     text: str
     unseen: Sequence[int] = ()
 
-    def place(self, start: int, end: int) -> tuple[int, int]:
-        """Return where in the text as it was something begins and ends."""
-        if not self.unseen:
-            return start, end
-        return (
-            start + bisect_right(self.unseen, start),
-            end + bisect_right(self.unseen, end - 1),
-        )
+    def in_original(self, finding: Finding) -> Finding:
+        """Return a finding with its place in the text as it was."""
+        start = finding.start + bisect_right(self.unseen, finding.start)
+        end = finding.end + bisect_right(self.unseen, finding.end - 1)
+        return finding._replace(start=start, end=end)
 
 
 def folded(text: str) -> Folded:

@@ -22,7 +22,10 @@ def _of(kind: Kind, module: str, telling: str, vague: str = "", words: str = "")
     valid: Callable[[str], bool] = import_module(f"stdnum.{module}").is_valid
 
     def giver(number: str) -> str | None:
-        return country if valid(number) else None
+        try:
+            return country if valid(number) else None
+        except (LookupError, ValueError):  # what the rule's author has not thought of is not valid
+            return None
 
     return Identifier(kind, giver, _listed(telling), _listed(vague), _listed(words))
 

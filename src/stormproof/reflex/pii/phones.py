@@ -78,6 +78,19 @@ _EXTENSION: Final = re.compile(r" ?(?:x|ext\.?) ?\d{1,6}\b", re.IGNORECASE)
 _DATE: Final = re.compile(r"\d{4}([./-])\d\d?\1\d\d?|\d\d?([./-])\d\d?\2\d{4}\b")
 
 
+_GROUPS: Final = (
+    "8 9 10 11 12 34 37 44 46 55 56 65 72 28 27 233 244 254 333 334 344 433 3222 2222 2322"
+    " 2323 3232 3322 1334 22222 234 332 36 39 323 2333 433 154 254 532"
+)
+_WORDS: Final = frozenset(
+    {"tel", "telephone", "telefon", "telefono", "teléfono", "téléphone", "telefone", "telefoon"}
+    | {"phone", "mobile", "mobil", "móvil", "movil", "handy", "cell", "cellphone", "cellular"}
+    | {"celular", "cellulare", "portable", "fax", "sms", "whatsapp", "call me", "text me"}
+    | {"rufnummer", "telefonnummer", "handynummer", "puhelin", "電話", "电话", "전화", "телефон"}
+    | {"τηλέφωνο"}
+)
+
+
 def _from_abroad(text: str, start: int, end: int) -> Iterable[Finding]:
     if text[start] == "+" and text[max(0, start - 1) : start].isalnum():
         return
@@ -136,27 +149,6 @@ def _judge(text: str, start: int, end: int) -> Iterable[Finding]:
     return ()
 
 
-RECOGNISER: Final = Recogniser(
-    frozenset({Kind.PHONE}),
-    r"\+[1-9]|\b00[1-9]\d|\d{3}[.)-] ?\d{3}[ .-]\d{4}|\b0\d{1,4}(?:\)|[ ./-]\d)"
-    r"|\(\d{1,3}\) ?\d\d",
-    "|".join((_FROM_ABROAD, _AMERICAN, _WITH_TRUNK, _WITH_AREA, _WITH_CODE)),
-    _judge,
-)
-
-_GROUPS: Final = (
-    "8 9 10 11 12 34 37 44 46 55 56 65 72 28 27 233 244 254 333 334 344 433 3222 2222 2322"
-    " 2323 3232 3322 1334 22222 234 332 36 39 323 2333 433 154 254 532"
-)
-_WORDS: Final = frozenset(
-    {"tel", "telephone", "telefon", "telefono", "teléfono", "téléphone", "telefone", "telefoon"}
-    | {"phone", "mobile", "mobil", "móvil", "movil", "handy", "cell", "cellphone", "cellular"}
-    | {"celular", "cellulare", "portable", "fax", "sms", "whatsapp", "call me", "text me"}
-    | {"rufnummer", "telefonnummer", "handynummer", "puhelin", "電話", "电话", "전화", "телефон"}
-    | {"τηλέφωνο"}
-)
-
-
 def _pictures() -> Iterable[str]:
     """Yield the forms of numbers that have neither a code before them nor a zero."""
     for groups in _GROUPS.split():
@@ -175,3 +167,11 @@ NATIONAL: Final = Identifier(
     _WORDS,
 )
 """Numbers that words near them tell."""
+
+RECOGNISER: Final = Recogniser(
+    frozenset({Kind.PHONE}),
+    r"\+[1-9]|\b00[1-9]\d|\d{3}[.)-] ?\d{3}[ .-]\d{4}|\b0\d{1,4}(?:\)|[ ./-]\d)"
+    r"|\(\d{1,3}\) ?\d\d",
+    "|".join((_FROM_ABROAD, _AMERICAN, _WITH_TRUNK, _WITH_AREA, _WITH_CODE)),
+    _judge,
+)

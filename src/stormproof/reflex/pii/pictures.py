@@ -114,7 +114,9 @@ class _Numbers:
     def _place(self, picture: str, start: int, end: int) -> _Place:
         pictured = self._by_picture[picture[start:end]]
         if not stands_apart(picture, start, end):
-            pictured = _Pictured(_telling_among_others(pictured, picture[start:end]), {})
+            grouped = " " in picture[start:end]
+            telling = _telling_anywhere(pictured) if grouped else pictured.telling
+            pictured = _Pictured(telling, {})
         return _Place(start, end, pictured)
 
 
@@ -132,13 +134,11 @@ def _by_picture(identifiers: Collection[Identifier]) -> Mapping[str, _Pictured]:
     return pictured
 
 
-def _telling_among_others(pictured: _Pictured, picture: str) -> Sequence[Identifier]:
+def _telling_anywhere(pictured: _Pictured) -> Sequence[Identifier]:
     """Return those whom a form tells also where other numbers stand beside it.
 
-    Groups of digits in a row of more of them are anything; a card's expiry stands beside it.
+    A card's expiry does; groups of digits in a row of more of them are anything.
     """
-    if " " not in picture:
-        return pictured.telling
     return [one for one in pictured.telling if one.kind is Kind.CARD]
 
 
@@ -164,6 +164,9 @@ def _first(place: _Place, text: str, run: int) -> Finding | None:
 
 def _candidates(place: _Place, text: str, start: int, end: int) -> Iterator[Identifier]:
     """Yield what a number may be by its form, then what it may be by the words near it."""
+    if text[max(0, start - 1) : start] == "+":  # a telephone number, or a space in a URL
+        yield from _telling_anywhere(place.pictured)
+        return
     yield from place.pictured.telling
     vague = place.pictured.vague
     if vague and stands_apart(text, start, end):
