@@ -14,6 +14,7 @@ FLOORS = (
     "stormproof",
     "stormproof.errors",
     "stormproof.recovery",
+    "stormproof.reflex",
     "stormproof.testing",
     "stormproof.signals",
     "stormproof.weights",

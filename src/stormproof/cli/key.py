@@ -141,6 +141,7 @@ def revoke(name: Name, config: Config = DEFAULT_FILE) -> None:
         from stormproof.reflex.sql import KeyTable  # noqa: PLC0415 - heavy
 
         KeyTable(database).revoke(name, datetime.now(UTC).timestamp())
+    Console(stderr=True).print(Text(f"{name} opens nothing any more."))
 
 
 @app.command()
@@ -167,7 +168,7 @@ def usage(
     if as_json:
         typer.echo(json.dumps([{**one._asdict(), "cost": _money(one)} for one in sums], indent=2))
     else:
-        Console().print(_sums(by, sums))
+        Console().print(_sums(by, sums) if sums else Text("No requests in that time."))
 
 
 @contextmanager

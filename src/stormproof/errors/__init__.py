@@ -20,6 +20,7 @@ The tree, each leaf with its code and HTTP status:
     │   │   ├── SequenceNotFound            SEQUENCE_NOT_FOUND 404
     │   │   ├── TaskNotFound                TASK_NOT_FOUND 404
     │   │   ├── UserNotFound                USER_NOT_FOUND 404
+    │   │   ├── KeyNotFound                 KEY_NOT_FOUND 404
     │   │   ├── RoleNotFound                ROLE_NOT_FOUND 404
     │   │   ├── ToolNotFound                TOOL_NOT_FOUND 404
     │   │   ├── ChunkNotFound               CHUNK_NOT_FOUND 404
@@ -118,6 +119,7 @@ from stormproof.errors.client_errors import (
     InvalidStateTransition,
     InvalidTimeRange,
     InvalidValue,
+    KeyNotFound,
     MaxStepsExceeded,
     MethodNotAllowed,
     ModelNotFound,
@@ -262,6 +264,7 @@ __all__ = [
     "InvalidStateTransition",
     "InvalidTimeRange",
     "InvalidValue",
+    "KeyNotFound",
     "LoaderError",
     "MaxStepsExceeded",
     "MemoryStoreError",

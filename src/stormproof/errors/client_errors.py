@@ -226,6 +226,16 @@ class UserNotFound(NotFound):
     user: str
 
 
+class KeyNotFound(NotFound):
+    """No API key has this name."""
+
+    code = "KEY_NOT_FOUND"
+    template = "no key {name!r}"
+    remedy = "'stormproof key list' shows the names of all keys."
+
+    name: str
+
+
 class RoleNotFound(NotFound):
     """No role has this name."""
 

@@ -44,6 +44,8 @@ def test_it_is_milder_where_it_is_told_of(text: str) -> None:
         f"Don't think. {ATTACK}, it's late.",
         f"```\ncode\n```\n{ATTACK}\n```\nmore\n```",
         f'He said "no". {ATTACK}. And "yes".',
+        f"Write to ann@example.com. {ATTACK}.",
+        f"See https://example.org/papers/1. {ATTACK}.",
     ],
 )
 def test_elsewhere_it_is_not(text: str) -> None:

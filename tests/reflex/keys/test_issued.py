@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from stormproof.errors import Conflict, DatabaseError, InvalidValue, Unauthorized
+from stormproof.errors import Conflict, DatabaseError, KeyNotFound, Unauthorized
 from stormproof.reflex.keys import IssuedKeys, Key, digest_of
 from stormproof.reflex.sql import Database, KeyTable
 
@@ -44,7 +44,7 @@ class Keys(RuleBasedStateMachine):
     @rule(name=NAMES)
     def revoke(self, name: str) -> None:
         if name not in self.kept:
-            with pytest.raises(InvalidValue):
+            with pytest.raises(KeyNotFound):
                 self.table.revoke(name, self.now)
             return
         self.table.revoke(name, self.now)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stormproof.errors import Conflict, InvalidValue
+from stormproof.errors import Conflict, KeyNotFound
 from stormproof.reflex.keys import Key, KeyScope, digest_of
 from stormproof.reflex.limits.limit_settings import LimitSettings
 from stormproof.reflex.sql import Database, KeyTable, UsageTable
@@ -66,7 +66,7 @@ def test_a_key_is_revoked_once(table: KeyTable) -> None:
     table.revoke("ci", 6.0)
     assert table.keys()[0].revoked == 5.0
     assert table.revision() == revision
-    with pytest.raises(InvalidValue):
+    with pytest.raises(KeyNotFound):
         table.revoke("nobody", 5.0)
 
 

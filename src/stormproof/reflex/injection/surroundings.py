@@ -25,7 +25,10 @@ _INTRODUCED: Final = re.compile(
     rf"\b(?:{'|'.join(_TABLE['introducing'])})\b[^\w.!?\n]*$", re.IGNORECASE
 )
 _EXPLAINED: Final = re.compile(
-    rf"\b(?:{'|'.join(_TABLE['explaining'])})|{'|'.join(_TABLE['without_spaces'])}", re.IGNORECASE
+    # Not within an address: example.com explains nothing.
+    rf"(?<![\w@./])(?:{'|'.join(_TABLE['explaining'])})(?!\w*[@./]\w)"
+    rf"|{'|'.join(_TABLE['without_spaces'])}",
+    re.IGNORECASE,
 )
 
 _FENCE: Final = re.compile(r"^[ >]*(?:```|~~~)", re.MULTILINE)

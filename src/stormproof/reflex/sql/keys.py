@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, Update, func, insert, select, update
 
-from stormproof.errors import Conflict, InvalidValue
+from stormproof.errors import Conflict, KeyNotFound
 from stormproof.reflex.keys.key import Key, KeyScope
 from stormproof.reflex.limits.limit_settings import LimitSettings
 from stormproof.reflex.sql.database import Database
@@ -57,12 +57,12 @@ class KeyTable:
         """Put an end to a key; one that has ended stays as it is.
 
         Raises:
-            InvalidValue: There is none.
+            KeyNotFound: There is none.
         """
         with self._database.writing() as connection:
             found = connection.execute(select(KEYS.c.revoked).where(KEYS.c.name == name)).first()
             if found is None:
-                raise InvalidValue(reason=f"there is no key {name[:64]!r}")
+                raise KeyNotFound(name=name[:64])
             if found.revoked is None:
                 connection.execute(update(KEYS).where(KEYS.c.name == name).values(revoked=now))
                 connection.execute(_changed())
