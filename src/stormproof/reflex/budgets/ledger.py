@@ -20,7 +20,7 @@ class Balance:
 
     Attributes:
         spent: In billionths, as far as this process knows.
-        looked_up: Whether that has what was spent before.
+        looked_up: Whether that has what books say.
         looking: Looks it up.
         begun: By which name a store has it; empty as long as the store has not told.
         turn: When the store told what was spent; what it said later has a higher one.
@@ -120,24 +120,19 @@ class Balances:
             if purse.settings is not settings or purse.windows is not windows:
                 purse.renew(subject, settings, windows)
             found += purse.claims
-        for claim in found:
-            if not claim.balance.looked_up:
-                await self._look(claim)
+        if self._books:
+            for claim in found:
+                if not claim.balance.looked_up:
+                    await self._look(claim, self._books)
         return found
 
-    async def _look(self, claim: Claim) -> None:
+    async def _look(self, claim: Claim, books: Spending) -> None:
         """Look up what was spent; calls that come meanwhile wait for the same."""
         balance = claim.balance
         if balance.looking is None or balance.looking.done():
-            balance.looking = ensure_future(self._look_up(claim))
+            balance.looking = ensure_future(_look_up(claim, books))
             balance.looking.add_done_callback(_hear)
         await shield(balance.looking)
-
-    async def _look_up(self, claim: Claim) -> None:
-        balance, window = claim.balance, claim.window
-        if self._books:
-            balance.spent = await self._books.spent(claim.subject, window.start)
-        balance.looked_up = True
 
 
 class _Purse:
@@ -166,6 +161,11 @@ class _Purse:
             for window, limit in zip(windows, limits, strict=True)
             if limit is not None
         ]
+
+
+async def _look_up(claim: Claim, books: Spending) -> None:
+    claim.balance.spent = await books.spent(claim.subject, claim.window.start)
+    claim.balance.looked_up = True
 
 
 def _hear(looking: Future[None]) -> None:

@@ -8,6 +8,7 @@ from stormproof.recovery.keys.key_table import KeyTable
 from stormproof.recovery.sharing.joint_operations import MeterState
 from stormproof.reflex.limits.applying import Limited
 from stormproof.reflex.limits.gauge import Gauge
+from stormproof.reflex.limits.limit_settings import LimitSettings
 from stormproof.reflex.limits.subject import Subject
 
 _MOST: Final = 100_000
@@ -72,21 +73,19 @@ class LocalGauges:
     def take_now(self, limited: Sequence[Limited], tokens: int) -> "LocalSeat | Standing":
         """Do the same, without anybody else getting a turn meanwhile."""
         now = current_clock().now()
-        taken: list[Gauge] = []
-        for subject, settings in limited:
-            gauge = self._table.entry(subject).value
-            if gauge.settings is not settings and gauge.settings != settings:
-                gauge.set(settings, now)
+        gauges = [self._gauge(subject, settings, now) for subject, settings in limited]
+        for place, gauge in enumerate(gauges):
             if not gauge.take(tokens, now):
-                for one in taken:
+                for one in gauges[:place]:
                     one.give_back(tokens, now)
-                return self._standing(limited, now)
-            taken.append(gauge)
-        return LocalSeat(limited, taken)
+                return Standing(limited, [one.state(now) for one in gauges])
+        return LocalSeat(limited, gauges)
 
-    def _standing(self, limited: Sequence[Limited], now: float) -> Standing:
-        gauges = (self._table.entry(subject).value for subject, _ in limited)
-        return Standing(limited, [gauge.state(now) for gauge in gauges])
+    def _gauge(self, subject: Subject, settings: LimitSettings, now: float) -> Gauge:
+        gauge = self._table.entry(subject).value
+        if gauge.settings is not settings and gauge.settings != settings:
+            gauge.set(settings, now)
+        return gauge
 
 
 class LocalSeat:
