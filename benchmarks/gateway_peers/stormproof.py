@@ -16,15 +16,18 @@ LIMITS: Final = "requests_per_minute = 1_000_000, concurrency = 1_000"
 
 
 def gateway() -> Gateway:
-    return Gateway("stormproof", _command)
+    return Gateway("stormproof", command)
 
 
-def _command(port: int, models: Sequence[Model]) -> list[str]:
-    path = BUILD / "bench" / "stormproof.toml"
+def command(
+    port: int, models: Sequence[Model], name: str = "stormproof", more: str = ""
+) -> list[str]:
+    """Return what serves models by a file of this name, with more tables at its end."""
+    path = BUILD / "bench" / f"{name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(_tables(models)))
-    command = [sys.executable, "-m", "stormproof.cli", "serve"]
-    return [*command, f"--config={path}", f"--port={port}"]
+    path.write_text("\n".join([*_tables(models), more]))
+    serve = [sys.executable, "-m", "stormproof.cli", "serve"]
+    return [*serve, f"--config={path}", f"--port={port}"]
 
 
 def _tables(models: Sequence[Model]) -> Iterator[str]:
