@@ -172,7 +172,7 @@ class Admission(Generic[Asked]):
     @property
     def private(self) -> bool:
         """Whether something was found that may not be kept."""
-        return any(companion.private for _, companion in self.companions)
+        return True in [companion.private for _, companion in self.companions]
 
     def headers(self) -> dict[str, str]:
         """Return what the answer's headers are to say, also where it is a refusal."""
@@ -276,37 +276,37 @@ class Admission(Generic[Asked]):
     async def _enter(self, looks: list[Look]) -> None:
         call, ended = self._call(), time.perf_counter()
         for step in self._steps:
-            name, began = step.stage.name, ended
+            stage, began = step.stage, ended
             try:
-                outcome = await step.stage.enter(call)
+                outcome = await stage.enter(call)
                 kind = _OUTCOMES[type(outcome)]
             except Exception as error:  # noqa: BLE001 - the settings say how bad this is
                 kind, outcome = self._without(step, error)
             ended = time.perf_counter()
-            looks.append(Look(name, kind, ended - began))
-            if self._ends(name, outcome):
-                return
-            if kind is StageOutcome.CHANGED or (self.companions and self.companions[-1][1].private):
+            looks.append(Look(stage.name, kind, ended - began))
+            if isinstance(outcome, Passed):
+                if outcome.remembered:
+                    self._journey.remembered = outcome.remembered
+            elif isinstance(outcome, Changed):
+                self.request = cast("Asked", outcome.request)  # it says something else, of a kind
                 call = self._call()
+            else:
+                self._end(stage.name, outcome)
+                return
+            if companion := outcome.companion:
+                self.companions.append((stage.name, companion))
+                if companion.private:
+                    call = self._call()
 
     def _call(self) -> Call:
         return Call(self.request, self._caller, self.private, self._cache_use)
 
-    def _ends(self, name: str, outcome: Outcome) -> bool:
-        """Take note of an outcome, and tell whether no further stage is asked."""
+    def _end(self, name: str, outcome: Answered | Rejected) -> None:
+        """Take note of what ends the line."""
         if isinstance(outcome, Rejected):
             self._refused = outcome
-            return True
-        if isinstance(outcome, Answered):
+        else:
             self.answer, self._journey.rung = outcome.answer, name
-            return True
-        if isinstance(outcome, Changed):
-            self.request = cast("Asked", outcome.request)  # it says something else, of a kind
-        elif outcome.remembered:
-            self._journey.remembered = outcome.remembered
-        if outcome.companion:
-            self.companions.append((name, outcome.companion))
-        return False
 
     def _without(self, step: Step, error: Exception) -> tuple[StageOutcome, Outcome]:
         """Return what becomes of a call that a stage could not look at."""

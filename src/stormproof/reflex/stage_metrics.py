@@ -1,7 +1,8 @@
 """What Prometheus reads about stages."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from functools import partial
 from threading import RLock
 from typing import Final
 
@@ -11,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from stormproof.providers.buckets import Buckets
 from stormproof.recovery import Event, subscribe
-from stormproof.reflex.events import Look, StagesEnded
+from stormproof.reflex.events import StagesEnded
 
 _BOUNDS: Final = (
     *(5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4),
@@ -35,7 +36,7 @@ class StageMetrics(Collector):
     def __init__(self, registry: CollectorRegistry) -> None:
         self._lock = RLock()  # reentrant for the reason that the bus's is
         self._outcomes: Counter[tuple[str, str]] = Counter()
-        self._seconds: dict[str, Buckets] = {}
+        self._seconds = defaultdict[str, Buckets](partial(Buckets, _BOUNDS))
         registry.register(self)
         self._unsubscribe = subscribe(self._hear)
 
@@ -61,11 +62,6 @@ class StageMetrics(Collector):
     def _hear(self, event: Event) -> None:
         if isinstance(event, StagesEnded):
             with self._lock:
-                for look in event.looks:
-                    self._count(look)
-
-    def _count(self, look: Look) -> None:
-        self._outcomes[look.stage, look.outcome] += 1
-        if look.stage not in self._seconds:
-            self._seconds[look.stage] = Buckets(_BOUNDS)
-        self._seconds[look.stage].observe(look.seconds)
+                for stage, outcome, seconds in event.looks:
+                    self._outcomes[stage, outcome] += 1
+                    self._seconds[stage].observe(seconds)

@@ -1,6 +1,6 @@
 """What no model should be asked, however it is meant: the stage that comes first."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, Final
 
 from stormproof.errors import FieldProblem, ValidationErrors
@@ -47,30 +47,40 @@ class ValidateStage:
 
     async def enter(self, call: Call) -> Outcome:
         """Measure a request."""
-        problems = [*self._problems(call)]
+        problems = self._problems(call)
         if not problems:
             return Passed()
         reason = "the request is not let in,"
         return Rejected(ValidationErrors(errors=problems[:_MOST_PROBLEMS], reason=reason))
 
-    def _problems(self, call: Call) -> Iterator[FieldProblem]:
-        request = call.request
+    def _problems(self, call: Call) -> Sequence[FieldProblem]:
+        found: list[FieldProblem] = []
+        request, texts = call.request, call.passages
         if isinstance(request, ChatRequest):
-            yield from _excess("messages", len(request.messages), self._max_messages)
-            yield from _excess("tools", len(request.tools), self._max_tools)
-            if _deeper(request.document, self._max_depth):
-                yield _problem("", f"has more than {self._max_depth} levels", "too_deep")
-        characters = sum([len(passage.text) for passage in call.passages])
-        yield from _excess("", characters, self._max_characters, "characters")
+            self._check_conversation(request, found)
+        characters = sum([len(passage.text) for passage in texts])
+        if characters > self._max_characters:
+            found.append(_excess("", characters, "characters", self._max_characters))
         if not self._control_characters:
-            for passage in call.passages:
-                if _has_control(passage.text):
-                    yield _problem(told(passage.place), "has control characters", "control")
+            found += [
+                _problem(told(passage.place), "has control characters", "control")
+                for passage in texts
+                if _has_control(passage.text)
+            ]
+        return found
+
+    def _check_conversation(self, request: ChatRequest, found: list[FieldProblem]) -> None:
+        messages, tools = len(request.messages), len(request.tools)
+        if messages > self._max_messages:
+            found.append(_excess("messages", messages, "messages", self._max_messages))
+        if tools > self._max_tools:
+            found.append(_excess("tools", tools, "tools", self._max_tools))
+        if _deeper(request.document, self._max_depth):
+            found.append(_problem("", f"has more than {self._max_depth} levels", "too_deep"))
 
 
-def _excess(field: str, count: int, most: int, of: str = "") -> Iterator[FieldProblem]:
-    if count > most:
-        yield _problem(field, f"has {count} {of or field}; at most {most} are let in", "too_long")
+def _excess(field: str, count: int, what: str, most: int) -> FieldProblem:
+    return _problem(field, f"has {count} {what}; at most {most} are let in", "too_long")
 
 
 def _problem(field: str, message: str, kind: str) -> FieldProblem:
@@ -86,8 +96,10 @@ def _deeper(document: dict[str, Any], most: int) -> bool:
     """Tell whether there are more levels; whoever read the document has bounded them."""
     level: list[Any] = [document]
     for _ in range(most):
-        inside = [one.values() if isinstance(one, dict) else one for one in level]
-        level = [one for values in inside for one in values if isinstance(one, dict | list)]
+        inside: list[Any] = []
+        for one in level:
+            inside += one.values() if type(one) is dict else one
+        level = [one for one in inside if type(one) is dict or type(one) is list]
         if not level:
             return False
     return True
