@@ -50,8 +50,10 @@ def cells_below(text: str, place: int) -> Iterator[tuple[int, int]]:
     """Yield where the cells are of the column at whose head a place is; none if it is at none."""
     head = text.rfind("\n", max(0, place - _LONGEST_LINE), place) + 1
     end = text.find("\n", place, place + _LONGEST_LINE)
+    if end < 0 or text[max(0, head - 2) : head].strip("\n"):
+        return
     separator = next((one for one in _SEPARATORS if one in text[head:end]), None)
-    if end < 0 or not separator or text[max(0, head - 2) : head].strip("\n"):
+    if not separator:
         return
     column, columns = text.count(separator, head, place), text.count(separator, head, end)
     for _ in range(_MOST_ROWS):

@@ -1,0 +1,57 @@
+"""Hostile texts take no longer than others of their length, but for what is in them."""
+
+import sys
+
+import pytest
+
+from stormproof.reflex.pii.detector import Detector
+from support.planted import detector
+
+HOSTILE = [
+    "1 ",
+    "12-",
+    "1.",
+    "4111 ",
+    "123456789,",
+    "sk-",
+    "xoxb-",
+    "password,",
+    "password ",
+    "token=a",
+    "host=;pwd=abc;",
+    "born ",
+    "born on 1.1.",
+    "+49 30 ",
+    "a@",
+    "://a:",
+    "eyJ",
+    "DE89 ",
+    "::1:",
+    "-----BEGIN PRIVATE KEY-----",
+    "4\u200b",
+    "\\n",
+    "pesel;44051401359\n",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_work_grows_with_the_length_of_a_text_and_no_faster(piece: str) -> None:
+    """Whatever is repeated: twice the text is twice the work, counted in calls."""
+    short, long = (calls(detector(), piece * (size // len(piece))) for size in (4_000, 8_000))
+    assert long < 2.5 * short + 200
+
+
+def calls(detector: Detector, text: str) -> int:
+    """Return how many functions are called to look through a text."""
+    counted = 0
+
+    def count(_frame: object, _event: str, _argument: object) -> None:
+        nonlocal counted
+        counted += 1
+
+    sys.setprofile(count)
+    try:
+        detector.find(text)
+    finally:
+        sys.setprofile(None)
+    return counted
