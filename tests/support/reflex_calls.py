@@ -16,10 +16,16 @@ def call(caller: Caller = CALLER, *, tokens: int = 10, model: str = "m") -> Call
     return Call(ChatRequest(document), caller)
 
 
-def answered(tokens: int | None = None, *, cost: float | None = None, rung: str = "r") -> Ending:
-    """Return the end of a call that was answered, with so many tokens counted."""
+def answered(
+    tokens: int | None = None,
+    *,
+    cost: float | None = None,
+    rung: str = "r",
+    error: BaseException | None = None,
+) -> Ending:
+    """Return the end of a call that was answered, with so many tokens counted so far."""
     usage = None if tokens is None else Usage(0, tokens)
-    return Ending(Journey(asked=[rung], rung=rung, cost=cost), usage, None, private=False)
+    return Ending(Journey(asked=[rung], rung=rung, cost=cost), usage, error, private=False)
 
 
 def failed(error: BaseException, *, asked: Sequence[str] = ("r",)) -> Ending:

@@ -208,11 +208,16 @@ async def test_a_call_is_paid_on_the_day_on_which_it_began() -> None:
         (answered(5, rung="engine"), 0),
         (Ending(Journey(asked=["r"], rung="r", degraded=True), None, None, private=False), 0),
         (answered(5, cost=2.5), 2.5),
+        (answered(5, cost=2.5, error=asyncio.CancelledError()), 10),
+        (answered(5, cost=12, error=NetworkError(reason="cut")), 12),
     ],
-    ids=["turned away", "unreachable", "gone", "uncounted", "engine", "degraded", "priced"],
+    ids=[
+        *("turned away", "unreachable", "gone", "uncounted", "engine", "degraded", "priced"),
+        *("cut off", "cut off late"),
+    ],
 )
 async def test_a_call_costs_what_was_done_for_it(ending: Ending, spent: float) -> None:
-    """Where somebody may have worked and nobody told the tokens, what it may have cost."""
+    """Where somebody may have worked and nobody told all tokens, what it may have cost."""
     budget = stage(key=a_day(20))
     companion = await let_in(budget, tokens=10)
     await companion.settle(ending)

@@ -128,8 +128,12 @@ async def test_a_count_that_cannot_be_right_locks_nobody_out(
         (failed(asyncio.CancelledError()), 40),
         (failed(asyncio.CancelledError(), asked=()), 100),
         (answered(None), 40),
+        (answered(5, error=asyncio.CancelledError()), 40),
     ],
-    ids=["turned away", "nobody reached", "caller gone", "caller gone before", "not counted"],
+    ids=[
+        *("turned away", "nobody reached", "caller gone", "caller gone before", "not counted"),
+        "counted so far",
+    ],
 )
 async def test_tokens_are_given_back_where_nobody_worked(
     clock: FakeClock, ending: Any, left: int

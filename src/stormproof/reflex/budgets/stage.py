@@ -110,10 +110,11 @@ class _Paying(Companion):
 
     def _cost(self, ending: Ending) -> int:
         journey = ending.journey
-        if journey.cost is not None:
-            return nanos(journey.cost)
+        counted = None if journey.cost is None else nanos(journey.cost)
+        if counted is not None and ending.error is None:
+            return counted
         paid = was_worked_on(ending) and journey.rung not in self._quote.free
-        return self._most if paid else 0
+        return max(counted or 0, self._most if paid else 0)  # a count so far is not the last
 
 
 def _no_price() -> ConfigurationError:

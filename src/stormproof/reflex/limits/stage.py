@@ -57,6 +57,7 @@ class _Seated(Companion):
         self._seat.leave(self._used(ending) - self._tokens)
 
     def _used(self, ending: Ending) -> int:
-        if ending.usage is not None:
-            return max(ending.usage.total_tokens, 0)
-        return self._tokens if was_worked_on(ending) else 0
+        counted = max(ending.usage.total_tokens, 0) if ending.usage else 0
+        if ending.usage and ending.error is None:
+            return counted
+        return max(counted, self._tokens if was_worked_on(ending) else 0)  # so far, not at last
