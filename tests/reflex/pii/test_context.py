@@ -1,7 +1,7 @@
 """Words near something, and above it, tell what it is."""
 
 from stormproof.reflex.pii.finding import Kind
-from support.planted import found
+from support.findable import found
 
 
 def test_the_head_of_a_column_tells_what_numbers_are() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stormproof.reflex.pii.detector import ALL, Detector
 from stormproof.reflex.pii.finding import Finding, Kind
-from support.planted import NUMBERS, PLANTED, detector, found
+from support.findable import NUMBERS, PLANTED, detector, found
 
 
 @pytest.mark.parametrize(("kind", "detail", "telling", "value"), PLANTED)

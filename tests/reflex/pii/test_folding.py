@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.folding import folded
-from support.planted import found
+from support.findable import found
 
 
 @pytest.mark.parametrize(

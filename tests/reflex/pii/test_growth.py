@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from stormproof.reflex.pii.detector import Detector
-from support.planted import detector
+from support.findable import detector
 
 HOSTILE = [
     "1 ",

@@ -10,7 +10,7 @@ from stormproof.reflex.pii.cards import CARD
 from stormproof.reflex.pii.finding import Kind
 from stormproof.reflex.pii.identifiers import IDENTIFIERS
 from stormproof.reflex.pii.phones import NATIONAL
-from support.planted import NUMBERS, found
+from support.findable import NUMBERS, found
 
 NUMBERED = (CARD, NATIONAL, *IDENTIFIERS)
 PICTURED = sorted(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.planted import found
+from support.findable import found
 
 
 @pytest.mark.parametrize(
