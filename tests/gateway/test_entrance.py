@@ -347,3 +347,18 @@ async def test_the_model_of_this_process_is_behind_the_stages_too(path: str) -> 
     assert (answered.status_code, refused.status_code) == (200, 429)
     assert answered.headers["x-hidden"] == "1"
     assert [type(call.request) is ChatRequest for call in stage.calls] == [path is not TEXT] * 2
+
+
+@pytest.mark.parametrize("path", [CHAT, TEXT, VECTORS])
+@pytest.mark.parametrize("odd", ["%0A", "%0a?x=1", "%0D", "/", "//", "%2F", ";x", "%00"])
+async def test_no_spelling_of_a_path_leads_past_the_stages(path: str, odd: str) -> None:
+    """The framework takes a path with an end of a line for the same."""
+    engine, stage = AsyncLLM(make_core()), Stage()
+    async with (
+        serving_ladders({}, engine, keys=(), entrance=reflex(stage)) as url,
+        httpx2.AsyncClient(base_url=url, timeout=None) as client,
+    ):
+        asked = {**_question(path, "reject this"), "model": "local"}
+        response = await client.post(path + odd, json=asked, follow_redirects=True)
+    engine.close()
+    assert response.status_code in {404, 429}

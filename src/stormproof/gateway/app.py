@@ -133,7 +133,8 @@ class _HotPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
-            endpoint = self._endpoints.get(scope["path"])
+            # The framework's routes take a path with the end of a line for the same (``$``).
+            endpoint = self._endpoints.get(scope["path"].removesuffix("\n"))
             if endpoint and (endpoint.ladders or self._entrance()):
                 await endpoint(scope, receive, send)
                 return

@@ -54,7 +54,7 @@ _NAMING: Final = frozenset(
     }
 )
 _NAME: Final = re.compile(r"[\w.:/#$-]{1,256}", re.ASCII)
-_MOST: Final = 20_000
+_MOST: Final = 10_000
 """Texts of a request: each costs a look, however short it is."""
 
 _PLAIN: Final = 64

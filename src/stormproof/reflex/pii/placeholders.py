@@ -80,4 +80,5 @@ def _code(value: str, taken: set[str], key: bytes) -> str:
     """Return the letters of a value: a few, or more where those are another's."""
     digest = blake2b(value.encode("utf-8", "surrogatepass"), key=key, digest_size=_MOST).digest()
     letters = "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest)
-    return next(letters[:n] for n in range(_FEWEST, _MOST + 1) if letters[:n] not in taken)
+    free = (letters[:n] for n in range(_FEWEST, _MOST) if letters[:n] not in taken)
+    return next(free, letters)

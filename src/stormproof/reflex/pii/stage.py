@@ -22,6 +22,9 @@ from stormproof.reflex.pii.screening import Judgement
 from stormproof.reflex.pii.search import LONG, Search
 from stormproof.reflex.stage import Call, Changed, Companion, Outcome, Passed, Rejected, Request
 
+_MANY: Final = 1000
+"""Texts, in each of which each value is looked for."""
+
 _MOST_NAMED: Final = 10
 """Places that an error tells."""
 
@@ -75,7 +78,7 @@ class PiiStage:
         found = await self._search.through([said(one) for one in texts])
         if not any(found):
             return Passed(self._companion(call.request) if self._answers else None)
-        if characters > LONG:
+        if characters > LONG or len(texts) > _MANY:
             return await asyncio.to_thread(self._about, call, texts, found)
         return self._about(call, texts, found)
 
