@@ -2,12 +2,15 @@
 
 import asyncio
 from pathlib import Path
+from uuid import uuid4
 
 import httpx2
 import pytest
 
 from stormproof.testing.provider import Reply, ScriptedProvider
 from support.ladder_server import serving_file
+from support.redis_server import RedisServer
+from support.serving import running
 
 SETTINGS = """\
 [providers.p]
@@ -21,28 +24,58 @@ money_per_day = 400
 """A token of an answer costs 1."""
 
 
+PAID = 98
+"""Each call may cost 10 and costs 4: of 400 so many can be paid, then there are not 10 left."""
+
+
+class Callers:
+    """Those who ask a server, and what came of it."""
+
+    def __init__(self, url: str, client: httpx2.AsyncClient, *, stream: bool) -> None:
+        messages = [{"role": "user", "content": "hi"}]
+        self._asked = {"model": "chat", "messages": messages, "max_tokens": 10, "stream": stream}
+        self._url = url
+        self._client = client
+        self.answered = 0
+
+    async def ask(self) -> bool:
+        """Return whether there was an answer."""
+        response = await self._client.post(f"{self._url}/chat/completions", json=self._asked)
+        refused = response.status_code == 429
+        assert refused or response.status_code == 200
+        assert refused is ("BUDGET_EXCEEDED" in response.text)
+        self.answered += not refused
+        return not refused
+
+    async def spend_everything(self) -> None:
+        """Ask all at once, then one after the other: what was not needed comes back."""
+        await asyncio.gather(*(self.ask() for _ in range(150)))
+        refusals = 0
+        while refusals < 20:
+            refusals = 0 if await self.ask() else refusals + 1
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 async def test_as_many_are_answered_as_are_paid_for(tmp_path: Path, stream: bool) -> None:
-    """Each may cost 10 and costs 4: of 400 98 can be paid, and then there is not enough left.
-
-    Nobody asks for the count of a stream's tokens; it is counted all the same.
-    """
-    messages = [{"role": "user", "content": "hi"}]
-    asked = {"model": "chat", "messages": messages, "max_tokens": 10, "stream": stream}
-    async with ScriptedProvider() as provider:
+    """Nobody asks for the count of a stream's tokens; it is counted all the same."""
+    async with ScriptedProvider() as provider, httpx2.AsyncClient(timeout=None) as client:
         target = provider.target("p", says=lambda _: Reply("one two three four "))
         file = tmp_path / "stormproof.toml"
         file.write_text(SETTINGS.format(url=target.url))
-        async with serving_file(file) as url, httpx2.AsyncClient(timeout=None) as client:
+        async with serving_file(file) as url:
+            callers = Callers(url, client, stream=stream)
+            await callers.spend_everything()
+        assert callers.answered == target.calls == PAID
 
-            async def answered() -> bool:
-                response = await client.post(f"{url}/chat/completions", json=asked)
-                refused = response.status_code == 429
-                assert refused or response.status_code == 200
-                assert refused is ("BUDGET_EXCEEDED" in response.text)
-                return not refused
 
-            passed = sum(await asyncio.gather(*(answered() for _ in range(150))))
-            while await answered():
-                passed += 1
-        assert passed == target.calls == 98
+async def test_two_workers_spend_no_more_than_one(tmp_path: Path, redis: RedisServer) -> None:
+    """What is spent they have in Redis."""
+    async with ScriptedProvider() as provider, httpx2.AsyncClient(timeout=None) as client:
+        target = provider.target("p", says=lambda _: Reply("one two three four "))
+        file = tmp_path / "stormproof.toml"
+        shared = f'[redis]\nurl = "{redis.url}"\nprefix = "{uuid4().hex}"\n'
+        file.write_text(shared + SETTINGS.format(url=target.url))
+        with running("--config", str(file), "--workers", "2") as server:
+            callers = Callers(f"{server.url}/v1", client, stream=False)
+            await callers.spend_everything()
+        assert callers.answered == target.calls == PAID
