@@ -1,11 +1,14 @@
 """What a detector finds, and where."""
 
 import string
+import sys
+from importlib import import_module
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stormproof.reflex.keys.minting import mint
 from stormproof.reflex.pii.detector import ALL, Detector
 from stormproof.reflex.pii.finding import Finding, Kind
 from support.findable import NUMBERS, PLANTED, detector, found
@@ -33,6 +36,21 @@ def test_only_what_was_asked_for_is_found() -> None:
     text = "a@example.com paid with 4111111111111111"
     assert [one.kind for one in Detector({Kind.CARD}).find(text)] == [Kind.CARD]
     assert not Detector(()).find(text)
+
+
+def test_keys_that_are_made_here_are_found() -> None:
+    """Whoever pastes one to a model has it back."""
+    for _ in range(20):
+        key = mint()
+        assert found(f"use {key} please") == [(Kind.API_KEY, "stormproof", key)]
+
+
+def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is looked for."""
+    monkeypatch.setitem(sys.modules, "re2", None)
+    monkeypatch.delitem(sys.modules, "stormproof.reflex.pii.detector")
+    with pytest.raises(ModuleNotFoundError, match=r"stormproof\[reflex\]"):
+        import_module("stormproof.reflex.pii.detector")
 
 
 def test_one_thing_is_found_once() -> None:
