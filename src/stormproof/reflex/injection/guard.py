@@ -48,16 +48,16 @@ class InjectionGuard:
     def __init__(self) -> None:
         english = [phrases(name) for name in ("overrides", "extraction", "behaviour")]
         others, signs = phrases("other_languages"), marks()
-        self._phrases: Final = [*chain(*english), *others]
-        self._signatures: Final = [*self._phrases, *signs]
+        self._signatures: Final = [*chain(*english), *others, *signs]
         *telltales, encoded, spelled = (noticed for _, noticed, _ in _UNDOING)
         self._words: Final = Expressions(
             *([one.expression for one in group] for group in english),
             [*(one.expression for one in (*others, *signs)), *telltales],
             [encoded, spelled],
         )
+        self._squeezable: Final = [one for one in self._signatures if one.squeezed]
         self._letters: Final = Expressions(
-            *([one.squeezed for one in group] for group in (*english, others))
+            *([one.squeezed for one in group if one.squeezed] for group in (*english, others))
         )
 
     def find(self, text: str, *, from_tool: bool = False) -> Sequence[Injection]:
@@ -105,7 +105,7 @@ class InjectionGuard:
     def _in_letters(self, text: str) -> Iterator[_Place]:
         for number in self._letters.present(text):
             spans = islice(self._letters.spans(number, text), _MOST)
-            yield from (_Place(self._phrases[number], *span) for span in spans)
+            yield from (_Place(self._squeezable[number], *span) for span in spans)
 
 
 def _back(

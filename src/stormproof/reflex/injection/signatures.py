@@ -14,6 +14,7 @@ escapes that stand for white space in JSON."""
 
 _WORD: Final = r"[^\x00-&(-/:-@\[-`{-\x7f]+"
 _SOME_WORDS: Final = f"(?:{_GAP}{_WORD}){{0,6}}{_GAP}"
+_NAMED: Final = re.compile(r"<(\w+)>")
 _BEGIN: Final = r"(?:\b|\\[nrt])"
 
 
@@ -25,7 +26,7 @@ class Signature(NamedTuple):
         from_people: Its severity in what people write; None if they write so without ill intent.
         from_tools: Its severity in the results of tools.
         expression: For folded texts, in RE2's syntax.
-        squeezed: For texts that are squeezed as well; empty if nothing would be left of it.
+        squeezed: For texts that are squeezed as well; empty if it is not looked for there.
     """
 
     attack: Attack
@@ -40,9 +41,9 @@ def phrases(name: str) -> Sequence[Signature]:
     language = table(name)
     words = language.get("words") or table("words")
     return [
-        Signature(*_judgement(group), _worded(phrase), _squeezed(phrase))
+        _phrase(fold(_spelled_out(pattern, words)), *_judgement(group))
         for group in language["phrases"]
-        for phrase in (fold(_spelled_out(pattern, words)) for pattern in group["patterns"])
+        for pattern in group["patterns"]
     ]
 
 
@@ -66,10 +67,21 @@ def _judgement(
     )
 
 
+def _phrase(
+    phrase: str,
+    attack: Attack,
+    from_people: InjectionSeverity | None,
+    from_tools: InjectionSeverity,
+) -> Signature:
+    grave = from_people is not None and from_people >= InjectionSeverity.HIGH
+    squeezed = _squeezed(phrase) if grave else ""  # others would be found across innocent words
+    return Signature(attack, from_people, from_tools, _worded(phrase), squeezed)
+
+
 def _spelled_out(pattern: str, words: Mapping[str, str]) -> str:
     """Return a pattern with words in the places of their names."""
-    while "<" in pattern:
-        pattern = re.sub(r"<(\w+)>", lambda name: words[name[1]], pattern)
+    while name := _NAMED.search(pattern):
+        pattern = pattern.replace(name[0], words[name[1]])
     return pattern.replace("(", "(?:")
 
 
