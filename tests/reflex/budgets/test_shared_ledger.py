@@ -213,6 +213,23 @@ async def test_a_redis_that_forgot_learns_from_everybody_what_was_spent(
     await told(*stores)
 
 
+async def test_a_redis_that_went_back_in_time_learns_what_it_forgot(
+    stores: Sequence[RedisStore], redis: RedisServer, prefix: str
+) -> None:
+    """As one does that writes to its disk once a second, when it is killed in between."""
+    ours, theirs = (SharedLedger(store, Balances()) for store in stores)
+    await paid(ours, 20)
+    with redis.client() as client:
+        [key] = client.scan_iter(f"{prefix}:*")
+        client.copy(key, f"{prefix}:then")
+        await paid(ours, 30)
+        await paid(theirs, 20)
+        client.copy(f"{prefix}:then", key, replace=True)
+    await paid(ours, 5)
+    await paid(theirs, 5)
+    assert await left(ours) == 20
+
+
 async def test_a_share_of_what_is_left_may_be_spent_alone_and_is_told_afterwards(
     mortal: RedisServer, clock: FakeClock
 ) -> None:

@@ -121,9 +121,11 @@ class Account(NamedTuple):
         limit: What may be spent.
         keep: Seconds after which an account that nobody uses is forgotten.
         begun: By which name the process knows the account; empty if it has not seen it. One that
-            the store has lost begins anew, under another.
-        known: What was spent when the process last heard of it, or its books say; of an account
-            that has begun anew, the most that any process knows counts.
+            the store has lost begins anew, under another, and so does one of which it remembers
+            less than the process heard.
+        turn: How often it had been spent from when the process last heard of it.
+        known: What was spent by then, or as its books say; of an account that has begun anew, the
+            most that any process knows counts.
         owed: What was spent while the store was out of reach.
     """
 
@@ -131,6 +133,7 @@ class Account(NamedTuple):
     limit: int
     keep: float
     begun: str
+    turn: int
     known: int
     owed: int
 

@@ -168,6 +168,13 @@ def _hear(balance: Balance, state: AccountState) -> None:
 
 
 def _told(claim: Claim, now: float) -> Account:
-    keep = max(claim.window.ends - now, 0.0) + _KEPT_FOR
-    known = claim.balance
-    return Account(_name(claim), claim.limit, keep, known.begun, known.spent, known.owed)
+    balance = claim.balance
+    return Account(
+        _name(claim),
+        claim.limit,
+        keep=max(claim.window.ends - now, 0.0) + _KEPT_FOR,
+        begun=balance.begun,
+        turn=balance.turn,
+        known=balance.spent,
+        owed=balance.owed,
+    )
