@@ -5,6 +5,7 @@ Run ``python docs/generate_reference.py`` after changing either; a test fails wh
 
 import json
 import re
+import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -23,6 +24,13 @@ from stormproof.providers.settings.schema import (
     LadderSettings,
     ProviderSettings,
     RedisSettings,
+)
+from stormproof.reflex.settings.tables import (
+    BudgetTable,
+    LimitsTable,
+    LimitTable,
+    ReflexTables,
+    StageTables,
 )
 
 PAGES = Path(__file__).parent / "reference"
@@ -81,6 +89,44 @@ message of the assistant, and what has to be sent for that.
 """
 
 
+def reflex_tables_page() -> str:
+    """Every key that says what requests pass."""
+    stages = {
+        field.alias or name: _table_in(field) for name, field in StageTables.model_fields.items()
+    }
+    tables = "\n\n".join(_key_table(f"`[reflex.{name}]`", table) for name, table in stages.items())
+    return f"""# The reflex's tables
+
+The table `[reflex]` of `stormproof.toml` and those in it: what requests pass before a model is
+asked. What it does is told in the [guide](../guides/reflex.md). A stage is there if its table is,
+but for `validate`, which is there as soon as there is a table `[reflex]`. A key that is not here is
+an error, which names the file, the line and the key that was probably meant.
+
+Everything under `[reflex]` holds for all requests. `[reflex.models.NAME]`, by what clients call a
+model, and `[reflex.keys.NAME]`, by the name of a key, hold for some: they may have the tables of
+all stages below, and what they say comes before the rest, key by key; what is said for a key comes
+before what is said for a model.
+
+{_key_table("`[reflex]`", ReflexTables)}
+
+{tables}
+
+{_key_table("`[reflex.limits]`", LimitsTable)}
+
+{_key_table("`[reflex.limits.key]`, `.user`, `.address`, `.model`, `.all`", LimitTable)}
+
+For one model or one key the same stands in `[reflex.models.NAME.limits]` and
+`[reflex.keys.NAME.limits]`.
+
+{_key_table("`[reflex.budget]`", BudgetTable)}
+"""
+
+
+def _table_in(field: FieldInfo) -> type[BaseModel]:
+    kinds = (field.annotation, *typing.get_args(field.annotation))
+    return next(one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel))
+
+
 def command_line_page() -> str:
     """Every command, as ``--help`` tells it."""
     root = typer.main.get_command(app)
@@ -95,7 +141,8 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def _key_table(title: str, table: type[BaseModel]) -> str:
-    rows = "\n".join(_key_row(name, field) for name, field in table.model_fields.items())
+    fields = table.model_fields.items()
+    rows = "\n".join(_key_row(field.alias or name, field) for name, field in fields)
     head = "| Key | Default | Meaning |\n|---|---|---|"
     return f"## {title}\n\n{table.__doc__.replace('``', '`')}\n\n{head}\n{rows}"
 
@@ -106,7 +153,7 @@ def _key_row(name: str, field: FieldInfo) -> str:
 
 
 def _shown(default: object) -> str:
-    if default is None or default == {} or isinstance(default, frozenset):
+    if default in (None, {}, ()) or isinstance(default, frozenset | BaseModel):
         return ""
     return f"`{json.dumps(getattr(default, 'value', default))}`"
 
@@ -149,6 +196,7 @@ def main() -> None:
     """Write the pages."""
     (PAGES / "settings.md").write_text(settings_page(), "utf-8")
     (PAGES / "models_file.md").write_text(models_file_page(), "utf-8")
+    (PAGES / "reflex_tables.md").write_text(reflex_tables_page(), "utf-8")
     (PAGES / "command_line.md").write_text(command_line_page(), "utf-8")
 
 

@@ -18,7 +18,7 @@ def load(name: str) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["settings", "models_file", "command_line"])
+@pytest.mark.parametrize("page", ["settings", "models_file", "reflex_tables", "command_line"])
 def test_a_reference_page_is_what_the_code_says(page: str) -> None:
     """If this fails: python docs/generate_reference.py."""
     fresh = getattr(load("generate_reference"), f"{page}_page")()
