@@ -214,3 +214,29 @@ def test_a_model_that_is_here_works(run: Run, model_path: Path) -> None:
     assert f"works {model_path.name} chat none - - yes" in " ".join(
         run(ENGINE.format(model_path)).stdout.split()
     )
+
+
+def test_the_stages_that_requests_pass_are_told(run: Run) -> None:
+    result = run(f"[reflex.pii]\n[reflex.cache]\n{ALONE}")
+    assert result.exit_code == 0
+    assert "requests pass: validate, cache, pii" in result.stdout
+
+
+def test_a_stage_that_cannot_be_made_is_told(run: Run) -> None:
+    """Before a server is started with it."""
+    result = run(f'[reflex.pii]\nkey_env = "NO_SUCH_SECRET"\n{ALONE}')
+    assert result.exit_code == 1
+    assert "NO_SUCH_SECRET" in result.stdout
+
+
+def test_a_table_of_a_stage_that_makes_no_sense_is_told_with_its_line(run: Run) -> None:
+    result = run(f'{ALONE}[reflex.pii]\nactoin = "block"')
+    assert result.exit_code == 1
+    assert "stormproof.toml:4: there is no such key; did you mean 'action'?" in result.stderr
+
+
+def test_a_database_that_cannot_be_used_is_told(run: Run, tmp_path: Path) -> None:
+    result = run(f'[reflex]\ndatabase = "sqlite:///{tmp_path}/no/folder/keys.db"\n{ALONE}')
+    assert result.exit_code == 1
+    assert "database" in result.stdout
+    assert run(f'[reflex]\ndatabase = "sqlite:///{tmp_path}/keys.db"\n{ALONE}').exit_code == 0

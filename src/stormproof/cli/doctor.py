@@ -14,11 +14,13 @@ from rich.text import Text
 
 from stormproof.cli.failures import FAILED, failures
 from stormproof.cli.local_models import check_local
+from stormproof.cli.stages import check_database, check_stages
 from stormproof.errors import ClientError, ModelNotFound, StormproofError, to_wire
 from stormproof.gateway.settings import DEFAULT_FILE, load_settings
 
 if TYPE_CHECKING:
     from stormproof.providers import Finding, ModelsFile
+    from stormproof.reflex.settings import ReflexTables
 
 _DEADLINE: Final = 10.0
 """Seconds for each provider."""
@@ -40,8 +42,8 @@ def doctor(
 ) -> None:
     """Check the settings, and ask every provider that they name for the models that are needed.
 
-    Nothing is spent on that: providers are asked for their lists of models. The exit status is 1 if
-    anything that a model needs does not work.
+    Nothing is spent on that: providers are asked for their lists of models. Every stage that
+    requests have to pass is made. The exit status is 1 if anything that is needed does not work.
     """
     with failures(as_json=as_json):
         from stormproof.providers import read_models  # noqa: PLC0415 - heavy
@@ -49,7 +51,11 @@ def doctor(
 
         models, stages = read_models(config), read_reflex(config)
         settings = load_settings({"config": str(config)})
-        findings = [*asyncio.run(_hosted(models, call=call)), *check_local(models, settings)]
+        findings = [
+            *asyncio.run(_hosted(models, stages, call=call)),
+            *check_local(models, settings),
+            *check_database(config, models),
+        ]
         if stages is not None:
             _look_for_prices(models, findings)
     works = all(finding.error is None for finding in findings)
@@ -62,7 +68,9 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-async def _hosted(models: "ModelsFile", *, call: bool) -> "list[Finding]":
+async def _hosted(
+    models: "ModelsFile", stages: "ReflexTables | None", *, call: bool
+) -> "list[Finding]":
     from stormproof.providers import (  # noqa: PLC0415 - heavy
         HttpClient,
         LadderBuilder,
@@ -77,7 +85,7 @@ async def _hosted(models: "ModelsFile", *, call: bool) -> "list[Finding]":
         found = await check_targets(models, builder.hosted, deadline=_DEADLINE, call=call)
         if builder.store:
             found.append(await check_store(models, builder.store, deadline=_DEADLINE))
-        return found
+        return found + check_stages(stages, models, builder)
     finally:
         client.close()
 
