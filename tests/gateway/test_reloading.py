@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from stormproof.errors import StormproofError
+from stormproof.errors import ConfigurationError, StormproofError
 from stormproof.gateway.lifecycle import Lifecycle, SettingsState
 from stormproof.gateway.reloading import Reloader
 from stormproof.gateway.served_models import ServedModels
@@ -337,3 +337,11 @@ def test_a_file_that_nobody_named_need_not_be_there(
     (tmp_path / "stormproof.toml").write_text(model("a"))
     served.put(served.find())
     assert list(served.ladders) == ["a"]
+
+
+async def test_stages_for_a_model_that_there_is_not_are_refused(make: Make) -> None:
+    """They would be in force for none; the model of this process is one."""
+    house = make(f"{model('chat')}[reflex.models.smollm2.validate]\nmax_tools = 1\n")
+    house.file.write_text(f"{model('chat')}[reflex.models.chta.validate]\nmax_tools = 1\n")
+    with pytest.raises(ConfigurationError, match="no model 'chta'; did you mean 'chat'"):
+        house.served.find()

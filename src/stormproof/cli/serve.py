@@ -116,7 +116,7 @@ def _answer(
     lifecycle = Lifecycle(
         engine, drain_timeout=settings.drain_timeout, embedders=embedders.values()
     )
-    name = settings.model_name or Path(settings.model).name.removesuffix(".gguf")
+    name = settings.served_name
     names = [name] * bool(engine) + [*served.models.models, *served.models.embeddings]
     metrics = Metrics(CollectorRegistry())
     StageMetrics(metrics.registry)

@@ -19,6 +19,7 @@ from stormproof.providers import (
     ModelsFile,
     read_models,
 )
+from stormproof.providers.settings.faults import nearest
 from stormproof.recovery import CircuitState
 from stormproof.reflex.settings import ReflexTables, read_reflex, remembering
 
@@ -94,7 +95,7 @@ class ServedModels:
         self._key_files: Sequence[Path] = ()
         self.models = self._read()
         self._builder(self.models).hosted.check()
-        tables = self._tables()
+        tables = self._tables(self.models)
         self._kept_in = _kept_in(tables)
         self._entrance = self._entrance_of(tables, self.models)
 
@@ -145,7 +146,7 @@ class ServedModels:
             raise ConfigurationError(reason=f"{self._file.name} names no model")
         names = Settings.model_fields
         waiting = [one for one in names if getattr(settings, one) != getattr(self._settings, one)]
-        tables = self._tables()
+        tables = self._tables(models)
         if _kept_in(tables) != self._kept_in:
             waiting.append("reflex.database")
         entrance = self._entrance_of(tables, models)
@@ -183,8 +184,15 @@ class ServedModels:
         self.as_read = [self.as_read[0], *map(_digest, self._key_files)]
         return models
 
-    def _tables(self) -> ReflexTables | None:
-        return read_reflex(self._file) if self._needed else None
+    def _tables(self, models: ModelsFile) -> ReflexTables | None:
+        tables = read_reflex(self._file) if self._needed else None
+        known = {*models.models, *models.embeddings, self._settings.served_name}
+        known.add(Path(self._settings.embedding_model or "").name)
+        for name in tables.models if tables else ():
+            if name not in known:  # what was meant for a model would be in force for none
+                reason = f"there is no model {name!r}{nearest(name, known)}"
+                raise ConfigurationError(setting="reflex.models", reason=reason)
+        return tables
 
     def _entrance_of(self, tables: ReflexTables | None, models: ModelsFile) -> Entrance | None:
         if tables is None and self._books is None:

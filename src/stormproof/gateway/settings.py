@@ -125,6 +125,11 @@ class Settings(BaseSettings):
         "info", description="How much to log."
     )
 
+    @property
+    def served_name(self) -> str:
+        """What clients call the model of this process."""
+        return self.model_name or Path(self.model).name.removesuffix(".gguf")
+
     @field_validator("api_key", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
