@@ -92,10 +92,11 @@ class ChatRequest:
         InvalidRequest: A field that matters here is missing, or is not what it must be.
     """
 
-    __slots__ = ("_known", "document", "extended", "needs")
+    __slots__ = ("_known", "_prompt_tokens", "document", "extended", "needs")
 
     def __init__(self, document: Document, *, extended: bool = False) -> None:
         self._known = understood(document, ChatFields)
+        self._prompt_tokens: int | None = None
         self.document: Final = document
         self.extended: Final = extended
         self.needs: Final = _needs(self._known)
@@ -169,8 +170,11 @@ class ChatRequest:
 
     @property
     def prompt_tokens(self) -> int:
-        """About how long the prompt is, texts alone, in tokens."""
-        return sum(_characters(message) for message in self.messages) // CHARACTERS_PER_TOKEN
+        """About how long the prompt is, texts alone, in tokens; counted once."""
+        if self._prompt_tokens is None:
+            characters = sum([_characters(message) for message in self._known.messages])
+            self._prompt_tokens = characters // CHARACTERS_PER_TOKEN
+        return self._prompt_tokens
 
     @property
     def tokens(self) -> int:

@@ -1,7 +1,7 @@
 """What a caller wants of answers that were kept."""
 
 from enum import StrEnum
-from typing import Final, Self
+from typing import Final
 
 _LONGEST: Final = 1000
 """Characters of a header that are looked at."""
@@ -21,13 +21,13 @@ class CacheUse(StrEnum):
     """Nor may what it says be kept."""
 
     @classmethod
-    def asked_for(cls, cache_control: str | None) -> Self:
+    def asked_for(cls, cache_control: str | None) -> "CacheUse":
         """Return what a header ``Cache-Control`` of a request asks for; by default full use."""
         if cache_control is None:
-            return cls(cls.FULL)
+            return cls.FULL
         words = cache_control[:_LONGEST].lower().split(",")
         said = {word.strip() for word in words}
         for use in (cls.NONE, cls.REFRESH):
             if use in said:
-                return cls(use)
-        return cls(cls.FULL)
+                return use
+        return cls.FULL

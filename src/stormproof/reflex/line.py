@@ -230,6 +230,8 @@ class Admission(Generic[Asked]):
         """
         if self.answer is None:
             self._usage = chunk.usage or self._usage
+        if not self._watching:
+            return (chunk,)
         return await self._looked(self._through, self._watching, [chunk])
 
     async def rest(self) -> Sequence[Chunk]:
