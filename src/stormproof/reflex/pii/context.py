@@ -1,7 +1,7 @@
 """What tells what something is: the words near it, or at the head of its column."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -18,32 +18,31 @@ _MOST_ROWS: Final = 256
 _SEPARATORS: Final = "\t|;,"
 
 
-def words_near(text: str, start: int, end: int) -> Iterator[str]:
-    """Yield the words near a place, in small letters, and each two that follow each other."""
+def words_near(text: str, start: int, end: int) -> Sequence[str]:
+    """Return the words near a place, in small letters, and each two that follow each other."""
     before, after = text[max(0, start - _BEFORE) : start], text[end : end + _AFTER]
     for cut in _CUTS:
         nearer = before.rpartition(cut)[2]
         before = nearer if _WORD.search(nearer) else before
         after = after.partition(cut)[0]
-    yield from _words(f"{before} {_SENTENCE.split(after, 1)[0]}")
+    return _words(f"{before} {_SENTENCE.split(after, 1)[0]}")
 
 
-def words_above(text: str, start: int) -> Iterator[str]:
-    """Yield the words at the head of a column that a place is in; none if it is in no table."""
+def words_above(text: str, start: int) -> Sequence[str]:
+    """Return the words at the head of a column that a place is in; none if it is in no table."""
     line = text.rfind("\n", max(0, start - _LONGEST_LINE), start) + 1
     top = text.rfind("\n\n", max(0, start - _FARTHEST_HEAD), start)
     head_start = top + 2 if top >= 0 else 0
     head_end = text.find("\n", head_start, head_start + _LONGEST_LINE)
     if not 0 < head_end < line:
-        return
+        return ()
     head, before = text[head_start:head_end], text[line:start]
     for separator in _SEPARATORS:
         if separator in head and separator in before:
             columns = head.split(separator)
             column = before.count(separator)
-            if column < len(columns):
-                yield from _words(columns[column])
-            return
+            return _words(columns[column]) if column < len(columns) else ()
+    return ()
 
 
 def cells_below(text: str, place: int) -> Iterator[tuple[int, int]]:
@@ -68,7 +67,6 @@ def cells_below(text: str, place: int) -> Iterator[tuple[int, int]]:
             return
 
 
-def _words(text: str) -> Iterator[str]:
+def _words(text: str) -> Sequence[str]:
     words = _WORD.findall(text.lower())
-    yield from words
-    yield from map(" ".join, pairwise(words))
+    return [*words, *map(" ".join, pairwise(words))]

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, product
+from itertools import product
 from string import ascii_letters, digits
 from typing import Final, NamedTuple
 
@@ -145,30 +145,40 @@ def _telling_anywhere(pictured: _Pictured) -> Sequence[Identifier]:
 def _valid(places: Iterable[_Place], text: str, run: int) -> Iterator[Finding]:
     """Yield what is valid among what may be in a run."""
     free = run
-    for place in places:
-        start, end = run + place.start, run + place.end
-        if start >= free and stands_alone(text, start, end) and (found := _first(place, text, run)):
-            yield found
+    for first, last, pictured in places:
+        start, end = run + first, run + last
+        if start < free or not stands_alone(text, start, end):
+            continue
+        if text[max(0, start - 1) : start] == "+":  # a telephone number, or a space in a URL
+            given = _given(_telling_anywhere(pictured), text[start:end])
+        else:
+            given = _given(pictured.telling, text[start:end])
+            given = given or _near_words(pictured, text, start, end)
+        if given:
+            yield Finding(given[0], start, end, given[1] or None)
             free = end
 
 
-def _first(place: _Place, text: str, run: int) -> Finding | None:
-    """Return what a number is, if it is anything."""
-    start, end = run + place.start, run + place.end
-    number = text[start:end]
-    for identifier in _candidates(place, text, start, end):
-        if (giver := identifier.giver(number)) is not None:
-            return Finding(identifier.kind, start, end, giver or None)
+def _near_words(pictured: _Pictured, text: str, start: int, end: int) -> tuple[Kind, str] | None:
+    """Return what a number is by the words near it, or at the head of its column."""
+    if not pictured.vague or not stands_apart(text, start, end):
+        return None
+    return _named(pictured, words_near(text, start, end), text[start:end]) or _named(
+        pictured, words_above(text, start), text[start:end]
+    )
+
+
+def _named(pictured: _Pictured, words: Iterable[str], number: str) -> tuple[Kind, str] | None:
+    """Return what a number is by some words."""
+    for word in words:
+        if (meant := pictured.vague.get(word)) and (given := _given(meant, number)):
+            return given
     return None
 
 
-def _candidates(place: _Place, text: str, start: int, end: int) -> Iterator[Identifier]:
-    """Yield what a number may be by its form, then what it may be by the words near it."""
-    if text[max(0, start - 1) : start] == "+":  # a telephone number, or a space in a URL
-        yield from _telling_anywhere(place.pictured)
-        return
-    yield from place.pictured.telling
-    vague = place.pictured.vague
-    if vague and stands_apart(text, start, end):
-        for word in chain(words_near(text, start, end), words_above(text, start)):
-            yield from vague.get(word, ())
+def _given(identifiers: Iterable[Identifier], number: str) -> tuple[Kind, str] | None:
+    """Return what a number is, and who has given it."""
+    for identifier in identifiers:
+        if (giver := identifier.giver(number)) is not None:
+            return identifier.kind, giver
+    return None
