@@ -9,7 +9,7 @@ from reflex_peers.searcher import Search
 from stormproof.errors import ClientError
 from stormproof.providers import ChatRequest, Completion, Journey, Usage
 from stormproof.reflex import (
-    Accounts,
+    Balances,
     BudgetStage,
     Caller,
     InjectionStage,
@@ -131,5 +131,5 @@ def every_stage(detector: Detector, guard: InjectionGuard) -> Sequence[Stage]:
         CacheStage(answers, guard=""),
         PiiStage(detector),
         InjectionStage(guard),
-        BudgetStage(limits, {MODEL: quote}, LocalLedger(Accounts())),
+        BudgetStage(limits, {MODEL: quote}, LocalLedger(Balances())),
     ]
