@@ -49,8 +49,9 @@ def main() -> None:
         ours = stormproof.rows()
         for one in ours:
             ending.callback(one.close)
-        rows = measured([*ours, *peers], options.rounds)
-        found = found_by([ours[0], *peers], labelled_texts(options.texts, SEED))
+        finders = [ours[0], stormproof.with_names(), *peers]
+        rows = measured([*ours, *finders[1:]], options.rounds)
+        found = found_by(finders, labelled_texts(options.texts, SEED))
         parts = [
             f"{describe()}; {options.rounds} rounds, {options.texts:,} labelled texts.",
             times(rows),

