@@ -30,3 +30,20 @@ def test_what_only_looks_like_it_is_left_alone(result: Scores) -> None:
     """Orders, versions, dates, hashes, and numbers with a digit wrong: 98 % of findings are so."""
     assert (result.precision(VALIDATED) or 0) >= 0.98
     assert (result.precision(Kind) or 0) >= 0.98
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rows[1:, 1::2]", "x[::2]", "std::vector", "[ 1.6862, -1.1282,  1.1031]", "a = b[2::3]"],
+)
+def test_programs_are_left_alone(text: str) -> None:
+    """Slices are no addresses of the Internet, and rows of numbers no places."""
+    assert not Detector().find(text)
+
+
+@pytest.mark.parametrize("address", ["2001:db8::7", "fe80::1", "fd12::9"])
+def test_short_addresses_are_found(address: str) -> None:
+    """What networks have; in brackets as well."""
+    text = f"http://[{address}]:8080/"
+    found = Detector().find(text)
+    assert [text[one.start : one.end] for one in found] == [address]

@@ -76,7 +76,7 @@ def _ipv6(text: str, start: int, end: int) -> Iterable[Finding]:
         address = IPv6Address(written)
     except ValueError:
         return
-    if not (address.is_loopback or address.is_unspecified):
+    if not address.is_reserved:  # nobody has one such as 1::2, which is a slice
         yield Finding(Kind.IP_ADDRESS, start, end)
 
 

@@ -17,6 +17,7 @@ _NAMED: Final = (
     r"(?i)(?:\b|_)lat(?:itude)?[^0-9A-Za-z\r\n]{1,8}\d{1,2}\.\d{2,}[^0-9A-Za-z]{1,12}"
     r"(?:\b|_)(?:lon|lng|long|longitude)[^0-9A-Za-z\r\n]{1,8}\d{1,3}\.\d{2,}\b"
 )
+_GOES_ON: Final = re.compile(r",[ \t]{0,9}[+-]?\d")
 _DEGREES: Final = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
@@ -24,9 +25,7 @@ def _pair(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield two numbers that are no part of a longer list."""
     by = ", " if ", " in text[start:end] else ","
     before, found, _ = text[max(0, start - len(by) - 1) : start].rpartition(by)
-    after = text[end : end + len(by) + 2]
-    goes_on = after.startswith(by) and after[len(by) :].strip("+-")[:1].isdigit()
-    if not (found and before[-1:].isdigit()) and not goes_on:
+    if not (found and before[-1:].isdigit()) and not _GOES_ON.match(text, end):
         yield from _on_earth(text, start, end)
 
 
