@@ -36,6 +36,7 @@ from stormproof.testing.provider import Answer
 
 PLOT: Final = Path(__file__).with_suffix(".svg")
 PICTURE: Final = f"![Requests per second and what they wait for, by gateway]({PLOT.name})"
+GATEWAYS: Final = ("stormproof", "reflex", *NAMES[1:])
 ANSWERS: Final = {"at-once": Answer(), "paced": Answer(pace=0.01)}
 SECONDS: Final = 2.0
 """How long each load lasts."""
@@ -123,7 +124,7 @@ def report(rows: Sequence[Row]) -> Iterator[str]:
     floor, *behind = rows
     yield table(rows)
     yield added(floor, behind)
-    ours = [row for row in behind if row.name == "stormproof"]
+    ours = [row for row in behind if row.name.startswith("stormproof")]
     for row in ours:
         yield ratios(row, [other for other in behind if other is not row])
 
@@ -131,7 +132,7 @@ def report(rows: Sequence[Row]) -> Iterator[str]:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--gateways", default=",".join(NAMES), help="(%(default)s)")
+    arguments.add_argument("--gateways", default=",".join(GATEWAYS), help="(%(default)s)")
     options = arguments.parse_args()
     names = options.gateways.split(",")
     gateways, missing = installed(names)
@@ -143,7 +144,7 @@ def main() -> None:
     ]
     text = "\n\n".join(parts)
     print(text)
-    if names == list(NAMES):
+    if names == list(GATEWAYS):
         draw(panels(rows), PLOT)
         write_section("gateway", f"{PICTURE}\n\n{text}")
 
