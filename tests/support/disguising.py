@@ -59,6 +59,11 @@ LOOKS: Final[Mapping[str, Hide]] = {
     "many spaces": lambda text: text.replace(" ", " \t\xa0 "),
     "stars for emphasis": lambda text: text.replace(" ", "** **"),
     "capitals": str.upper,
+    "bold words": lambda text: text.replace(" ", "</b> <b>"),
+    "breaks of lines": lambda text: text.replace(" ", "<br />"),
+    "comments": lambda text: text.replace(" ", " <!-- x --> "),
+    "tags in words": lambda text: text.replace("n", "<i></i>n"),
+    "lines of mails": lambda text: text.replace("e", "=\r\ne"),
     "entities where needed": html.escape,
 }
 """What only looks otherwise."""
@@ -71,6 +76,8 @@ SPELLINGS: Final[Mapping[str, Hide]] = {
     "letters apart": " ".join,
     "letters apart, words further": lambda text: "   ".join(map(" ".join, text.split())),
     "letters and dashes": "-".join,
+    "capital i for l": lambda text: text.replace("l", "I"),
+    "emphasis in words": lambda text: text.replace("r", "**r**"),
     "digits for letters": lambda text: text.translate(str.maketrans("aeios", "43105")),
     "in one word": lambda text: text.replace(" ", ""),
 }

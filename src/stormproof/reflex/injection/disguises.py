@@ -9,7 +9,7 @@ import re
 from binascii import a2b_base64
 from bisect import bisect_left, bisect_right
 from codecs import encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from string import ascii_letters
 from sys import maxunicode
@@ -49,8 +49,13 @@ ENCODED: Final = "|".join(
         r"(?:0x)?[0-9a-f]{2}(?:[ :,-]?(?:0x)?[0-9a-f]{2}){11,}",
         r"[01]{8}(?: ?[01]{8}){7,}",
         r"[0-9a-z+/_-]{20,}(?:\r?\n[0-9a-z+/_-]+)*={0,2}",
+        r"</?(?:a|b|br|code|em|font|i|mark|s|small|span|strong|tt|u|wbr)(?:\s[^<>]*)?/?>",
+        r"<!--[^>]*-->",
+        r"=\r?\n",
     )
 )
+"""What stands for other characters in addresses, pages, programs and mails."""
+
 ROT13: Final = rf"\b(?:{'|'.join(encode(word, 'rot13') for word in _TELLTALES)})\b"
 REVERSED: Final = rf"\b(?:{'|'.join(word[::-1] for word in _TELLTALES)})\b"
 SPELLED: Final = "|".join(
@@ -60,9 +65,11 @@ SPELLED: Final = "|".join(
         r"\b[0134578@$!|][a-z]{2,}",
         r"[a-z]{18,}",
         r"[a-z]-\r?\n[a-z]",
+        r"[a-z][*~`]{1,3}[a-z]",
+        r"(?-i:[a-z]I|\bI[aeiou])",
     )
 )
-"""Letters apart, digits for letters, words in one, words broken at the end of a line."""
+"""Letters apart, digits for letters, words in one, broken or with emphasis within, I for l."""
 
 _SPELLED: Final = re.compile(SPELLED, re.IGNORECASE)
 _INVISIBLE: Final = re.compile("[\U000e0020-\U000e007e\U000e0100-\U000e01ef]{4,}")
@@ -161,20 +168,28 @@ def _before(pieces: Sequence[_Piece], span: Span) -> Span | None:
 
 def _decode(run: str) -> str | None:
     """Return what an encoded run stands for; None if that is no text."""
-    match run[0]:
-        case "&":
-            return html.unescape(run)
-        case "%":
-            return _utf8(run.replace("%", ""))
-        case "\\" if run.count("\\x") * 4 == len(run):
-            return _utf8(run.replace("\\x", ""))
-        case "\\":
-            return _ESCAPED.sub(lambda one: chr(min(int(one[1], 16), maxunicode)), run)
-    return _hexadecimal(run) or _binary(run) or _base64(run)
+    known = _BY_FIRST.get(run[0])
+    return known(run) if known else _hexadecimal(run) or _binary(run) or _base64(run)
+
+
+def _escape(run: str) -> str:
+    if run.count("\\x") * len("\\xff") == len(run):
+        return _utf8(run.replace("\\x", ""))
+    return _ESCAPED.sub(lambda one: chr(min(int(one[1], 16), maxunicode)), run)
 
 
 def _utf8(digits: str) -> str:
     return bytes.fromhex(digits).decode("utf-8", "replace")
+
+
+_BY_FIRST: Final[Mapping[str, Callable[[str], str]]] = {
+    "&": html.unescape,
+    "%": lambda run: _utf8(run.replace("%", "")),
+    "\\": _escape,
+    "<": lambda tag: " " if tag.startswith(("<br", "<!--")) else "",
+    "=": lambda _: "",
+}
+"""What runs stand for, by their first characters; other runs may stand for several things."""
 
 
 def _hexadecimal(run: str) -> str | None:

@@ -93,5 +93,6 @@ def _worded(phrase: str) -> str:
 
 def _squeezed(phrase: str) -> str:
     """Return the expression for a phrase without what stands between its letters."""
-    joined = phrase.replace(" ... ", ".{0,24}").replace(r"\b", "").replace(" ", "(?:)")
+    joined = phrase.replace(" ... ", ".{0,24}").replace(r"\w+", r"\w{1,16}")
+    joined = joined.replace(r"\b", "").replace(" ", "(?:)")
     return re.sub(r"(\\.)|[a-z]", lambda one: one[1] or one[0].translate(LOOSE), joined)
