@@ -1,6 +1,6 @@
 """The stage that keeps attacks from models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from stormproof.providers import ChatRequest, TextRequest
 from stormproof.recovery import Event, subscribe
 from stormproof.reflex import Call, Caller, Passed, Rejected
 from stormproof.reflex.injection.events import InjectionFound
-from stormproof.reflex.injection.finding import Attack, Disguise, InjectionSeverity
+from stormproof.reflex.injection.finding import Attack, Disguise, Injection, InjectionSeverity
 from stormproof.reflex.injection.guard import InjectionGuard
 from stormproof.reflex.injection.stage import InjectionAction, InjectionStage
 from stormproof.reflex.stage import Outcome
@@ -180,3 +180,20 @@ async def test_a_poisoned_definition_is_told_and_rejected_where_that_is_wanted(
     [event] = events
     assert isinstance(event, InjectionFound)
     assert (event.place, event.tool) == ("tools.0.function.description", "add")
+
+
+async def test_definitions_are_looked_at_once() -> None:
+    """They come again with every request, and are judged as before."""
+    looked: list[str] = []
+
+    class Watched(InjectionGuard):
+        def find(self, text: str, *, from_tool: bool = False) -> Sequence[Injection]:
+            looked.append(text)
+            return super().find(text, from_tool=from_tool)
+
+    stage = InjectionStage(Watched(), definitions=InjectionAction.BLOCK)
+    tools = [{"type": "function", "function": {"name": "a", "description": ATTACK}}]
+    for text in ("Hello.", "And then?"):
+        asked = ChatRequest({"model": "m", "messages": [said(text)], "tools": tools})
+        assert "tools.0" in reason(await stage.enter(Call(asked, Caller())))
+    assert looked == ["Hello.", ATTACK, "And then?"]

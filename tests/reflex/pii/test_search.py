@@ -24,8 +24,23 @@ async def test_nothing_of_a_text_is_remembered() -> None:
     """But of what kind something is, and where."""
     search = Search(Planted({ALICE: Kind.EMAIL}))
     await search.through(["x" * 5000 + ALICE])
-    assert ALICE not in repr(vars(search)["_memory"])
-    assert "x" * 100 not in repr(vars(search)["_memory"])
+    remembered = repr(vars(vars(search)["_seen"]))
+    assert "email" in remembered
+    assert ALICE not in remembered
+    assert "x" * 100 not in remembered
+
+
+async def test_texts_that_come_again_together_are_known_together() -> None:
+    """However short they are; but only those, in that order."""
+    detector = Planted({ALICE: Kind.EMAIL})
+    search, texts = Search(detector), ["a", ALICE, "b"]
+    first = await search.together(texts)
+    seen = detector.characters
+    assert await search.together(texts) == first
+    assert detector.characters == seen
+    assert len(await search.together([f"a{ALICE}", "b"])) == 2
+    assert [len(found) for found in await search.together([ALICE, "a", "b"])] == [1, 0, 0]
+    assert await search.together([]) == ()
 
 
 async def test_long_texts_and_names_stop_nobody() -> None:

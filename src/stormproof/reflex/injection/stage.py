@@ -13,10 +13,14 @@ from stormproof.recovery import publish
 from stormproof.reflex.injection.events import InjectionFound
 from stormproof.reflex.injection.finding import Injection, InjectionSeverity
 from stormproof.reflex.passages import DEFINITION, Passage, told
+from stormproof.reflex.seen import Seen
 from stormproof.reflex.stage import Call, Companion, Outcome, Passed, Rejected
 
 if TYPE_CHECKING:
     from stormproof.reflex.injection.guard import InjectionGuard  # an extra
+
+_MOST_SEEN: Final = 256
+"""Sets of definitions that are remembered."""
 
 _TOOLS: Final = frozenset({"tool", "function", DEFINITION})
 _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -78,6 +82,7 @@ class InjectionStage:
         self._trusted = frozenset(trusted)
         self._most_characters = most_characters
         self._guard = guard
+        self._seen: Final = Seen[Sequence[Injection | None]](_MOST_SEEN)
 
     async def enter(self, call: Call) -> Outcome:
         """Look at what people and tools have said.
@@ -105,19 +110,40 @@ class InjectionStage:
         action = self._definitions if passage.role == DEFINITION else self._action
         return action is InjectionAction.BLOCK
 
-    def _hostile(self, looked: Iterable[Passage]) -> Sequence[_Hostile]:
+    def _hostile(self, looked: Sequence[Passage]) -> Sequence[_Hostile]:
         """Return the passages that hold an attack, as far as they are looked at."""
-        hostile = []
+        said = [one for one in looked if one.role != DEFINITION]
+        defined = [one for one in looked if one.role == DEFINITION]
+        found = [*self._worst(said), *self._worst_defined(defined)]
+        return [
+            _Hostile(passage, worst)
+            for passage, worst in zip([*said, *defined], found, strict=True)
+            if worst and worst.severity >= self._threshold_of(passage)
+        ]
+
+    def _threshold_of(self, passage: Passage) -> InjectionSeverity:
+        return self._tool_threshold if passage.role in _TOOLS else self._threshold
+
+    def _worst_defined(self, defined: Sequence[Passage]) -> Sequence[Injection | None]:
+        """Return the same for definitions, which come again with every request."""
+        if not defined:
+            return ()
+        mark = self._seen.mark_all([one.text for one in defined])
+        found = self._seen.recall(mark)
+        if found is None:
+            found = self._worst(defined)
+            self._seen.keep(mark, found)
+        return found
+
+    def _worst(self, looked: Iterable[Passage]) -> Sequence[Injection | None]:
+        """Return the most severe attempt in each passage, as far as they are looked at."""
+        worst = []
         left = self._most_characters
         for passage in looked:
-            from_tool = passage.role in _TOOLS
-            threshold = self._tool_threshold if from_tool else self._threshold
-            found = self._guard.find(passage.text[:left], from_tool=from_tool)
-            worst = max(found, key=attrgetter("severity"), default=None)
-            if worst and worst.severity >= threshold:
-                hostile.append(_Hostile(passage, worst))
+            found = self._guard.find(passage.text[:left], from_tool=passage.role in _TOOLS)
+            worst.append(max(found, key=attrgetter("severity"), default=None))
             left = max(0, left - len(passage.text))
-        return hostile
+        return worst
 
 
 class _Report(Companion):

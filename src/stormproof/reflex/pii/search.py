@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import blake2b
-from secrets import token_bytes
 from typing import Final
 
 from stormproof.reflex.pii.finder import Finder, merged
 from stormproof.reflex.pii.finding import Finding
+from stormproof.reflex.seen import Seen
 
 LONG: Final = 65_536
 """Characters, after which others have waited for some milliseconds."""
@@ -17,8 +16,9 @@ _REMEMBERED_FROM: Final = 256
 """Characters: shorter texts are looked through as fast as they are recognised."""
 
 _MOST_TEXTS: Final = 8192
+_MOST_TOGETHER: Final = 256
 _MOST_FINDINGS: Final = 64
-"""Of a text that is remembered."""
+"""Of what is remembered."""
 
 
 class Search:
@@ -36,22 +36,36 @@ class Search:
         self._detector = detector
         self._names = names
         self._remembered_from = 1 if names else _REMEMBERED_FROM
-        self._key: Final = token_bytes(32)
-        self._memory: Final[dict[bytes, Sequence[Finding]]] = {}
+        self._seen: Final = Seen[Sequence[Finding]](_MOST_TEXTS)
+        self._seen_together: Final = Seen[Sequence[Sequence[Finding]]](_MOST_TOGETHER)
         self._thread: Final = ThreadPoolExecutor(1, "stormproof-pii")
 
     async def through(self, texts: Sequence[str]) -> Sequence[Sequence[Finding]]:
         """Return what is in each of some texts."""
         if not self._names and sum(map(len, texts)) < _REMEMBERED_FROM:
             return self._look(texts)
-        marks = [self._mark(text) if len(text) >= self._remembered_from else b"" for text in texts]
-        known = [self._recalled(mark) if mark else None for mark in marks]
+        marks = [
+            self._seen.mark(text) if len(text) >= self._remembered_from else b"" for text in texts
+        ]
+        known = [self._seen.recall(mark) if mark else None for mark in marks]
         new = [text for text, found in zip(texts, known, strict=True) if found is None]
         fresh = iter(await self._found(new))
         return [
             self._kept(mark, next(fresh)) if found is None else found
             for mark, found in zip(marks, known, strict=True)
         ]
+
+    async def together(self, texts: Sequence[str]) -> Sequence[Sequence[Finding]]:
+        """Return the same of texts that come again together, such as definitions of tools."""
+        if not texts:
+            return ()
+        mark = self._seen_together.mark_all(texts)
+        found = self._seen_together.recall(mark)
+        if found is None:
+            found = await self.through(texts)
+            if sum(map(len, found)) <= _MOST_FINDINGS:
+                self._seen_together.keep(mark, found)
+        return found
 
     async def _found(self, texts: Sequence[str]) -> Sequence[Sequence[Finding]]:
         if texts and (self._names or sum(map(len, texts)) > LONG):
@@ -66,20 +80,7 @@ class Search:
             return found
         return [merged(one, names.find(text)) for one, text in zip(found, texts, strict=True)]
 
-    def _mark(self, text: str) -> bytes:
-        return blake2b(
-            text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16
-        ).digest()
-
-    def _recalled(self, mark: bytes) -> Sequence[Finding] | None:
-        found = self._memory.pop(mark, None)
-        if found is not None:
-            self._memory[mark] = found  # the last to be forgotten
-        return found
-
     def _kept(self, mark: bytes, found: Sequence[Finding]) -> Sequence[Finding]:
         if mark and len(found) <= _MOST_FINDINGS:
-            self._memory[mark] = found
-            if len(self._memory) > _MOST_TEXTS:
-                del self._memory[next(iter(self._memory))]
+            self._seen.keep(mark, found)
         return found

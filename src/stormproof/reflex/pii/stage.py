@@ -10,7 +10,7 @@ from typing import Final
 from stormproof.errors import InvalidInput, PiiDetected
 from stormproof.providers import EmbeddingRequest
 from stormproof.recovery import publish
-from stormproof.reflex.passages import Passage, told, with_texts
+from stormproof.reflex.passages import DEFINITION, Passage, told, with_texts
 from stormproof.reflex.pii.companion import PiiCompanion, Private
 from stormproof.reflex.pii.events import PiiFound
 from stormproof.reflex.pii.finder import Finder
@@ -75,12 +75,22 @@ class PiiStage:
             raise InvalidInput(
                 reason=f"its texts have more than {self._most_characters} characters"
             )
-        found = await self._search.through([said(one) for one in texts])
+        found = await self._found(texts)
         if not any(found):
             return Passed(self._companion(call.request) if self._answers else None)
         if characters > LONG or len(texts) > _MANY:
             return await asyncio.to_thread(self._about, call, texts, found)
         return self._about(call, texts, found)
+
+    async def _found(self, texts: Sequence[Passage]) -> Sequence[Sequence[Finding]]:
+        """Return what is in each; definitions of tools come again, all as they were."""
+        defined = [one.text for one in texts if one.role == DEFINITION]
+        if not defined:
+            return await self._search.through([said(one) for one in texts])
+        others = [said(one) for one in texts if one.role != DEFINITION]
+        in_definitions = iter(await self._search.together(defined))
+        in_others = iter(await self._search.through(others))
+        return [next(in_definitions if one.role == DEFINITION else in_others) for one in texts]
 
     def _about(
         self, call: Call, texts: Sequence[Passage], found: Sequence[Sequence[Finding]]
