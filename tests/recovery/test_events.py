@@ -152,7 +152,8 @@ def test_nothing_is_built_while_nobody_listens(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_every_kind_of_event_has_a_severity() -> None:
-    assert {kind.severity for kind in Event.__subclasses__()} == {
+    kinds = [one for one in Event.__subclasses__() if one.__module__ == Event.__module__]
+    assert {kind.severity for kind in kinds} == {
         Severity.INFO,
         Severity.WARNING,
         Severity.ERROR,

@@ -11,6 +11,7 @@ with ``background=True``, and delays no call. Events are built only while somebo
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from threading import RLock
 from typing import ClassVar, Final
 
@@ -438,23 +439,17 @@ class Bus:
         )
 
 
-class _Subscription:
+class _Subscription(partial[object]):
     """One subscription: the same function may hold several, and end each on its own."""
 
-    __slots__ = ("_listener",)
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-
-    def __call__(self, event: Event) -> None:
-        self._listener(event)
+    __slots__ = ()
 
     def __repr__(self) -> str:
         try:
-            name = getattr(self._listener, "__qualname__", None)
+            name = getattr(self.func, "__qualname__", None)
         except Exception:  # noqa: BLE001 - a listener that will not say its name harms no call
             name = None
-        return name if isinstance(name, str) else type(self._listener).__qualname__
+        return name if isinstance(name, str) else type(self.func).__qualname__
 
 
 bus: Final = Bus()

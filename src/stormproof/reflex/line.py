@@ -136,7 +136,7 @@ class Admission(Generic[Asked]):
         self._refused: Rejected | None = None
         self._usage: Usage | None = None
         self._slow = False
-        self._watching: Sequence[tuple[str, Companion]] = ()
+        self._watching: Final[list[tuple[str, Companion]]] = []
         """Who looks at pieces, in the order in which they pass."""
 
     async def __aenter__(self) -> Self:
@@ -151,12 +151,10 @@ class Admission(Generic[Asked]):
         if self._refused:
             await self._settle(self._refused.error)
             raise self._refused.error
-        self._slow = any(companion.slow for _, companion in self.companions)
-        self._watching = [
-            (name, companion)
-            for name, companion in reversed(self.companions)
-            if type(companion).piece is not Companion.piece
-        ]
+        for named in reversed(self.companions):
+            self._slow = self._slow or named[1].slow
+            if type(named[1]).piece is not Companion.piece:
+                self._watching.append(named)
         return self
 
     async def __aexit__(
@@ -166,7 +164,7 @@ class Admission(Generic[Asked]):
         traceback: TracebackType | None,
     ) -> None:
         await self._settle(error)
-        if self.private and isinstance(error, StormproofError):
+        if isinstance(error, StormproofError) and self.private:
             raise discreet(error) from None
 
     @property
@@ -195,7 +193,7 @@ class Admission(Generic[Asked]):
         Raises:
             StormproofError: As there.
         """
-        return await self._looked(self.whole, answer)
+        return await asyncio.to_thread(self.whole, answer) if self._slow else self.whole(answer)
 
     def whole(self, answer: Completion) -> Completion:
         """Return a model's answer as the caller is to have it.
@@ -325,6 +323,8 @@ class Admission(Generic[Asked]):
 
     async def _settle(self, error: BaseException | None) -> None:
         """Tell every companion what has become of the call."""
+        if not self.companions:
+            return
         asked = self.answer is None
         ending = Ending(self._journey, self._usage, error, self.private, asked)
         interrupt: BaseException | None = None
