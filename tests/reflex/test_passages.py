@@ -180,3 +180,11 @@ def test_texts_are_counted_before_they_are_looked_at() -> None:
     asked = {"model": "m", "messages": MESSAGES[:1], "x": ["a"] * 10_000}
     with pytest.raises(InvalidInput, match="more than 10000 texts"):
         passages(ChatRequest(asked))
+
+
+def test_what_one_kind_of_request_is_read_for_another_holds_as_well() -> None:
+    """A provider may make something of it."""
+    asked: dict[str, Any] = {"model": "m", "messages": MESSAGES[:1], "prompt": "a", "input": "b"}
+    assert [one.text for one in passages(ChatRequest(asked))] == ["be kind", "a", "b"]
+    assert {"a", "be kind", "b"} <= {one.text for one in passages(TextRequest(asked))}
+    assert {"a", "be kind", "b"} <= {one.text for one in passages(EmbeddingRequest(asked))}

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stormproof.errors import InvalidInput
-from stormproof.providers import ChatRequest
+from stormproof.providers import ChatRequest, EmbeddingRequest, TextRequest
 from stormproof.providers.chat import Document
 
 if TYPE_CHECKING:
@@ -31,10 +31,14 @@ _MESSAGE: Final = _USUAL | {
     *("tool_calls", "function_call", "thinking_blocks", "reasoning_details", "audio"),
     "cache_control",
 }
-_READ: Final = frozenset(
-    {"model", "messages", "prompt", "suffix", "input", "tool_choice", "betas", "stream_options"}
-)
-"""Fields of requests that hold no text, or are read by themselves."""
+_OWN: Final[Mapping[type, frozenset[str]]] = {
+    ChatRequest: frozenset({"messages"}),
+    TextRequest: frozenset({"prompt", "suffix"}),
+    EmbeddingRequest: frozenset({"input"}),
+}
+"""Fields that are read by themselves."""
+
+_TEXTLESS: Final = frozenset({"model", "tool_choice", "betas", "stream_options"})
 
 _DEFINING: Final = frozenset(
     {"tools", "functions", "mcp_servers", "response_format", "output_config"}
@@ -105,13 +109,17 @@ def passages(request: "Request") -> Sequence[Passage]:
 
 
 def _passages(request: "Request") -> Iterator[Passage]:
-    document = request.document
+    document, own = request.document, _OWN[type(request)]
     if isinstance(request, ChatRequest):
         yield from _conversation(request)
     else:
-        for field in ("prompt", "suffix", "input"):
+        for field in sorted(own):
             yield from _texts(document, field)
-    yield from _others(document)
+    for field, value in document.items():
+        if field in _DEFINING:
+            yield from _definitions(field, value)
+        elif isinstance(value, str | list | dict) and not (field in own or field in _TEXTLESS):
+            yield from _within(value, (field,))
 
 
 def with_texts(request: "Request", texts: Mapping[Place, str]) -> "Request":
@@ -202,15 +210,6 @@ def _argument(function: object, place: Place, role: str) -> Iterator[Passage]:
     if isinstance(function, dict):
         for key in ("arguments", "input"):
             yield from _within(function.get(key), (*place, key), role, _string(function, "name"))
-
-
-def _others(document: Document) -> Iterator[Passage]:
-    """Return the texts of fields beside a conversation, those that nobody here knows too."""
-    for field, value in document.items():
-        if field in _DEFINING:
-            yield from _definitions(field, value)
-        elif field not in _READ and isinstance(value, str | list | dict):
-            yield from _within(value, (field,))
 
 
 def _definitions(field: str, value: object) -> Iterator[Passage]:

@@ -209,3 +209,13 @@ async def test_names_are_looked_for_in_answers_too(streams: bool) -> None:
             text = (await admission.answered(whole(said))).text
     assert text == said.replace("Zoë", "[PERSON]").replace(ALICE, "[EMAIL]")
     assert get_ident() not in names.threads
+
+
+async def test_a_placeholder_in_a_secret_hides_none() -> None:
+    """As behind a private key that has no end."""
+    stage = PiiStage(Detector(), answers=True)
+    asked = ChatRequest({"model": "m", "messages": [{"role": "user", "content": "ann@corp.org"}]})
+    line = Reflex([Step(stage, OnFailure.CLOSED)])
+    async with line.admitted(asked, Caller(), Journey()) as admission:
+        said = f"{KEY} {admission.request.messages[0].content}"
+        assert "MII" not in admission.whole(whole(said)).text

@@ -48,7 +48,7 @@ class Judgement:
         found = self._detector.find(text)
         if self._names:
             found = merged(found, self._names.find(text))
-        return [one for one in found if not WRITTEN.search(text, one.start, one.end)]
+        return [one for one in found if not _stands_for_another(text[one.start : one.end])]
 
     def screen(self, *, json: bool) -> Filter:
         """Return what looks a text through; in JSON a value can only be replaced in the whole."""
@@ -72,6 +72,11 @@ class Judgement:
         if action is PiiAction.BLOCK:
             raise PiiDetected(pattern=f"{finding.kind} in the answer")
         return f"[{finding.kind.upper()}]" if action is PiiAction.REDACT else None
+
+
+def _stands_for_another(value: str) -> bool:
+    """Return whether a value is no more than a placeholder, and what belongs to it."""
+    return len(WRITTEN.sub("", value)) * 2 < len(value)
 
 
 class Reporting:
