@@ -49,12 +49,18 @@ ENCODED: Final = "|".join(
         r"(?:0x)?[0-9a-f]{2}(?:[ :,-]?(?:0x)?[0-9a-f]{2}){11,}",
         r"[01]{8}(?: ?[01]{8}){7,}",
         r"[0-9a-z+/_-]{20,}(?:\r?\n[0-9a-z+/_-]+)*={0,2}",
+    )
+)
+"""What stands for other characters in addresses, pages and programs."""
+
+MARKED_UP: Final = "|".join(
+    (
         r"</?(?:a|b|br|code|em|font|i|mark|s|small|span|strong|tt|u|wbr)(?:\s[^<>]*)?/?>",
         r"<!--[^>]*-->",
         r"=\r?\n",
     )
 )
-"""What stands for other characters in addresses, pages, programs and mails."""
+"""What stands between words and within, and is not seen where pages and mails are read."""
 
 ROT13: Final = rf"\b(?:{'|'.join(encode(word, 'rot13') for word in _TELLTALES)})\b"
 REVERSED: Final = rf"\b(?:{'|'.join(word[::-1] for word in _TELLTALES)})\b"
@@ -95,6 +101,11 @@ _URL_SAFE: Final = str.maketrans("-_", "+/", "=:, \r\n")
 def decoded(text: str, runs: Iterable[Span]) -> Undisguised:
     """Return a text with what its encoded runs stand for; those that stand for no text stay."""
     return _replaced(text, ((run, _decode(text[slice(*run)])) for run in runs))
+
+
+def unmarked(text: str, marks: Iterable[Span]) -> Undisguised:
+    """Return a text without the marks of pages and mails."""
+    return _replaced(text, ((mark, _in_place_of(text[slice(*mark)])) for mark in marks))
 
 
 def revealed(text: str) -> Undisguised | None:
@@ -166,6 +177,10 @@ def _before(pieces: Sequence[_Piece], span: Span) -> Span | None:
     )
 
 
+def _in_place_of(mark: str) -> str:
+    return " " if mark.startswith(("<br", "<!--")) else ""
+
+
 def _decode(run: str) -> str | None:
     """Return what an encoded run stands for; None if that is no text."""
     known = _BY_FIRST.get(run[0])
@@ -186,8 +201,6 @@ _BY_FIRST: Final[Mapping[str, Callable[[str], str]]] = {
     "&": html.unescape,
     "%": lambda run: _utf8(run.replace("%", "")),
     "\\": _escape,
-    "<": lambda tag: " " if tag.startswith(("<br", "<!--")) else "",
-    "=": lambda _: "",
 }
 """What runs stand for, by their first characters; other runs may stand for several things."""
 

@@ -29,6 +29,7 @@ class Disguise(StrEnum):
     """What a text was hidden in."""
 
     ENCODED = "encoded"
+    MARKED_UP = "marked_up"
     INVISIBLE = "invisible"
     ROT13 = "rot13"
     REVERSED = "reversed"

@@ -17,6 +17,7 @@ _UNDOING: Final = (
     (Disguise.ROT13, disguises.ROT13, disguises.rotated),
     (Disguise.REVERSED, disguises.REVERSED, disguises.turned),
     (Disguise.ENCODED, disguises.ENCODED, disguises.decoded),
+    (Disguise.MARKED_UP, disguises.MARKED_UP, disguises.unmarked),
     (Disguise.SPELLED, disguises.SPELLED, disguises.joined),
 )
 """Disguises that can be seen: how they are noticed, and undone."""
@@ -26,6 +27,10 @@ _DEPTH: Final = 2
 
 _MOST: Final = 50
 """Places of one signature that are told apart: a text with more of them does not quote."""
+
+
+_APART: Final = "\n.\n"
+"""Between texts: no phrase and no code goes on behind it."""
 
 
 class _Place(NamedTuple):
@@ -49,11 +54,11 @@ class InjectionGuard:
         english = [phrases(name) for name in ("overrides", "extraction", "behaviour")]
         others, signs = phrases("other_languages"), marks()
         self._signatures: Final = [*chain(*english), *others, *signs]
-        *telltales, encoded, spelled = (noticed for _, noticed, _ in _UNDOING)
+        *telltales, encoded, marked, spelled = (noticed for _, noticed, _ in _UNDOING)
         self._words: Final = Expressions(
             *([one.expression for one in group] for group in english),
             [*(one.expression for one in (*others, *signs)), *telltales],
-            [encoded, spelled],
+            [encoded, marked, spelled],
         )
         self._squeezable: Final = [one for one in self._signatures if one.squeezed]
         self._letters: Final = Expressions(
@@ -73,6 +78,10 @@ class InjectionGuard:
         around = Surroundings(text) if len(places) < _MOST else None
         judged = (_judged(place, around, from_tool=from_tool) for place in places)
         return _disjoint(one for one in judged if one)
+
+    def may_be_in(self, texts: Iterable[str]) -> bool:
+        """Return whether an attempt may be in one of several texts, sooner than by finding it."""
+        return any(True for _ in self._places(_APART.join(texts), _DEPTH))
 
     def _places(self, text: str, depth: int) -> Iterator[_Place]:
         """Yield where signatures are in a text: as it is, and with disguises off, up to a depth."""

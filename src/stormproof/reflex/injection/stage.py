@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
-from itertools import islice
+from itertools import accumulate, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -135,15 +135,22 @@ class InjectionStage:
             self._seen.keep(mark, found)
         return found
 
-    def _worst(self, looked: Iterable[Passage]) -> Sequence[Injection | None]:
+    def _worst(self, looked: Sequence[Passage]) -> Sequence[Injection | None]:
         """Return the most severe attempt in each passage, as far as they are looked at."""
-        worst = []
-        left = self._most_characters
-        for passage in looked:
-            found = self._guard.find(passage.text[:left], from_tool=passage.role in _TOOLS)
-            worst.append(max(found, key=attrgetter("severity"), default=None))
-            left = max(0, left - len(passage.text))
-        return worst
+        texts = _bounded([one.text for one in looked], self._most_characters)
+        if not self._guard.may_be_in(texts):
+            return [None] * len(texts)
+        found = (
+            self._guard.find(text, from_tool=passage.role in _TOOLS)
+            for passage, text in zip(looked, texts, strict=True)
+        )
+        return [max(those, key=attrgetter("severity"), default=None) for those in found]
+
+
+def _bounded(texts: Sequence[str], most: int) -> Sequence[str]:
+    """Return texts as far as they have no more characters altogether."""
+    begun = accumulate(map(len, texts), initial=0)
+    return [text[: max(0, most - before)] for text, before in zip(texts, begun, strict=False)]
 
 
 class _Report(Companion):
