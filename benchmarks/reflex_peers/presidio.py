@@ -49,6 +49,9 @@ _KINDS: Final = {
 }
 """What its entities are here; of others nothing is labelled, and they count for nothing."""
 
+KINDS: Final = frozenset(_KINDS.values())
+"""What it has entities for."""
+
 PATTERNS: Final = "Presidio, patterns"
 COUNTRIES: Final = "Presidio, patterns of all countries"
 NER: Final = "Presidio with NER"

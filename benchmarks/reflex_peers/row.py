@@ -3,8 +3,11 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from reflex_peers.searcher import Searcher
+
+_TIMES: Final = 5
 
 
 @dataclass(slots=True)
@@ -22,9 +25,14 @@ class Row:
     refused: bool = False
 
     def measure(self, texts: Sequence[str]) -> None:
-        """Search all texts once more."""
-        searches = self.searcher.search(texts)
-        self.rounds.append([search.seconds for search in searches])
+        """Search all texts once more: each several times, of which the shortest counts.
+
+        Each time its beginning stands a character nearer to its end: stages know what they saw.
+        """
+        turned = [text[n:] + text[:n] for text in texts for n in range(_TIMES)]
+        searches = self.searcher.search(turned)
+        seconds = [search.seconds for search in searches]
+        self.rounds.append([min(seconds[n : n + _TIMES]) for n in range(0, len(turned), _TIMES)])
         self.refused = self.refused or any(search.refused for search in searches)
 
     def percentile(self, share: float) -> float:
