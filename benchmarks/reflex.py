@@ -5,8 +5,8 @@
 Beside Presidio, on the same texts in one run: once with its patterns, once with a small model that
 finds names, too. Times are of the processor, one text after the other, and all take their turns
 each round, with texts of its own; the time of a text is the least of five, and a figure is the
-median of the rounds. Presidio is installed by
-`reflex_peers.install`; without it the rest is measured. It takes five minutes.
+median of the rounds. Presidio is installed by `reflex_peers.install`; without it the rest is
+measured. It takes ten minutes.
 """
 
 import argparse
