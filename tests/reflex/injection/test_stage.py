@@ -196,4 +196,4 @@ async def test_definitions_are_looked_at_once() -> None:
     for text in ("Hello.", "And then?"):
         asked = ChatRequest({"model": "m", "messages": [said(text)], "tools": tools})
         assert "tools.0" in reason(await stage.enter(Call(asked, Caller())))
-    assert looked == ["Hello.", ATTACK, "And then?"]
+    assert looked == [ATTACK]
