@@ -267,3 +267,11 @@ async def test_a_client_who_leaves_has_the_application_stopped() -> None:
     scope = {"type": "http", "method": "POST", "path": TEXT, "headers": []}
     await ReflexMiddleware(app, reflex=Reflex())(scope, receive, send)
     assert heard == ["http.request", "http.disconnect"]
+
+
+@pytest.mark.parametrize("path", [f"{CHAT}%0A", f"{CHAT}/", f"{CHAT}/%0A"])
+async def test_no_spelling_of_a_path_leads_past_the_stages(house: House, path: str) -> None:
+    """The application may take it for the same."""
+    asked = {"model": "m", "messages": [{"role": "user", "content": "reject"}]}
+    response = await house.client.post(path, json=asked)
+    assert response.status_code == 400

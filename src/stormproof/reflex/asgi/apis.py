@@ -108,7 +108,7 @@ APIS: Final = {
 
 def api_at(path: str) -> Api | None:
     """Return which API is asked at a path; None for others."""
-    path = path.rstrip("/")
+    path = path.rstrip("/\n")  # Starlette's routes take the end of a line for none (``$``)
     return next((api for end, api in APIS.items() if path.endswith(end)), None)
 
 
