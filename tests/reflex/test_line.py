@@ -383,3 +383,15 @@ async def test_what_a_provider_says_of_a_private_call_is_not_told(private: bool)
     assert ("4711" in str(caught.value)) is not private
     assert (caught.value.__cause__ is None) is private
     assert (caught.value.provider, caught.value.status_code) == ("p", 500)
+
+
+async def test_headers_that_cannot_be_told_leave_the_answer_as_it_is() -> None:
+    """And the headers of other stages."""
+
+    class Silent(Companion):
+        def headers(self) -> dict[str, str]:
+            raise RuntimeError("secret 4711")
+
+    reflex = line(Saying("a", Passed(Silent())), Saying("b", Passed(Suffix("b"))))
+    async with reflex.admitted(ASKED, Caller(), Journey()) as admission:
+        assert admission.headers() == {"x-b": "1"}

@@ -175,8 +175,11 @@ class Admission(Generic[Asked]):
     def headers(self) -> dict[str, str]:
         """Return what the answer's headers are to say, also where it is a refusal."""
         said: dict[str, str] = {}
-        for _, companion in self.companions:
-            said.update(companion.headers())
+        for name, companion in self.companions:
+            try:
+                said.update(companion.headers())
+            except Exception as error:  # noqa: BLE001 - the answer is not worse for it
+                self._tell_failure(name, error, passes=True)
         if self._refused:
             said.update(self._refused.headers)
         if self.skipped:

@@ -86,6 +86,8 @@ def _wanted(kinds: str) -> frozenset[str]:
             known = nearest(kind, {*inspection.GROUPS, *inspection.KINDS})
             raise InvalidInput(reason=f"there is no kind {kind!r}{known}")
         wanted |= inspection.GROUPS.get(kind, {kind})
+    if not wanted:
+        raise InvalidInput(reason="--kinds names none")
     return frozenset(wanted)
 
 

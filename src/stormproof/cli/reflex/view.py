@@ -1,5 +1,6 @@
 """Findings in their places, for a terminal."""
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ class Lines:
     """
 
     def __init__(self, text: str) -> None:
-        self._starts = [0, *(at + 1 for at, one in enumerate(text) if one == "\n")]
+        self._starts = [0, *(end.end() for end in re.finditer("\n", text))]
         self._length = len(text)
 
     def place(self, at: int) -> tuple[int, int]:
