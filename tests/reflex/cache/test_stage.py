@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stormproof.errors import NetworkError
 from stormproof.providers import (
@@ -34,6 +37,7 @@ from stormproof.reflex.cache import (
     KnownAnswers,
     Lifetimes,
     MemoryAnswers,
+    SqliteAnswers,
 )
 from support.kept_answers import SECRET, House, answer, asked
 
@@ -338,9 +342,9 @@ async def test_no_call_fails_for_a_store(clock: Any) -> None:
     assert [failure.error.operation for failure in failures] == ["look-up", "look-up"]
 
 
-async def test_what_somebody_else_wrote_is_no_answer() -> None:
+async def test_what_somebody_else_wrote_is_no_answer(tmp_path: Path) -> None:
     """Nor what was damaged, nor what was kept under another key."""
-    store = MemoryAnswers()
+    store = SqliteAnswers(tmp_path / "answers")
     known = KnownAnswers(store, secret=SECRET)
     await known.keep(b"a", answer("Hello"), 60)
     value = await store.find(b"a")
@@ -350,6 +354,45 @@ async def test_what_somebody_else_wrote_is_no_answer() -> None:
         assert await known.find(key) is None
     assert await known.find(b"a")
     assert await KnownAnswers(store, secret=SECRET + b"?").find(b"a") is None
+    await store.aclose()
+
+
+class Elsewhere:
+    """A store like memory, and yet to be guarded."""
+
+    def __init__(self, wall: Wall) -> None:
+        self._kept = MemoryAnswers(clock=wall)
+
+    async def find(self, key: bytes) -> bytes | None:
+        return await self._kept.find(key)
+
+    async def keep(self, key: bytes, value: bytes, seconds: float) -> None:
+        await self._kept.keep(key, value, seconds)
+
+    async def aclose(self) -> None:
+        return None
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.text(), st.sampled_from([0.5, 1.0, 60.0]))
+    )
+)
+async def test_a_guarded_store_has_what_memory_has(steps: list[tuple[bytes, str, float]]) -> None:
+    """The way without the guard, and the one with it, lead to the same answers."""
+    wall = Wall()
+    ways = [
+        KnownAnswers(store, secret=SECRET, lifetimes=Lifetimes(stale=10.0), clock=wall)
+        for store in (MemoryAnswers(clock=wall), Elsewhere(wall))
+    ]
+    for key, text, seconds in steps:
+        for known in ways:
+            await known.keep(key, answer(text), seconds)
+        wall.time += 30.0
+        for one in (b"a", b"b", b"c"):
+            found, again = [await known.find(one) for known in ways]
+            assert found == again
+            assert found is None or ways[0].fresh(found) is ways[1].fresh(found)
 
 
 async def test_an_answer_beyond_measure_is_not_kept(stage: CacheStage) -> None:

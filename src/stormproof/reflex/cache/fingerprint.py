@@ -1,5 +1,7 @@
 """What makes two requests one."""
 
+from collections.abc import Iterable
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -53,41 +55,37 @@ class Fingerprint:
         fine = len(secret) >= _LEAST_SECRET
         problems.check(fine, "secret", f"must have {_LEAST_SECRET} bytes at least", "short")
         problems.raise_if_any("the cache is not valid")
-        self._secret = blake2b(secret, digest_size=_DIGEST).digest()
+        key = blake2b(secret, digest_size=_DIGEST).digest()
+        keyed = partial(blake2b, key=key, digest_size=_DIGEST, person=_FORMAT)
+        self._digest, self._seal = keyed(), keyed(salt=b"seal")  # to be copied
 
-    def of(self, call: Call, guard: str) -> bytes:
+    def of(
+        self, call: Call, guard: str, document: Document | None = None, marks: Iterable[str] = ()
+    ) -> bytes:
         """Return the digest of a call, with all that its answer depends on.
 
         Args:
             call: The call.
             guard: What the stages of its line are set to.
-        """
-        return self.around(call, guard, call.request.document)
-
-    def around(self, call: Call, guard: str, document: Document, *marks: str) -> bytes:
-        """Return the digest of a call as if another document were asked.
-
-        Args:
-            call: The call.
-            guard: As for `of`.
-            document: What is asked.
+            document: What is asked; by default what the call asks.
             marks: What else counts.
         """
         request = call.request
         extended = isinstance(request, ChatRequest) and request.extended
-        asked = {
-            name: int(value) if type(value) is float and value.is_integer() else value
-            for name, value in document.items()
-            if name not in _NO_PART and value is not None
-        }
+        document = request.document if document is None else document
+        asked = {}
+        for name, value in document.items():
+            if value is not None and name not in _NO_PART:
+                whole = type(value) is float and value.is_integer()
+                asked[name] = int(value) if whole else value
         kind = type(request).__name__
         told: list[Any] = [guard, call.caller.tenant, kind, extended, asked, *marks]
-        return blake2b(
-            _encode(told), key=self._secret, digest_size=_DIGEST, person=_FORMAT
-        ).digest()
+        digest = self._digest.copy()
+        digest.update(_encode(told))
+        return digest.digest()
 
     def seal(self, key: bytes, value: bytes) -> bytes:
         """Return what proves that a value was kept under a key by who knows the secret."""
-        return blake2b(
-            key + value, key=self._secret, digest_size=_DIGEST, person=_FORMAT, salt=b"seal"
-        ).digest()
+        seal = self._seal.copy()
+        seal.update(key + value)
+        return seal.digest()

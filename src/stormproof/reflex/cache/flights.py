@@ -17,7 +17,9 @@ _Landing: TypeAlias = "Completion | Flight | None"
 class Flight:
     """A request under way, and those that wait for its answer."""
 
-    def __init__(self, flights: "Flights", key: bytes) -> None:
+    __slots__ = ("_flights", "_key", "_waiting")
+
+    def __init__(self, flights: "dict[bytes, Flight]", key: bytes) -> None:
         self._flights: Final = flights
         self._key: Final = key
         self._waiting: dict[Future[_Landing], None] = {}  # in their order
@@ -29,7 +31,7 @@ class Flight:
             answer: For those who wait; None if there is none that they may have: each then asks
                 for himself.
         """
-        self._flights.forget(self._key)
+        del self._flights[self._key]
         for waiting in self._waiting:
             _tell(waiting, answer)
 
@@ -39,7 +41,7 @@ class Flight:
             if not waiting.done():
                 waiting.set_result(self)
                 return
-        self._flights.forget(self._key)
+        del self._flights[self._key]
 
     async def follow(self, patience: float) -> _Landing:
         """Wait for the answer.
@@ -81,21 +83,16 @@ class Flights:
     def __len__(self) -> int:
         return len(self._flights)
 
+    def begin(self, key: bytes) -> Flight | None:
+        """Return a new flight; None if one is under way, which is to be joined."""
+        if key in self._flights:
+            return None
+        flight = self._flights[key] = Flight(self._flights, key)
+        return flight
+
     async def join(self, key: bytes) -> _Landing:
-        """Wait for the answer to the same request, if that is under way.
-
-        Returns:
-            As `Flight.follow`; a new flight if nobody asks the same.
-        """
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = Flight(self, key)
-            return flight
-        return await flight.follow(self._patience)
-
-    def forget(self, key: bytes) -> None:
-        """Take note that a flight has ended."""
-        del self._flights[key]
+        """Wait for the answer to the same request, which is under way; see `Flight.follow`."""
+        return await self._flights[key].follow(self._patience)
 
 
 def _tell(waiting: "Future[_Landing]", landing: Completion | None) -> None:

@@ -48,13 +48,12 @@ class Keeping(Companion):
 
     async def settle(self, ending: Ending) -> None:
         """Keep the answer, if it may be kept, and tell it to those who wait for it."""
-        failed = ending.error is not None
-        answer = None if failed or not _is_said(ending) else self._said()
+        answer = self._said() if _is_said(ending) else None
         try:
-            if answer and all(one.get("finish_reason") in _ENDS for one in answer.choices):
+            if answer and _ENDS.issuperset([one.get("finish_reason") for one in answer.choices]):
                 await self._keep(answer)
         finally:
-            if self._flight and failed:
+            if self._flight and ending.error is not None:
                 self._flight.hand_over()
             elif self._flight:
                 self._flight.land(answer)
@@ -67,4 +66,5 @@ class Keeping(Companion):
 
 def _is_said(ending: Ending) -> bool:
     """Whether a model has said this to this request, and others may hear it."""
-    return ending.asked and not ending.private and not ending.journey.degraded
+    unfit = ending.private or ending.journey.degraded
+    return ending.asked and ending.error is None and not unfit

@@ -28,6 +28,7 @@ class Lifetimes:
 
     def of(self, request: Question, answer: Completion) -> float:
         """Return for how long a model's answer is good."""
-        if any(choice.get("finish_reason") in _CALLS for choice in answer.choices):
-            return self.tool_calls
+        for choice in answer.choices:
+            if choice.get("finish_reason") in _CALLS:
+                return self.tool_calls
         return self.completion if isinstance(request, TextRequest) else self.chat

@@ -3,19 +3,18 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 _OVERHEAD: Final = 512
 """Bytes that an entry takes besides its value."""
 
 
-class _Entry(NamedTuple):
+class _Entry(msgspec.Struct, frozen=True, gc=False):
     value: bytes
     expires: float
-
-    @property
-    def size(self) -> int:
-        return len(self.value) + _OVERHEAD
+    size: int
 
 
 class MemoryAnswers:
@@ -47,12 +46,13 @@ class MemoryAnswers:
 
     async def keep(self, key: bytes, value: bytes, seconds: float) -> None:
         """Keep a value, unless it is larger than all the room; see `AnswerStore`."""
-        self._drop(key)
-        entry = _Entry(value, self._clock() + seconds)
-        if entry.size > self._max_bytes:
+        if key in self._entries:
+            self._drop(key)
+        size = len(value) + _OVERHEAD
+        if size > self._max_bytes:
             return
-        self._entries[key] = entry
-        self._bytes += entry.size
+        self._entries[key] = _Entry(value, self._clock() + seconds, size)
+        self._bytes += size
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
 
@@ -60,6 +60,4 @@ class MemoryAnswers:
         """Do nothing: there is nothing to let go of."""
 
     def _drop(self, key: bytes) -> None:
-        entry = self._entries.pop(key, None)
-        if entry:
-            self._bytes -= entry.size
+        self._bytes -= self._entries.pop(key).size

@@ -100,7 +100,7 @@ class SimilarStage:
         if vector is None:
             return Passed()
         known, said = self._answers.fingerprint, marks(question.text)
-        group = known.around(call, self._guard, question.around, *said)
+        group = known.of(call, self._guard, question.around, said)
         if call.cache_use is CacheUse.FULL:
             answer = await self._near(group, vector)
             if answer:

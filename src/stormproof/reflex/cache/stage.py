@@ -1,5 +1,6 @@
 """What was answered before is answered again."""
 
+from collections.abc import Awaitable
 from functools import partial
 from typing import Final
 
@@ -47,7 +48,10 @@ class CacheStage:
     async def enter(self, call: Call) -> Outcome:
         """Answer a call, or see to it that its answer is kept; see `Stage`."""
         request = call.request
-        if isinstance(request, EmbeddingRequest) or not self._concerns(call, request):
+        if isinstance(request, EmbeddingRequest) or call.private or call.cache_use is CacheUse.NONE:
+            return Passed()
+        most = self._max_temperature
+        if most is not None and not _is_cool(request, most):
             return Passed()
         key = self._answers.fingerprint.of(call, self._guard)
         keep = partial(self._keep, key, request)
@@ -56,19 +60,18 @@ class CacheStage:
         found = await self._answers.find(key)
         if found and self._answers.fresh(found):
             return Answered(found.answer)
-        landing = None if self._flights is None else await self._flights.join(key)
+        landing = None
+        if self._flights is not None:
+            landing = self._flights.begin(key) or await self._flights.join(key)
         if isinstance(landing, Completion):
             return Answered(landing)
-        return Passed(Keeping(keep, landing), remembered=found and found.answer)
+        return Passed(Keeping(keep, landing), found.answer if found else None)
 
-    def _concerns(self, call: Call, request: Question) -> bool:
-        if call.private or call.cache_use is CacheUse.NONE:
-            return False
-        if self._max_temperature is None:
-            return True
-        temperature = request.document.get("temperature")
-        return isinstance(temperature, int | float) and temperature <= self._max_temperature
-
-    async def _keep(self, key: bytes, request: Question, answer: Completion) -> None:
+    def _keep(self, key: bytes, request: Question, answer: Completion) -> Awaitable[None]:
         seconds = self._answers.lifetimes.of(request, answer)
-        await self._answers.keep(key, answer, seconds)
+        return self._answers.keep(key, answer, seconds)
+
+
+def _is_cool(request: Question, max_temperature: float) -> bool:
+    temperature = request.document.get("temperature")
+    return isinstance(temperature, int | float) and temperature <= max_temperature
