@@ -48,9 +48,10 @@ class Keeping(Companion):
 
     async def settle(self, ending: Ending) -> None:
         """Keep the answer, if it may be kept, and tell it to those who wait for it."""
-        answer = self._said() if _is_said(ending) else None
+        for_others = ending.asked and not (ending.private or ending.journey.degraded)
+        answer = self._said() if for_others and ending.error is None else None
         try:
-            if answer and _ENDS.issuperset([one.get("finish_reason") for one in answer.choices]):
+            if answer and _is_whole(answer):
                 await self._keep(answer)
         finally:
             if self._flight and ending.error is not None:
@@ -64,7 +65,9 @@ class Keeping(Companion):
         return self._collector.completion()
 
 
-def _is_said(ending: Ending) -> bool:
-    """Whether a model has said this to this request, and others may hear it."""
-    unfit = ending.private or ending.journey.degraded
-    return ending.asked and ending.error is None and not unfit
+def _is_whole(answer: Completion) -> bool:
+    for choice in answer.choices:
+        reason = choice.get("finish_reason")
+        if reason not in _ENDS:
+            return False
+    return True
