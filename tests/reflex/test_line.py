@@ -208,6 +208,34 @@ async def test_every_look_and_every_failure_is_told() -> None:
     assert looks == [("a", StageOutcome.PASSED), ("b", StageOutcome.SKIPPED)]
 
 
+async def test_a_companion_that_does_one_thing_is_asked_for_that() -> None:
+    """Whatever else it leaves alone, and whoever stands beside it."""
+    settled: list[Ending] = []
+
+    class Signing(Companion):
+        def headers(self) -> dict[str, str]:
+            return {"x-signed": "1"}
+
+    class Shouting(Companion):
+        def whole(self, answer_: Completion) -> Completion:
+            return answer(answer_.text.upper())
+
+    class Writing(Companion):
+        async def settle(self, ending: Ending) -> None:
+            settled.append(ending)
+
+    class Loud(Shouting):
+        pass
+
+    companions = (Companion(), Signing(), Writing(), Loud())
+    reflex = line(*(Saying(str(at), Passed(one)) for at, one in enumerate(companions)))
+    async with reflex.admitted(ASKED, Caller(), Journey()) as admission:
+        assert admission.headers() == {"x-signed": "1"}
+        assert admission.whole(answer("x")).text == "X"
+    [ending] = settled
+    assert ending.usage == USAGE
+
+
 async def test_one_companion_that_cannot_settle_keeps_no_other_from_it() -> None:
     """Nor does the caller hear of it."""
 

@@ -10,7 +10,7 @@ from stormproof.errors import InvalidRequest
 from stormproof.gateway.bodies import again, read_body
 from stormproof.gateway.dialects.dialect import Dialect
 from stormproof.gateway.exchange import Exchange
-from stormproof.gateway.headers import header, keeping_deadline
+from stormproof.gateway.headers import header, headers_of, keeping_deadline
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.native import FindEntrance
@@ -92,7 +92,7 @@ def _policy(scope: Scope, *, restarts: bool) -> StreamPolicy | None:
     Raises:
         InvalidRequest: It wants something that there is not.
     """
-    wanted = header(scope, _POLICY)
+    wanted = header(headers_of(scope), _POLICY)
     if wanted is None:
         return None
     known = [one for one in StreamPolicy if restarts or one is not StreamPolicy.RESTART]

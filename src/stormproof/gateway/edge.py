@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stormproof.errors import PayloadTooLarge, UnsupportedMediaType
 from stormproof.gateway.addresses import Addresses
-from stormproof.gateway.headers import header, user_of
+from stormproof.gateway.headers import Headers, header, headers_of, user_of
 from stormproof.gateway.http_series import HttpSeries
 from stormproof.gateway.keys import Keyring
 from stormproof.gateway.lifecycle import Lifecycle
@@ -102,26 +102,26 @@ class Edge:
             await exchange.fail(error, receive)
 
     def _admit(self, scope: Scope) -> None:
+        headers = headers_of(scope)
         if not scope["path"].startswith(_OPEN):
-            scope["state"]["caller"] = self._caller(scope)
+            scope["state"]["caller"] = self._caller(scope, headers)
             self._lifecycle.check_accepting()
-        _check_origin(scope)
-        length = header(scope, b"content-length") or ""
+        if b"origin" in headers:
+            _check_origin(scope, headers)
+        length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self._max_body_bytes:
             raise PayloadTooLarge(limit=self._max_body_bytes)
-        coding = header(scope, b"content-encoding") or _PLAIN
-        if coding.lower() != _PLAIN:
-            sent = f"content-encoding: {coding[:100]}"
-            raise UnsupportedMediaType(media_type=sent, expected="the body uncompressed")
+        if b"content-encoding" in headers:
+            _check_coding(headers)
 
-    def _caller(self, scope: Scope) -> Caller:
+    def _caller(self, scope: Scope, headers: Headers) -> Caller:
         """Return who asks, as far as that is known before the body is read.
 
         Raises:
             Unauthorized: He may not.
         """
-        held = self._keyring.check(header(scope, b"authorization"), header(scope, b"x-api-key"))
-        user, address = user_of(scope), self._addresses.of(scope)
+        held = self._keyring.check(header(headers, b"authorization"), header(headers, b"x-api-key"))
+        user, address = user_of(headers), self._addresses.of(scope)
         return Caller(held.tenant, held.key, user, address, held.limits)
 
     def _record(self, scope: Scope, exchange: "_Exchange") -> None:
@@ -151,7 +151,7 @@ class _Exchange:
     def __init__(self, scope: Scope, send: Send) -> None:
         self.started = time.perf_counter()
         self.status = _CLIENT_GONE
-        self.request_id = _request_id(scope)
+        self.request_id = _request_id(headers_of(scope))
         self._answered = False
         self._scope = scope
         self._send = send
@@ -201,19 +201,31 @@ class _BoundedBody:
         return message
 
 
-def _check_origin(scope: Scope) -> None:
+def _check_coding(headers: Headers) -> None:
+    """Turn away a body that would have to be unpacked.
+
+    Raises:
+        UnsupportedMediaType: It would.
+    """
+    coding = header(headers, b"content-encoding") or _PLAIN
+    if coding.lower() != _PLAIN:
+        sent = f"content-encoding: {coding[:100]}"
+        raise UnsupportedMediaType(media_type=sent, expected="the body uncompressed")
+
+
+def _check_origin(scope: Scope, headers: Headers) -> None:
     """Turn away what a web page sends without asking: only for JSON browsers ask the server first.
 
     Raises:
         UnsupportedMediaType: Any page on the internet could have had it sent, at our expense.
     """
-    if header(scope, b"origin") is None or scope["method"] not in _WITH_BODY:
+    if scope["method"] not in _WITH_BODY:
         return
-    kind = header(scope, b"content-type") or "none"
+    kind = header(headers, b"content-type") or "none"
     if kind.partition(";")[0].strip().lower() != _JSON:
         raise UnsupportedMediaType(media_type=kind[:100], expected=_JSON)
 
 
-def _request_id(scope: Scope) -> str:
-    given = header(scope, b"x-request-id") or ""
-    return given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+def _request_id(headers: Headers) -> str:
+    given = header(headers, b"x-request-id")
+    return given if given and _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"

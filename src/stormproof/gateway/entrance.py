@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from starlette.types import Scope
 
-from stormproof.gateway.headers import header
+from stormproof.gateway.headers import header, headers_of
 from stormproof.providers import (
     Chunk,
     Completion,
@@ -58,7 +58,7 @@ class Entrance:
         """Return what lets a request in, to be entered."""
         known: Caller = scope["state"]["caller"]
         caller = known.asking(request.document)
-        cache_use = CacheUse.asked_for(header(scope, b"cache-control"))
+        cache_use = CacheUse.asked_for(header(headers_of(scope), b"cache-control"))
         reflex = self._lines.of(request.model, caller)
         admission = reflex.admitted(request, caller, journey, cache_use=cache_use)
         scope["state"]["headers"] = admission.headers

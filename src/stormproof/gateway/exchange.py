@@ -75,7 +75,7 @@ class Exchange:
             first = await anext(chunks, None)
             if first is None:
                 raise InternalError(reason="an answer without a piece")
-            await _start(self._send, _STREAM_HEADERS, self._journey)
+            await self._send(_beginning(_STREAM_HEADERS, self._journey))
             self._open = True
             await self._events(first, chunks)
         await self._send(_body(b"", more=False))
@@ -123,16 +123,21 @@ def told(journey: Journey) -> dict[str, object]:
 async def send_whole(send: Send, body: bytes, journey: Journey) -> None:
     """Send an answer that is one document."""
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await _start(send, headers, journey)
+    await send(_beginning(headers, journey))
     await send(_body(body, more=False))
 
 
-async def _start(send: Send, headers: Sequence[tuple[bytes, bytes]], journey: Journey) -> None:
-    ours = [
-        (b"x-stormproof-" + name.encode(), str(value).lower().encode("latin-1", "replace"))
-        for name, value in told(journey).items()
+def _beginning(headers: Sequence[tuple[bytes, bytes]], journey: Journey) -> Message:
+    """Return what an answer begins with; its headers say the facts that `told` returns."""
+    said = [
+        *headers,
+        (b"x-stormproof-rung", str(journey.rung).lower().encode("latin-1", "replace")),
+        (b"x-stormproof-attempts", b"%d" % len(journey.asked)),
+        (b"x-stormproof-degraded", b"true" if journey.degraded else b"false"),
     ]
-    await send({"type": "http.response.start", "status": 200, "headers": [*headers, *ours]})
+    if journey.cost is not None:
+        said.append((b"x-stormproof-cost", str(journey.cost).encode()))
+    return {"type": "http.response.start", "status": 200, "headers": said}
 
 
 def _body(data: bytes, *, more: bool) -> Message:

@@ -1,6 +1,7 @@
 """What a request says before its body."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeAlias
 
 from starlette.types import Scope
 
@@ -8,25 +9,39 @@ from stormproof.recovery import Deadline, Pipeline
 from stormproof.reflex.caller import printable
 
 _USER: Final = b"x-stormproof-user"
+_DEADLINE: Final = Deadline.HEADER.encode()
 _UNBOUND: Final = Pipeline()
+_READ: Final = "stormproof.headers"
+"""Where in a scope they are, once they were read."""
+
+Headers: TypeAlias = Mapping[bytes, bytes]
+"""The first header of each name, in lower case."""
 
 
-def header(scope: Scope, name: bytes) -> str | None:
-    """Return the first header of a name in lower case; None if there is none."""
-    for key, value in scope["headers"]:
-        if key == name:
-            text: str = value.decode("latin-1")
-            return text
-    return None
+def headers_of(scope: Scope) -> Headers:
+    """Return what a request says; it is gone through once, for all who ask."""
+    headers: Headers | None = scope.get(_READ)
+    if headers is None:
+        headers = scope[_READ] = dict(reversed(scope["headers"]))
+    return headers
 
 
-def user_of(scope: Scope) -> str | None:
+def header(headers: Headers, name: bytes) -> str | None:
+    """Return the text of a header; None if there is none."""
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def user_of(headers: Headers) -> str | None:
     """Return on whose behalf a client says that it asks; None if it does not."""
-    said = header(scope, _USER)
-    return printable(said.encode("latin-1").decode("utf-8", "replace")) or None if said else None
+    said = headers.get(_USER)
+    return printable(said.decode("utf-8", "replace")) or None if said else None
 
 
 def keeping_deadline(scope: Scope) -> Pipeline:
     """Return what holds an answer to the deadline that the client sent along."""
-    deadline = Deadline.from_header(header(scope, Deadline.HEADER.encode()))
+    headers = headers_of(scope)
+    if _DEADLINE not in headers:
+        return _UNBOUND
+    deadline = Deadline.from_header(header(headers, _DEADLINE))
     return Pipeline(deadline, name="the answer") if deadline else _UNBOUND

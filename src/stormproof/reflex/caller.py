@@ -1,16 +1,16 @@
 """Who asks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
+
+import msgspec
 
 from stormproof.reflex.limits.limit_settings import LimitSettings
 
 _LONGEST: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who sent a request; what is limited, remembered or paid is so for one of these.
 
     Attributes:
@@ -32,7 +32,7 @@ class Caller:
         user = document.get("user")
         if self.user or not isinstance(user, str):
             return self
-        return replace(self, user=printable(user) or None)
+        return msgspec.structs.replace(self, user=printable(user) or None)
 
 
 def printable(text: str) -> str:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
+
+import msgspec
 
 from stormproof.errors import Severity
 from stormproof.recovery import Event
@@ -22,7 +24,7 @@ class StageOutcome(StrEnum):
     """It could not look, and the call went no further."""
 
 
-class Look(NamedTuple):
+class Look(msgspec.Struct, frozen=True, gc=False):
     """One stage's part in a call.
 
     Attributes:

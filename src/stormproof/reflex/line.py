@@ -163,19 +163,25 @@ class Admission(Generic[Asked]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._settle(error)
-        if isinstance(error, StormproofError) and self.private:
+        if self.companions:
+            await self._settle(error)
+        if error and isinstance(error, StormproofError) and self.private:
             raise discreet(error) from None
 
     @property
     def private(self) -> bool:
         """Whether something was found that may not be kept."""
-        return True in [companion.private for _, companion in self.companions]
+        found = False
+        for _, companion in self.companions:
+            found = found or companion.private
+        return found
 
     def headers(self) -> dict[str, str]:
         """Return what the answer's headers are to say, also where it is a refusal."""
         said: dict[str, str] = {}
         for name, companion in self.companions:
+            if type(companion).headers is Companion.headers:
+                continue  # which says nothing
             try:
                 said.update(companion.headers())
             except Exception as error:  # noqa: BLE001 - the answer is not worse for it
@@ -207,7 +213,8 @@ class Admission(Generic[Asked]):
         if answer is not self.answer:
             self._usage = answer.usage
         for name, companion in reversed(self.companions):
-            answer = self._seen(name, companion.whole, answer)
+            if type(companion).whole is not Companion.whole:
+                answer = self._seen(name, companion.whole, answer)
         return answer
 
     async def stream(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
@@ -326,12 +333,12 @@ class Admission(Generic[Asked]):
 
     async def _settle(self, error: BaseException | None) -> None:
         """Tell every companion what has become of the call."""
-        if not self.companions:
-            return
         asked = self.answer is None
         ending = Ending(self._journey, self._usage, error, self.private, asked)
         interrupt: BaseException | None = None
         for name, companion in reversed(self.companions):
+            if type(companion).settle is Companion.settle:
+                continue  # which takes no note
             try:
                 await companion.settle(ending)
             except Exception as failure:  # noqa: BLE001 - nothing can be changed; others are told too

@@ -1,8 +1,13 @@
-"""What a stage is: it looks at a request before a model does, and at the answer afterwards."""
+"""What a stage is: it looks at a request before a model does, and at the answer afterwards.
+
+What is made for every request is a struct: it takes no call of Python to make one.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, TypeAlias
+
+import msgspec
 
 from stormproof.errors import StormproofError
 from stormproof.providers import (
@@ -22,8 +27,7 @@ Request: TypeAlias = ChatRequest | TextRequest | EmbeddingRequest
 """What may be asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, dict=True):
     """A request on its way to a model.
 
     Attributes:
@@ -37,18 +41,14 @@ class Call:
     caller: Caller
     private: bool = False
     cache_use: CacheUse = CacheUse.FULL
-    _passages: list[Passage] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    @property
+    @cached_property
     def passages(self) -> Sequence[Passage]:
         """Its texts; looked for once for all stages."""
-        if not self._passages:
-            self._passages.extend(passages(self.request))
-        return self._passages
+        return passages(self.request)
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """What has become of a call.
 
     Attributes:
@@ -108,8 +108,7 @@ class Companion:
         """Take note of what has become of the call; called once, also if it was given up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(msgspec.Struct, frozen=True):
     """The stage has nothing against the request as it is.
 
     Attributes:
@@ -121,16 +120,14 @@ class Passed:
     remembered: Completion | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(msgspec.Struct, frozen=True):
     """The request goes on as another one."""
 
     request: Request
     companion: Companion | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """No model has to be asked.
 
     Attributes:
@@ -140,8 +137,7 @@ class Answered:
     answer: Completion
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(msgspec.Struct, frozen=True):
     """The request goes no further.
 
     Attributes:
@@ -150,7 +146,7 @@ class Rejected:
     """
 
     error: StormproofError
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 Outcome: TypeAlias = Passed | Changed | Answered | Rejected

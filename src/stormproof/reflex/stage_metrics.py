@@ -62,6 +62,6 @@ class StageMetrics(Collector):
     def _hear(self, event: Event) -> None:
         if isinstance(event, StagesEnded):
             with self._lock:
-                for stage, outcome, seconds in event.looks:
-                    self._outcomes[stage, outcome] += 1
-                    self._seconds[stage].observe(seconds)
+                for look in event.looks:
+                    self._outcomes[look.stage, look.outcome] += 1
+                    self._seconds[look.stage].observe(look.seconds)

@@ -39,6 +39,8 @@ class Lines:
             model: What is asked.
             caller: Who asks.
         """
+        if not self._special:
+            return self._general
         own = model if model in self._tables.models else None
         key = caller.key if caller.key in self._tables.keys else None
         return self._line(own, key) if own or key else self._general

@@ -12,7 +12,7 @@ from stormproof.gateway.dialects.messages.answer import calls, content, end, tho
 from stormproof.gateway.dialects.messages.errors import PATH, error_document
 from stormproof.gateway.dialects.messages.request import chat_request
 from stormproof.gateway.dialects.messages.stream import Blocks, event
-from stormproof.gateway.headers import header
+from stormproof.gateway.headers import header, headers_of
 from stormproof.providers import Chunk, Completion, Usage
 from stormproof.providers.chat import Document
 from stormproof.providers.collector import Collector
@@ -97,7 +97,7 @@ class MessagesReply:
 
 
 def _reply(body: bytes, scope: Scope) -> MessagesReply:
-    return MessagesReply(body, header(scope, b"anthropic-beta"))
+    return MessagesReply(body, header(headers_of(scope), b"anthropic-beta"))
 
 
 MESSAGES: Final = Dialect(PATH, _reply)
