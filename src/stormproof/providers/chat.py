@@ -85,6 +85,7 @@ class ChatRequest:
 
     Attributes:
         document: The same, for whoever passes it on.
+        model: Who is asked.
         extended: The same.
         needs: What a model must be able to do to answer.
 
@@ -92,10 +93,11 @@ class ChatRequest:
         InvalidRequest: A field that matters here is missing, or is not what it must be.
     """
 
-    __slots__ = ("_known", "_prompt_tokens", "document", "extended", "needs")
+    __slots__ = ("_known", "_prompt_tokens", "document", "extended", "model", "needs")
 
     def __init__(self, document: Document, *, extended: bool = False) -> None:
         self._known = understood(document, ChatFields)
+        self.model: Final = self._known.model
         self._prompt_tokens: int | None = None
         self.document: Final = document
         self.extended: Final = extended
@@ -109,11 +111,6 @@ class ChatRequest:
             InvalidRequest: It is not JSON, or not a request.
         """
         return cls(decoded(body))
-
-    @property
-    def model(self) -> str:
-        """Who is asked."""
-        return self._known.model
 
     @property
     def messages(self) -> Sequence[Message]:
@@ -172,14 +169,19 @@ class ChatRequest:
     def prompt_tokens(self) -> int:
         """About how long the prompt is, texts alone, in tokens; counted once."""
         if self._prompt_tokens is None:
-            characters = sum([_characters(message) for message in self._known.messages])
+            characters = 0
+            for message in self._known.messages:
+                content = message.content
+                characters += len(content) if isinstance(content, str) else _characters(content)
             self._prompt_tokens = characters // CHARACTERS_PER_TOKEN
         return self._prompt_tokens
 
     @property
     def tokens(self) -> int:
         """About how many it takes, those of all answers among them."""
-        return self.prompt_tokens + (self.max_tokens or _USUAL_ANSWER) * self.choices
+        known = self._known
+        answer = known.max_completion_tokens or known.max_tokens or _USUAL_ANSWER
+        return self.prompt_tokens + answer * (known.n or 1)
 
     def changed(self, **fields: Any) -> "ChatRequest":
         """Return the same with other values in some fields; a field that is None is left out."""
@@ -203,11 +205,13 @@ class Usage(Struct, frozen=True, omit_defaults=True):
 
     def prompt_detail(self, name: str) -> int:
         """Return how many of the prompt's tokens are of a kind, as far as that is told."""
-        return _count(self.prompt_tokens_details, name)
+        details = self.prompt_tokens_details
+        return _count(details, name) if details else 0
 
     def completion_detail(self, name: str) -> int:
         """Return the same of the answer's."""
-        return _count(self.completion_tokens_details, name)
+        details = self.completion_tokens_details
+        return _count(details, name) if details else 0
 
     def document(self) -> Document:
         """Return it as OpenAI's API has it."""
@@ -324,13 +328,11 @@ def _in_a_stream(message: Document) -> Document:
     return {**message, "tool_calls": [{"index": n, **call} for n, call in enumerate(calls)]}
 
 
-def _count(details: Document | None, name: str) -> int:
-    count = (details or {}).get(name)
+def _count(details: Document, name: str) -> int:
+    count = details.get(name)
     return max(count, 0) if isinstance(count, int) else 0
 
 
-def _characters(message: Message) -> int:
-    if isinstance(message.content, str):
-        return len(message.content)
-    texts = [part.get("text") for part in message.content or ()]
+def _characters(parts: Sequence[Document] | None) -> int:
+    texts = [part.get("text") for part in parts or ()]
     return sum(len(text) for text in texts if isinstance(text, str))

@@ -24,7 +24,7 @@ from support.reflex_calls import call
 from support.spending import DONE
 
 WINDOWS: Final = Calendar().windows()
-LIMITED: Final = Limits({Scope.KEY: LimitSettings(money_per_month=1e-7)}).of(call())[-1:]
+LIMITED: Final = Limits({Scope.KEY: LimitSettings(money_per_month=1e-7)}).of(call()).budgeted
 """100 billionths, for one key."""
 
 
@@ -71,7 +71,8 @@ async def test_of_a_thousand_calls_at_once_as_many_pass_as_are_paid_for(
 async def test_all_budgets_of_a_call_are_spent_or_none(stores: Sequence[RedisStore]) -> None:
     """In one script."""
     month = LimitSettings(money_per_day=1e-8, money_per_month=1e-7)
-    limited = Limits({Scope.KEY: month, Scope.ALL: LimitSettings(money_per_day=1.5e-8)}).of(call())
+    limits = Limits({Scope.KEY: month, Scope.ALL: LimitSettings(money_per_day=1.5e-8)})
+    limited = limits.of(call()).budgeted
     ours, theirs = (SharedLedger(store, Balances()) for store in stores)
     assert not isinstance(await ours.spend(limited, WINDOWS, 10), Refused)
     refused = await theirs.spend(limited, WINDOWS, 1)

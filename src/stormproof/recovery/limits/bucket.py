@@ -100,7 +100,8 @@ class TokenBucket:
 
     def full_in(self, now: float) -> float:
         """Return the seconds until it is full."""
-        return max(self._full_at - now, 0.0)
+        left = self._full_at - now
+        return left if left > 0.0 else 0.0
 
     def give_back(self, cost: float, now: float) -> None:
         """Return permits that were taken and not used."""
@@ -108,7 +109,10 @@ class TokenBucket:
 
     def charge(self, extra: float, now: float) -> None:
         """Take ``extra`` permits whether they are there or not; less than 0 are given back."""
-        self._full_at = max(self._full_at, now) + extra * self._interval
+        full_at = self._full_at
+        if full_at < now:  # noqa: PLR1730 - calling max() costs more
+            full_at = now
+        self._full_at = full_at + extra * self._interval
 
     def wait_for(self, cost: float, now: float, calls: int = 1) -> float:  # noqa: ARG002 - uncounted
         """Return the seconds until ``cost`` permits are there."""

@@ -4,6 +4,8 @@ from asyncio import Future, ensure_future, shield
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
+from msgspec import Struct
+
 from stormproof.recovery.keys.key_table import KeyTable
 from stormproof.reflex.budgets.money import nanos
 from stormproof.reflex.budgets.spending import Spending
@@ -197,19 +199,21 @@ class LocalLedger:
         return _LocalPayment(claims, amount)
 
 
-class _LocalPayment:
-    """What was spent in this process."""
+class _LocalPayment(Struct, frozen=True):
+    """What was spent in this process.
 
-    __slots__ = ("_amount", "_claims")
+    Attributes:
+        claims: From which budgets.
+        amount: From each, in billionths.
+    """
 
-    def __init__(self, claims: Sequence[Claim], amount: int) -> None:
-        self._claims: Final = claims
-        self._amount: Final = amount
+    claims: Sequence[Claim]
+    amount: int
 
     def settle(self, cost: int) -> None:
         """Take note of what the call has cost."""
-        more = cost - self._amount
-        for claim in self._claims:
+        more = cost - self.amount
+        for claim in self.claims:
             claim.balance.spent += more
 
 

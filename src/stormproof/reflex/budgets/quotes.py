@@ -34,6 +34,8 @@ class Quote:
 
     def nanos(self, request: Request) -> int:
         """Return what a request may cost, in billionths."""
+        if not self.input and not self.output:
+            return 0
         tokens = request.tokens
         prompt = tokens if isinstance(request, EmbeddingRequest) else request.prompt_tokens
         price = prompt * self.input + (tokens - prompt) * self.output

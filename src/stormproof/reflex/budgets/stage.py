@@ -15,6 +15,8 @@ from stormproof.reflex.limits.applying import Limits
 from stormproof.reflex.limits.work import was_worked_on
 from stormproof.reflex.stage import Call, Companion, Ending, Outcome, Passed, Rejected
 
+_FREE: Final = Quote()
+
 
 class Unpriced(StrEnum):
     """What becomes of a call that has a budget to keep, and may be answered at no known price."""
@@ -66,7 +68,7 @@ class BudgetStage:
         Raises:
             Exception: It cannot be found out what was spent.
         """
-        limited = [one for one in self._limits.of(call) if one[1].budgets]
+        limited = self._limits.of(call).budgeted
         if not limited:
             return Passed()
         quote = self._quotes.get(call.request.model, self._otherwise)
@@ -74,7 +76,7 @@ class BudgetStage:
             if self._rejects:
                 return Rejected(_no_price())
             self._say_once(call.request.model)
-        quote = quote or Quote()
+        quote = quote or _FREE
         most = quote.nanos(call.request)
         spent = await self._ledger.spend(limited, self._calendar.windows(), most)
         if isinstance(spent, Refused):

@@ -3,17 +3,19 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from stormproof.reflex.limits.limit_settings import LimitSettings
 from stormproof.reflex.limits.subject import (
     ALL,
+    LONGEST,
     Scope,
     Subject,
     of_address,
     of_key,
     of_model,
     of_user,
+    shortened,
 )
 from stormproof.reflex.stage import Call
 
@@ -22,6 +24,20 @@ Limited: TypeAlias = tuple[Subject, LimitSettings]
 
 _NOTHING: Final = LimitSettings()
 """No limits."""
+
+_REMEMBERED: Final = 4096
+
+
+class Applying(NamedTuple):
+    """Whose limits a call has to keep.
+
+    Attributes:
+        metered: Those who have limited requests or tokens.
+        budgeted: Those who have limited money.
+    """
+
+    metered: Sequence[Limited]
+    budgeted: Sequence[Limited]
 
 
 class Limits:
@@ -50,27 +66,41 @@ class Limits:
         self._model: Final = scopes.get(Scope.MODEL, _NOTHING)
         self._keys: Final = {name: one.over(self._key) for name, one in keys.items()}
         self._models: Final = {name: one.over(self._model) for name, one in models.items()}
+        # Most calls are those of somebody who was here before.
+        self._remembered: Final = lru_cache(maxsize=_REMEMBERED)(self._applying)
 
-    def of(self, call: Call) -> Sequence[Limited]:
+    def of(self, call: Call) -> Applying:
         """Return whose limits a call has to keep."""
-        caller, model = call.caller, call.request.model
-        found: list[Limited] = []
-        limits = self._models.get(model, self._model)
-        if limits is not _NOTHING:
-            found.append((of_model(model), limits))
+        caller = call.caller
+        user = caller.user and shortened(caller.user) if self._user else None
+        address = caller.address and caller.address[:LONGEST] if self._address else None
+        return self._remembered(
+            call.request.model, caller.tenant, caller.key, user, address, caller.limits
+        )
+
+    def _applying(  # noqa: PLR0917 - what is remembered is told apart by all of these
+        self,
+        model: str,
+        tenant: str,
+        key: str | None,
+        user: str | None,
+        address: str | None,
+        own: LimitSettings | None,
+    ) -> Applying:
+        found = [(of_model(model), self._models.get(model, self._model))]
         if self._all:
             found.append((ALL, self._all))
-        if caller.key is not None:
-            limits = self._keys.get(caller.key, self._key)
-            if caller.limits is not None:
-                limits = _over(caller.limits, limits)
-            if limits is not _NOTHING:
-                found.append((of_key(caller.tenant, caller.key), limits))
-        if self._user and caller.user is not None:
-            found.append((of_user(caller.tenant, caller.user), self._user))
-        if self._address and caller.address is not None:
-            found.append((of_address(caller.address), self._address))
-        return found
+        if key is not None:
+            limits = self._keys.get(key, self._key)
+            found.append((of_key(tenant, key), _over(own, limits) if own else limits))
+        if self._user and user is not None:
+            found.append((of_user(tenant, user), self._user))
+        if self._address and address is not None:
+            found.append((of_address(address), self._address))
+        return Applying(
+            tuple(one for one in found if one[1].meters),
+            tuple(one for one in found if one[1].budgets),
+        )
 
 
 @lru_cache(maxsize=1024)

@@ -1,20 +1,21 @@
 """What all have left of their limits, and taking from several of them together."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+from msgspec import Struct
 
 from stormproof.recovery import current_clock
 from stormproof.recovery.keys.key_table import KeyTable
 from stormproof.recovery.sharing.joint_operations import MeterState
 from stormproof.reflex.limits.applying import Limited
 from stormproof.reflex.limits.gauge import Gauge
-from stormproof.reflex.limits.limit_settings import LimitSettings
 from stormproof.reflex.limits.subject import Subject
 
 _MOST: Final = 100_000
 
 
-class Standing(NamedTuple):
+class Standing(Struct, frozen=True):
     """How limits stand.
 
     Attributes:
@@ -67,13 +68,14 @@ class LocalGauges:
         self._table: Final = KeyTable[Subject, Gauge](lambda _: Gauge(), most)
 
     async def take(self, limited: Sequence[Limited], tokens: int) -> Seat | Standing:
-        """Take from every limit, or nothing from any."""
-        return self.take_now(limited, tokens)
-
-    def take_now(self, limited: Sequence[Limited], tokens: int) -> "LocalSeat | Standing":
-        """Do the same, without anybody else getting a turn meanwhile."""
+        """Take from every limit, or nothing from any; nobody else gets a turn meanwhile."""
         now = current_clock().now()
-        gauges = [self._gauge(subject, settings, now) for subject, settings in limited]
+        gauges: list[Gauge] = []
+        for subject, settings in limited:
+            gauge = self._table.entry(subject).value
+            if gauge.settings is not settings and gauge.settings != settings:
+                gauge.set(settings, now)
+            gauges.append(gauge)
         for place, gauge in enumerate(gauges):
             if not gauge.take(tokens, now):
                 for one in gauges[:place]:
@@ -81,29 +83,25 @@ class LocalGauges:
                 return Standing(limited, [one.state(now) for one in gauges])
         return LocalSeat(limited, gauges)
 
-    def _gauge(self, subject: Subject, settings: LimitSettings, now: float) -> Gauge:
-        gauge = self._table.entry(subject).value
-        if gauge.settings is not settings and gauge.settings != settings:
-            gauge.set(settings, now)
-        return gauge
 
+class LocalSeat(Struct, frozen=True):
+    """What was taken in this process.
 
-class LocalSeat:
-    """What was taken in this process."""
+    Attributes:
+        limited: From whose limits.
+        gauges: What is left of each.
+    """
 
-    __slots__ = ("_gauges", "_limited")
-
-    def __init__(self, limited: Sequence[Limited], gauges: Sequence[Gauge]) -> None:
-        self._limited: Final = limited
-        self._gauges: Final = gauges
+    limited: Sequence[Limited]
+    gauges: Sequence[Gauge]
 
     def standing(self) -> Standing:
         """Return how its limits stand."""
         now = current_clock().now()
-        return Standing(self._limited, [gauge.state(now) for gauge in self._gauges])
+        return Standing(self.limited, [gauge.state(now) for gauge in self.gauges])
 
     def leave(self, extra: int) -> None:
         """Give the places back, and correct the tokens."""
         now = current_clock().now()
-        for gauge in self._gauges:
+        for gauge in self.gauges:
             gauge.leave(extra, now)

@@ -1,7 +1,7 @@
 """What a caller is told about limits: in headers, and when he is turned away."""
 
 from collections.abc import Iterator
-from math import ceil
+from math import ceil, inf
 from typing import Final, NamedTuple
 
 from stormproof.errors import CostTooHigh, RateLimitExceeded, StormproofError
@@ -13,6 +13,11 @@ _SOON: Final = 1.0
 """Seconds after which to try again where nobody knows when a place will be free."""
 
 _ROUNDING: Final = 1e-6
+
+_HEADERS: Final = tuple(
+    tuple(f"x-ratelimit-{what}-{unit}" for what in ("limit", "remaining", "reset"))
+    for unit in ("requests", "tokens")
+)
 
 _WHOSE: Final = {
     Scope.KEY: "for this key",
@@ -45,19 +50,18 @@ def limit_headers(standing: Standing) -> dict[str, str]:
     What a caller shares with others is not told: it would say what those do.
     """
     said: dict[str, str] = {}
-    for place, unit in enumerate(("requests", "tokens")):
-        least = None
-        for (subject, settings), state in zip(*standing, strict=True):
+    for place, (limit_name, left_name, reset_name) in enumerate(_HEADERS):
+        least = inf
+        for (subject, settings), state in zip(standing.limited, standing.states, strict=True):
             limit = settings.tokens_per_minute if place else settings.requests_per_minute
-            if limit is not None and subject.scope.own:
-                left = max(limit - ceil(state.debts[place] * limit / MINUTE - _ROUNDING), 0)
-                if least is None or left < least[0]:
-                    least = left, limit, state.debts[place]
-        if least:
-            left, limit, reset = least
-            said[f"x-ratelimit-limit-{unit}"] = str(limit)
-            said[f"x-ratelimit-remaining-{unit}"] = str(left)
-            said[f"x-ratelimit-reset-{unit}"] = f"{reset:.3f}s"
+            if limit is None or not subject.scope.own:
+                continue
+            reset = state.debts[place]
+            left = max(limit - ceil(reset * limit / MINUTE - _ROUNDING), 0)
+            if left < least:
+                least = left
+                said[limit_name], said[left_name] = f"{limit}", f"{left}"
+                said[reset_name] = f"{reset:.3f}s"
     return said
 
 
@@ -83,7 +87,7 @@ def refusal(standing: Standing, tokens: int) -> StormproofError:
 
 
 def _lacks(standing: Standing, tokens: int) -> Iterator[_Lack]:
-    for ((scope, *_), settings), state in zip(*standing, strict=True):
+    for ((scope, *_), settings), state in zip(standing.limited, standing.states, strict=True):
         rates = (settings.requests_per_minute, settings.tokens_per_minute)
         for limit, debt, amount, unit in zip(
             rates, state.debts, (1, tokens), ("requests", "tokens"), strict=True

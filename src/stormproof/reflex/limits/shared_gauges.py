@@ -61,7 +61,7 @@ class SharedGauges:
         entered = await self._store.aask(EnterMeters(meters, call, self._longest))
         if entered is None:
             shares = [(subject, _part(settings, self._share)) for subject, settings in limited]
-            return self._alone.take_now(shares, tokens)
+            return await self._alone.take(shares, tokens)
         if entered.granted:
             leaving = LeaveMeters(meters, call, self._longest)
             return _SharedSeat(self._store, leaving, Standing(limited, entered.states))

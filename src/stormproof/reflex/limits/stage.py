@@ -31,7 +31,7 @@ class LimitsStage:
 
     async def enter(self, call: Call) -> Outcome:
         """Let a call in if its limits do."""
-        limited = [one for one in self._limits.of(call) if one[1].meters]
+        limited = self._limits.of(call).metered
         if not limited:
             return Passed()
         tokens = call.request.tokens

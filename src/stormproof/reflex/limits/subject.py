@@ -6,7 +6,9 @@ from hashlib import sha256
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final, NamedTuple
 
-_LONGEST: Final = 200
+LONGEST: Final = 200
+"""Characters of a name that are remembered."""
+
 _HOSTS: Final = 64
 """Bits of an IPv6 address that whoever has a network chooses as he likes (RFC 4291, 2.5.4)."""
 
@@ -20,13 +22,9 @@ class Scope(StrEnum):
     MODEL = "model"
     ALL = "all"
 
-    @property
-    def own(self) -> bool:
+    def __init__(self, name: str) -> None:
+        self.own: Final = name in ("key", "user", "address")
         """Whether it is about the caller alone, who may know how much he has left."""
-        return self in _OWN
-
-
-_OWN: Final = frozenset({Scope.KEY, Scope.USER, Scope.ADDRESS})
 
 
 class Subject(NamedTuple):
@@ -64,9 +62,14 @@ def of_key(tenant: str, name: str) -> Subject:
 
 def of_user(tenant: str, name: str) -> Subject:
     """Return on whose behalf a tenant asks; long names, which may be anything, in short."""
-    if len(name) > _LONGEST:
-        name = sha256(name.encode("utf-8", "replace")).hexdigest()
-    return _user(tenant, name)
+    return _user(tenant, shortened(name))
+
+
+def shortened(name: str) -> str:
+    """Return a name, or the digest of a long one."""
+    if len(name) <= LONGEST:
+        return name
+    return sha256(name.encode("utf-8", "replace")).hexdigest()
 
 
 @_remembered
@@ -76,7 +79,7 @@ def _user(tenant: str, name: str) -> Subject:
 
 def of_address(address: str) -> Subject:
     """Return who has an address: of IPv6, the whole network."""
-    return _address(address[:_LONGEST])
+    return _address(address[:LONGEST])
 
 
 @_remembered

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from stormproof.errors import translate
@@ -12,6 +13,9 @@ from stormproof.reflex.stage import Call, Companion, Ending, Outcome, Passed
 from stormproof.reflex.usage.row import UsageRow
 
 Record: TypeAlias = Callable[[UsageRow], None]
+
+_printable: Final = lru_cache(maxsize=1024)(printable)
+"""For names of keys, models and rungs, of which there are few, and none is long."""
 
 _NOTHING: Final = Usage()
 _MOST_TOKENS: Final = 1_000_000_000
@@ -54,11 +58,11 @@ class _Bookkeeper(Companion):
         self._record(
             UsageRow(
                 time=int(self._clock()),
-                tenant=printable(caller.tenant),
-                key=printable(caller.key or ""),
-                user="" if ending.private else printable(caller.user or ""),
-                model=printable(self._model),
-                rung=printable(journey.rung or ""),
+                tenant=_printable(caller.tenant),
+                key=_printable(caller.key or ""),
+                user="" if ending.private or not caller.user else printable(caller.user),
+                model=_printable(self._model),
+                rung=_printable(journey.rung or ""),
                 outcome=_outcome(ending.error),
                 attempts=len(journey.asked),
                 prompt_tokens=_bounded(usage.prompt_tokens),
@@ -73,7 +77,7 @@ class _Bookkeeper(Companion):
 
 def _bounded(count: int) -> int:
     """Return a count that a provider has told."""
-    return min(max(count, 0), _MOST_TOKENS)
+    return count if 0 <= count <= _MOST_TOKENS else min(max(count, 0), _MOST_TOKENS)
 
 
 def _outcome(error: BaseException | None) -> str:
