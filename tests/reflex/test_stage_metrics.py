@@ -35,6 +35,16 @@ def test_what_stages_made_of_requests_is_counted(registry: CollectorRegistry) ->
     assert b"other" not in generate_latest(registry)
 
 
+@pytest.mark.parametrize("requests", [1, 255, 256, 257, 1000])
+def test_none_is_lost_however_many_there_are(registry: CollectorRegistry, requests: int) -> None:
+    for _ in range(requests):
+        tell(Look("pii", StageOutcome.PASSED, 1e-5))
+    labels = {"stage": "pii", "outcome": "passed"}
+    for _ in range(2):  # who reads changes nothing
+        counted = registry.get_sample_value("stormproof_stage_outcomes_total", labels)
+        assert counted == requests
+
+
 def test_who_is_closed_hears_nothing() -> None:
     registry = CollectorRegistry()
     StageMetrics(registry).close()

@@ -1,7 +1,7 @@
 """What a log line says of the request during which it was written."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Final
@@ -16,10 +16,9 @@ known: Final = _known.get
 """Return what is known of the request, by the name of the field that says it."""
 
 
-@contextmanager
 def log_context(
     *, request_id: str | None = None, operation: str | None = None, worker: int | None = None
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Write these on every line that is logged inside, here and in tasks that are begun here.
 
     Args:
@@ -28,12 +27,21 @@ def log_context(
         worker: The number of the process, where several serve.
     """
     given = {"request_id": request_id, "operation": operation, "worker": worker}
-    outside = _known.get()
-    _known.set({**outside, **{name: value for name, value in given.items() if value is not None}})
-    try:
-        yield
-    finally:
-        _known.set(outside)  # not by a token: a framework may end this in another context
+    return _Inside({name: value for name, value in given.items() if value is not None})
+
+
+class _Inside(AbstractContextManager[None]):
+    """A class, since each request enters one."""
+
+    def __init__(self, given: Mapping[str, str | int]) -> None:
+        self._given = given
+
+    def __enter__(self) -> None:
+        self._outside = _known.get()
+        _known.set({**self._outside, **self._given})
+
+    def __exit__(self, *_: object) -> None:
+        _known.set(self._outside)  # not by a token: a framework may end this in another context
 
 
 def add_known(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
