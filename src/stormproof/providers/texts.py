@@ -53,12 +53,13 @@ class TextRequest:
         InvalidRequest: A field that matters here is missing, or is not what it must be.
     """
 
-    __slots__ = ("_known", "document", "needs", "prompts")
+    __slots__ = ("_known", "_prompt_tokens", "document", "needs", "prompts")
 
     wants_json: Final = False
 
     def __init__(self, document: Document) -> None:
         self._known = understood(document, TextFields)
+        self._prompt_tokens: int | None = None
         self.document: Final = document
         self.prompts: Final = listed(self._known.prompt, "prompt", _MOST_PROMPTS)
         self.needs: Final = _needs(self._known)
@@ -111,8 +112,10 @@ class TextRequest:
 
     @property
     def prompt_tokens(self) -> int:
-        """About how long the prompts are together, in tokens."""
-        return sum(map(_tokens, self.prompts))
+        """About how long the prompts are together, in tokens; counted once."""
+        if self._prompt_tokens is None:
+            self._prompt_tokens = sum(map(_tokens, self.prompts))
+        return self._prompt_tokens
 
     @property
     def tokens(self) -> int:

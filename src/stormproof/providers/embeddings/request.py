@@ -39,10 +39,11 @@ class EmbeddingRequest:
         InvalidRequest: A field that matters here is missing, or is not what it must be.
     """
 
-    __slots__ = ("_known", "document", "texts")
+    __slots__ = ("_known", "_tokens", "document", "texts")
 
     def __init__(self, document: Document) -> None:
         self._known = understood(document, _Known)
+        self._tokens: int | None = None
         self.document: Final = document
         self.texts: Final = listed(self._known.input, "input", _MOST_TEXTS)
 
@@ -72,11 +73,13 @@ class EmbeddingRequest:
 
     @property
     def tokens(self) -> int:
-        """About how long the texts are together."""
-        return sum(
-            len(text) // CHARACTERS_PER_TOKEN + 1 if isinstance(text, str) else len(text)
-            for text in self.texts
-        )
+        """About how long the texts are together; counted once."""
+        if self._tokens is None:
+            self._tokens = sum(
+                len(text) // CHARACTERS_PER_TOKEN + 1 if isinstance(text, str) else len(text)
+                for text in self.texts
+            )
+        return self._tokens
 
 
 class Embeddings(Struct, frozen=True):
