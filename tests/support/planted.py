@@ -15,6 +15,10 @@ class Planted:
         self._any = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
         self.characters = 0
 
+    def may_be_in(self, text: str) -> bool:
+        """Return whether there is something, or values stand across lines."""
+        return self._any.search(text) is not None
+
     def find(self, text: str) -> Sequence[Finding]:
         self.characters += len(text)
         return [

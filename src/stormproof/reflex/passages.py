@@ -7,9 +7,11 @@ thoughts, which nobody can change, and the bytes and addresses of pictures, soun
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from stormproof.errors import InvalidInput
 from stormproof.providers import ChatRequest, EmbeddingRequest, TextRequest
@@ -68,7 +70,7 @@ _WORD: Final = re.compile(r"[A-Za-z]{0,16}")
 """Of which definitions are full, and which instruct nobody: types, kinds of forms."""
 
 
-class Passage(NamedTuple):
+class Passage(msgspec.Struct, frozen=True):
     """One text of a request.
 
     Attributes:
@@ -102,23 +104,25 @@ def passages(request: "Request") -> Sequence[Passage]:
     Raises:
         InvalidInput: There are too many.
     """
-    found = list(islice(_passages(request), _MOST + 1))
+    conversation = _conversation(request) if isinstance(request, ChatRequest) else ()
+    found = list(islice(chain(conversation, _others(request)), _MOST + 1))
     if len(found) > _MOST:
         raise InvalidInput(reason=f"it has more than {_MOST} texts")
     return found
 
 
-def _passages(request: "Request") -> Iterator[Passage]:
+def _others(request: "Request") -> Iterator[Passage]:
+    """Yield the texts outside of conversations."""
     document, own = request.document, _OWN[type(request)]
-    if isinstance(request, ChatRequest):
-        yield from _conversation(request)
-    else:
+    if not isinstance(request, ChatRequest):
         for field in sorted(own):
             yield from _texts(document, field)
     for field, value in document.items():
+        if field in own or field in _TEXTLESS:
+            continue
         if field in _DEFINING:
             yield from _definitions(field, value)
-        elif isinstance(value, str | list | dict) and not (field in own or field in _TEXTLESS):
+        elif isinstance(value, str | list | dict):
             yield from _within(value, (field,))
 
 
@@ -159,34 +163,40 @@ def _conversation(request: ChatRequest) -> Iterator[Passage]:
     said: Sequence[Document] = request.document["messages"]
     for index, message in enumerate(request.messages):
         place = ("messages", index)
-        for call in message.tool_calls or ():
-            if name := _name(call):
-                called[str(call.get("id"))] = name
+        if message.tool_calls:
+            called |= _called(message.tool_calls)
         from_tool = message.role in {"tool", "function"}
-        tool = message.name or called.get(message.tool_call_id or "")
-        by = tool if from_tool else None
-        for where, text in _content(message.content):
-            yield Passage((*place, *where), text, message.role, by)
+        by = (message.name or called.get(message.tool_call_id or "")) if from_tool else None
+        if isinstance(message.content, str):
+            yield Passage((*place, "content"), message.content, message.role, by)
+        elif message.content:
+            for where, text in _parts(message.content):
+                yield Passage((*place, *where), text, message.role, by)
         if message.name and not from_tool:
             yield Passage((*place, "name"), message.name, message.role)
         if others := said[index].keys() - _USUAL:
-            yield from _arguments(said[index], place, message.role)
-            for field in sorted(others - _MESSAGE):
-                yield from _within(said[index][field], (*place, field), message.role)
+            yield from _beside(said[index], place, message.role, others)
 
 
-def _content(content: object) -> Iterator[tuple[Place, str]]:
-    if isinstance(content, str):
-        yield ("content",), content
-    elif isinstance(content, list):
-        for index, part in enumerate(content):
-            if not isinstance(part, dict):
-                continue
-            text = part.get("text")
-            if isinstance(text, str) and part.get("type") == "text":
-                yield ("content", index, "text"), text
-            else:
-                yield from _in_part(part, ("content", index))
+def _called(calls: Iterable[Document]) -> Mapping[str, str]:
+    """Return the names of tools by the calls of them."""
+    return {str(call.get("id")): name for call in calls if (name := _name(call))}
+
+
+def _beside(message: Document, place: Place, role: str, fields: Set[str]) -> Iterator[Passage]:
+    """Yield the texts of a message that are not its content."""
+    yield from _arguments(message, place, role)
+    for field in sorted(fields - _MESSAGE):
+        yield from _within(message[field], (*place, field), role)
+
+
+def _parts(content: Sequence[Document]) -> Iterator[tuple[Place, str]]:
+    for index, part in enumerate(content):
+        text = part.get("text")
+        if isinstance(text, str) and part.get("type") == "text":
+            yield ("content", index, "text"), text
+        else:
+            yield from _in_part(part, ("content", index))
 
 
 def _in_part(part: Document, place: Place) -> Iterator[tuple[Place, str]]:

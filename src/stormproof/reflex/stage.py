@@ -5,7 +5,7 @@ What is made for every request is a struct: it takes no call of Python to make o
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -46,6 +46,11 @@ class Call(msgspec.Struct, frozen=True, dict=True):
     def passages(self) -> Sequence[Passage]:
         """Its texts; looked for once for all stages."""
         return passages(self.request)
+
+    @cached_property
+    def text(self) -> str:
+        """All its texts, with an end of a line between them: what is not in it is in none."""
+        return "\n".join([one.text for one in self.passages])
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -118,6 +123,10 @@ class Passed(msgspec.Struct, frozen=True):
 
     companion: Companion | None = None
     remembered: Completion | None = None
+
+
+PASSED: Final = Passed()
+"""What most stages say of most requests."""
 
 
 class Changed(msgspec.Struct, frozen=True):

@@ -6,10 +6,12 @@ from typing import Any, Final
 from stormproof.errors import FieldProblem, ValidationErrors
 from stormproof.providers import ChatRequest
 from stormproof.reflex.passages import told
-from stormproof.reflex.stage import Call, Outcome, Passed, Rejected
+from stormproof.reflex.stage import PASSED, Call, Outcome, Rejected
 
 _CONTROL: Final = bytes({*range(32), 127} - set(b"\t\n\r"))
 """Of ASCII; as bytes of UTF-8 they are parts of nothing else."""
+
+_NESTING: Final = frozenset({dict, list})
 
 _MOST_PROBLEMS: Final = 50
 
@@ -49,25 +51,29 @@ class ValidateStage:
         """Measure a request."""
         problems = self._problems(call)
         if not problems:
-            return Passed()
+            return PASSED
         reason = "the request is not let in,"
         return Rejected(ValidationErrors(errors=problems[:_MOST_PROBLEMS], reason=reason))
 
     def _problems(self, call: Call) -> Sequence[FieldProblem]:
         found: list[FieldProblem] = []
-        request, texts = call.request, call.passages
-        if isinstance(request, ChatRequest):
-            self._check_conversation(request, found)
-        characters = sum([len(passage.text) for passage in texts])
-        if characters > self._max_characters:
-            found.append(_excess("", characters, "characters", self._max_characters))
-        if not self._control_characters:
+        if isinstance(call.request, ChatRequest):
+            self._check_conversation(call.request, found)
+        text = call.text
+        if len(text) > self._max_characters:
+            self._check_length(call, found)
+        if not self._control_characters and _has_control(text):
             found += [
                 _problem(told(passage.place), "has control characters", "control")
-                for passage in texts
+                for passage in call.passages
                 if _has_control(passage.text)
             ]
         return found
+
+    def _check_length(self, call: Call, found: list[FieldProblem]) -> None:
+        characters = sum([len(passage.text) for passage in call.passages])
+        if characters > self._max_characters:
+            found.append(_excess("", characters, "characters", self._max_characters))
 
     def _check_conversation(self, request: ChatRequest, found: list[FieldProblem]) -> None:
         messages, tools = len(request.messages), len(request.tools)
@@ -96,10 +102,12 @@ def _deeper(document: dict[str, Any], most: int) -> bool:
     """Tell whether there are more levels; whoever read the document has bounded them."""
     level: list[Any] = [document]
     for _ in range(most):
-        inside: list[Any] = []
-        for one in level:
-            inside += one.values() if type(one) is dict else one
-        level = [one for one in inside if type(one) is dict or type(one) is list]
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if type(one) is dict else one)
+            if type(inner) in _NESTING
+        ]
         if not level:
             return False
     return True

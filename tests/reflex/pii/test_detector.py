@@ -38,6 +38,47 @@ def test_only_what_was_asked_for_is_found() -> None:
     assert not Detector(()).find(text)
 
 
+EDGES = [
+    "\\",
+    "\u200b",
+    "\u00ad",
+    "\u2011",
+    "é",
+    "中",
+    "😀",
+    "\ud800",
+    "x",
+    "_",
+    "9",
+    "-",
+    " ",
+    "\r",
+]
+
+
+@given(st.data())
+def test_no_text_hides_what_is_in_another(data: st.DataObject) -> None:
+    """What is found in one of several may be in them, whatever they begin and end with."""
+    _, _, telling, value = data.draw(st.sampled_from(PLANTED))
+    edge = st.lists(st.sampled_from(EDGES), max_size=2).map("".join)
+    planted = data.draw(edge) + telling.format(value) + data.draw(edge)
+    texts = [data.draw(edge), planted, data.draw(edge)]
+    found = any(detector().find(text) for text in texts)
+    assert detector().may_be_in("\n".join(texts)) or not found
+
+
+@given(st.lists(st.text('0123456789+-./:@\\nu eyJaspwdk="\n', max_size=30), max_size=5))
+def test_nothing_is_hidden_among_signs(texts: list[str]) -> None:
+    """Nor is what looks like the beginning of many things."""
+    found = any(detector().find(text) for text in texts)
+    assert detector().may_be_in("\n".join(texts)) or not found
+
+
+def test_words_alone_are_seen_to_hold_nothing() -> None:
+    """So most texts need no second look."""
+    assert not detector().may_be_in("You are a helpful assistant.\nTell me a story in 100 words.")
+
+
 def test_keys_that_are_made_here_are_found() -> None:
     """Whoever pastes one to a model has it back."""
     for _ in range(20):

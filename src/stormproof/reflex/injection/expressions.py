@@ -35,11 +35,15 @@ class Expressions:
         options.max_mem = _MEMORY
         self._each = [re2.compile(one, options) for group in groups for one in group]
         firsts = accumulate(map(len, groups[:-1]), initial=0)
-        self._groups = [(n, _set(group, options)) for n, group in zip(firsts, groups, strict=True)]
+        self._groups = [
+            (first, _set(group, options)._set.Match)
+            for first, group in zip(firsts, groups, strict=True)
+        ]
 
     def present(self, text: str) -> Sequence[int]:
         """Return which expressions are somewhere in a text; it may hold no lone surrogates."""
-        return [first + n for first, group in self._groups for n in group.Match(text) or ()]
+        encoded = text.encode()
+        return [first + n for first, present in self._groups for n in present(encoded)]
 
     def spans(self, number: int, text: str) -> Iterator[tuple[int, int]]:
         """Yield the places of one expression in a text, in characters."""

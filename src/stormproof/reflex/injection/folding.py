@@ -7,9 +7,9 @@ of the folds of its parts, and places can be counted back.
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Final
 
 from stormproof.reflex.injection.code_pages import CodePage
@@ -21,12 +21,22 @@ _BLOCK: Final = 64
 _LETTER_SYMBOLS: Final = (0x1F130, 0x1F150, 0x1F170, 0x1F1E6)
 """Where the squared, circled and regional capitals begin."""
 
-_PLANES: Final = (range(0x80, 0x20000), range(0xE0000, 0xE01F0))
+_PLANES: Final = (range(0x20000), range(0xE0000, 0xE01F0))
 """Where characters stand: letters, marks and symbols; tags and selectors."""
 
 
-def _folded() -> Mapping[int, str | None]:
-    folded = dict(_what_is_no_letter())
+class _Folded(dict[int, str | int | None]):
+    """What characters become; which one is no letter is found out when it is first seen."""
+
+    def __missing__(self, code: int) -> str | int | None:
+        if not any(code in plane for plane in _PLANES):
+            return code
+        became = self[code] = _letter(code)
+        return became
+
+
+def _folded() -> Mapping[int, str | int | None]:
+    folded = _Folded()
     for letters in table("look_alikes").values():
         pairs = [(one, latin) for latin, alike in letters.items() for one in alike]
         capitals = [(one.upper(), latin) for one, latin in pairs if not one.upper().isascii()]
@@ -36,15 +46,15 @@ def _folded() -> Mapping[int, str | None]:
     return folded
 
 
-def _what_is_no_letter() -> Iterator[tuple[int, str | None]]:
-    """Yield marks and invisible characters, which vanish, and symbols, which are as spaces."""
-    for code in chain(*_PLANES):
-        character = chr(code)
-        kind = unicodedata.category(character)
-        if kind in {"Mn", "Me", "Cf", "Cs"} or unicodedata.combining(character):
-            yield code, None
-        elif kind[0] in "PSZ":
-            yield code, " "
+def _letter(code: int) -> str | int | None:
+    """Return a character; marks and invisible ones vanish, symbols are as spaces."""
+    character = chr(code)
+    if character.isascii():
+        return code
+    kind = unicodedata.category(character)
+    if kind in {"Mn", "Me", "Cf", "Cs"} or unicodedata.combining(character):
+        return None
+    return " " if kind[0] in "PSZ" else code
 
 
 _FOLDED: Final = _folded()

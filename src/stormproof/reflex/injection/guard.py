@@ -81,7 +81,10 @@ class InjectionGuard:
 
     def may_be_in(self, texts: Iterable[str]) -> bool:
         """Return whether an attempt may be in one of several texts, sooner than by finding it."""
-        return any(True for _ in self._places(_APART.join(texts), _DEPTH))
+        text = _APART.join(texts)
+        if text.isascii() and not self._words.present(text):
+            return False
+        return any(True for _ in self._places(text, _DEPTH))
 
     def _places(self, text: str, depth: int) -> Iterator[_Place]:
         """Yield where signatures are in a text: as it is, and with disguises off, up to a depth."""

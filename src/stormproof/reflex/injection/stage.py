@@ -14,7 +14,7 @@ from stormproof.reflex.injection.events import InjectionFound
 from stormproof.reflex.injection.finding import Injection, InjectionSeverity
 from stormproof.reflex.passages import DEFINITION, Passage, told
 from stormproof.reflex.seen import Seen
-from stormproof.reflex.stage import Call, Companion, Outcome, Passed, Rejected
+from stormproof.reflex.stage import PASSED, Call, Companion, Outcome, Passed, Rejected
 
 if TYPE_CHECKING:
     from stormproof.reflex.injection.guard import InjectionGuard  # an extra
@@ -27,6 +27,9 @@ _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 _MOST_TOLD: Final = 8
 """Findings that a header tells of."""
+
+_SHORT: Final = 2048
+"""Characters of all texts together: so few are looked at sooner than they are recognised."""
 
 _LONG: Final = 16_384
 """Characters that are looked at on a thread, and keep no other request waiting."""
@@ -81,6 +84,7 @@ class InjectionStage:
         self._definitions = definitions
         self._trusted = frozenset(trusted)
         self._most_characters = most_characters
+        self._short = min(_SHORT, most_characters)
         self._guard = guard
         self._seen: Final = Seen[Sequence[Injection | None]](_MOST_SEEN)
 
@@ -90,6 +94,13 @@ class InjectionStage:
         Raises:
             InvalidInput: It is too long to be looked at, and nothing was found in its newest part.
         """
+        if len(call.text) <= self._short:
+            texts = [one.text for one in call.passages if one.role not in self._trusted]
+            if not self._guard.may_be_in(texts):
+                return PASSED
+        return await self._looked_at(call)
+
+    async def _looked_at(self, call: Call) -> Outcome:
         newest_first = reversed(call.passages)
         looked = [one for one in newest_first if one.role not in self._trusted]
         characters = sum(len(one.text) for one in looked)

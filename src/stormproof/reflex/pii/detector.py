@@ -64,14 +64,15 @@ class Detector:
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
         options.log_errors = False
-        self._signs = re2.Set.SearchSet(options)
+        signs = re2.Set.SearchSet(options)
         self._judged = []
         for one in _RECOGNISERS:
             if one.kinds & self._kinds:
-                self._signs.Add(one.sign.encode("latin-1"))
+                signs.Add(one.sign.encode("latin-1"))
                 form = re2.compile(one.form.encode("latin-1"), options)
                 self._judged.append((form, one.judge))
-        self._signs.Compile()
+        signs.Compile()
+        self._has_sign: Final = signs._set.Match
 
     def find(self, text: str) -> Sequence[Finding]:
         """Return what is in a text, in its order; no two overlap.
@@ -83,10 +84,20 @@ class Detector:
         found = _disjoint(self._candidates(seen.text))
         return [seen.in_original(finding) for finding in found] if seen.unseen else found
 
+    def may_be_in(self, text: str) -> bool:
+        """Return whether something may be found in a text, or in some lines of it by themselves.
+
+        A sign looks no farther than to the next character, to which an end of a line is the same
+        as the end of the text: so what is nowhere in texts below each other is in none of them.
+        """
+        if not text.isascii() or "\\" in text:
+            text = folded(text).text
+        return bool(self._has_sign(text.encode("latin-1", "replace")))
+
     def _candidates(self, text: str) -> Iterator[Finding]:
         """Yield what may be found, what is more certain first."""
         encoded = text.encode("latin-1", "replace")
-        for number in sorted(self._signs.Match(encoded) or ()):
+        for number in sorted(self._has_sign(encoded)):
             form, judge = self._judged[number]
             for start, end in _places(form, encoded):
                 for finding in judge(text, start, end):

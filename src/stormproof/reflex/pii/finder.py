@@ -15,6 +15,14 @@ class Finder(Protocol):
         ...
 
 
+class QuickFinder(Finder, Protocol):
+    """Finds personal data, and knows sooner that there is none."""
+
+    def may_be_in(self, text: str) -> bool:
+        """Return whether something may be in one of the lines of a text."""
+        ...
+
+
 def merged(certain: Sequence[Finding], likely: Iterable[Finding]) -> Sequence[Finding]:
     """Return findings of two in their order: the second's where the first has none.
 
