@@ -9,8 +9,12 @@ _SERIES: Final = frozenset(" -.")
 
 def stands_alone(text: str, start: int, end: int) -> bool:
     """Return whether a number is no piece of a word, or of a longer number."""
-    before, after = text[max(0, start - 2) : start][::-1], text[end : end + 2]
-    return not (_goes_on(before) or _goes_on(after))
+    return begins(text, start) and not _goes_on(text[end : end + 2])
+
+
+def begins(text: str, start: int) -> bool:
+    """Return whether a number begins where its first digit is: nothing before is of it."""
+    return not _goes_on(text[max(0, start - 2) : start][::-1])
 
 
 def stands_apart(text: str, start: int, end: int) -> bool:

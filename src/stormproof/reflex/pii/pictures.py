@@ -14,7 +14,7 @@ from string import ascii_letters, digits
 from typing import Final, NamedTuple
 
 from stormproof.reflex.pii.context import words_above, words_near
-from stormproof.reflex.pii.edges import is_whole, stands_alone, stands_apart
+from stormproof.reflex.pii.edges import begins, is_whole, stands_alone, stands_apart
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.recogniser import Recogniser
 
@@ -98,6 +98,8 @@ class _Numbers:
         blocks = [block.span() for block in _BLOCK.finditer(picture)]
         places = []
         for index, (start, _) in enumerate(blocks):
+            if not begins(picture, start):
+                continue
             ends = self._ends(picture, start, blocks[index : index + self._most_blocks])
             places += [self._place(picture, start, end) for end in reversed(ends)]
         return places
