@@ -1,6 +1,7 @@
 """What tests of every floor share."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,11 @@ from support.serving import Server, serving
 # However busy the machine is, time fails no test.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C. All of their processes
+# would inherit that, also those that are to be ended so.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
