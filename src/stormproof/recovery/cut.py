@@ -28,7 +28,8 @@ class Cut:
     def __init__(self, task: "asyncio.Task[Any] | None") -> None:
         self.fired = False
         self._thread = get_ident()
-        self.watch(task)
+        self._task = task
+        self._requests = task.cancelling() if task else 0
 
     def watch(self, task: "asyncio.Task[Any] | None") -> None:
         """Aim at another task, or at nothing for now."""
@@ -49,8 +50,8 @@ class Cut:
             return False
         return current_task(task.get_loop()) is task
 
-    def __call__(self) -> None:
-        """Ask the task to end."""
+    def __call__(self, *_: object) -> None:
+        """Ask the task to end, whoever calls: a timer, or a future with itself."""
         self.fired = True
         if self._task is not None:
             self._task.cancel()

@@ -256,10 +256,10 @@ def _is_cut_sooner(current_task: "CurrentTask", seconds: float) -> bool:
     It cuts no task where it is that of a sync function, and another where that began this one.
     """
     limit = _in_force.get()
-    if limit is None or limit[1] is None or not limit[1].is_here(current_task):
+    if limit is None or limit[1] is None:
         return False
     now = current_clock().now()
-    return now < limit[0] <= now + seconds
+    return now < limit[0] <= now + seconds and limit[1].is_here(current_task)
 
 
 def _adopt(cut: Cut) -> Token[_Limit | None]:

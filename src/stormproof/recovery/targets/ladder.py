@@ -62,11 +62,16 @@ class Ladder:
             return lambda _args, _kwargs: self.first()
 
         def choose(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Turn:
-            obstacles = {route: refuses(*args, **kwargs) for route, refuses in refusals.items()}
-            able = tuple(route for route in self.routes if not obstacles.get(route))
+            obstacles: dict[Route, Exception] = {}
+            for route, refuses in refusals.items():
+                if obstacle := refuses(*args, **kwargs):
+                    obstacles[route] = obstacle
+            if not obstacles:
+                return self.first()
+            able = tuple(route for route in self.routes if route not in obstacles)
             if not able:
                 raise obstacles[self.routes[0]]
-            return self.first() if len(able) == len(self.routes) else self._first_of(able)
+            return self._first_of(able)
 
         return choose
 

@@ -100,7 +100,8 @@ class Route:
 
     def is_healthy(self) -> bool:
         """Whether it may be asked first."""
-        return self.breaker.retry_after == 0 and not self.rest()
+        resting = self._rest.left() or self._limited.left()
+        return not resting and self.breaker.retry_after == 0
 
     def rest(self) -> float:
         """Return the seconds that its errors have asked to leave it alone for, from now on."""
