@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from stormproof.engine import AsyncLLM, SamplingParams
+from stormproof.errors import ServiceUnavailable
 from stormproof.gateway import Lifecycle
 from support.scripted_engine import make_core
 
@@ -87,3 +88,57 @@ async def test_what_cannot_be_drained_cuts_nobody_short() -> None:
         with pytest.raises(RuntimeError, match="new thread"):
             await draining
     assert answer.completion_tokens == 20
+
+
+class Calls:
+    """Calls of a model elsewhere, each for as long as it is let."""
+
+    def __init__(self, grace: float) -> None:
+        self.lifecycle = Lifecycle(None, drain_timeout=grace)
+        self.let = asyncio.Event()
+
+    async def one(self) -> str:
+        with self.lifecycle.calling():
+            await self.let.wait()
+            return "answered"
+
+    async def begun(self, many: int) -> "list[asyncio.Task[str]]":
+        tasks = [asyncio.create_task(self.one()) for _ in range(many)]
+        await asyncio.sleep(0)
+        return tasks
+
+
+async def test_calls_get_their_time_to_end() -> None:
+    """The server waits for the last of them, also for those that begin meanwhile."""
+    calls = Calls(grace=600)
+    tasks = await calls.begun(2)
+    draining = asyncio.create_task(calls.lifecycle.drain())
+    await asyncio.sleep(0)
+    tasks += await calls.begun(1)
+    tasks[0].cancel()
+    await asyncio.sleep(0)
+    assert not draining.done()
+    calls.let.set()
+    await draining
+    assert [await task for task in tasks[1:]] == ["answered", "answered"]
+    assert tasks[0].cancelled()
+
+
+async def test_calls_that_outlast_it_end_with_an_error_and_none_begins() -> None:
+    """Whoever called is told that it is the server who leaves."""
+    calls = Calls(grace=0)
+    tasks = await calls.begun(2)
+    await calls.lifecycle.drain()
+    for task in tasks:
+        with pytest.raises(ServiceUnavailable, match="shutting down"):
+            await task
+        assert task.cancelling() == 0
+    with pytest.raises(ServiceUnavailable, match="shutting down"):
+        await calls.one()
+
+
+async def test_a_server_that_calls_nobody_is_drained_at_once() -> None:
+    lifecycle = Lifecycle(None, drain_timeout=600)
+    with lifecycle.calling():
+        pass
+    await lifecycle.drain()

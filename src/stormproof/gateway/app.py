@@ -131,14 +131,13 @@ class _HotPath:
         self._endpoints = {endpoint.path: endpoint for endpoint in endpoints}
         self._entrance = entrance
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and scope["method"] == "POST":
             # The framework's routes take a path with the end of a line for the same (``$``).
             endpoint = self._endpoints.get(scope["path"].removesuffix("\n"))
             if endpoint and (endpoint.ladders or self._entrance()):
-                await endpoint(scope, receive, send)
-                return
-        await self._app(_as_json(scope), receive, send)
+                return endpoint(scope, receive, send)
+        return self._app(_as_json(scope), receive, send)
 
 
 def _as_json(scope: Scope) -> Scope:

@@ -10,7 +10,7 @@ from stormproof.errors import InvalidRequest
 from stormproof.gateway.bodies import again, read_body
 from stormproof.gateway.dialects.dialect import Dialect
 from stormproof.gateway.exchange import Exchange
-from stormproof.gateway.headers import header, headers_of, keeping_deadline
+from stormproof.gateway.headers import Headers, headers_of, in_time
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.native import FindEntrance
@@ -72,29 +72,30 @@ class ChatEndpoint:
         scope["route"] = self
         entrance = self._entrance()
         answering = entrance.guard(ladder, scope) if entrance else ladder
-        policy = _policy(scope, restarts=self._restarts)
+        headers = headers_of(scope)
+        policy = _policy(headers, restarts=self._restarts)
         exchange = Exchange(scope, send, reply, answering, policy=policy)
         answer = exchange.stream if request.streams else exchange.whole
         try:
-            async with self._lifecycle.calling():
-                await unless_gone(receive, keeping_deadline(scope).acall(answer))
+            with self._lifecycle.calling():
+                await unless_gone(scope, receive, in_time(headers, answer))
         except Exception as error:  # noqa: BLE001 - a stream that has begun must say how it ends
             await exchange.fail(error)
 
 
-def _policy(scope: Scope, *, restarts: bool) -> StreamPolicy | None:
+def _policy(headers: Headers, *, restarts: bool) -> StreamPolicy | None:
     """Return what the client wants of a stream that breaks off; None if that is up to the model.
 
     Args:
-        scope: The request's.
+        headers: The request's.
         restarts: Whether it can be told that a stream begins again.
 
     Raises:
         InvalidRequest: It wants something that there is not.
     """
-    wanted = header(headers_of(scope), _POLICY)
-    if wanted is None:
+    if _POLICY not in headers:
         return None
+    wanted = headers[_POLICY].decode("latin-1")
     known = [one for one in StreamPolicy if restarts or one is not StreamPolicy.RESTART]
     if wanted not in known:
         reason = f"{_POLICY.decode()} must be one of these: {', '.join(known)}"

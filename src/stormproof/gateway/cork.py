@@ -23,6 +23,7 @@ class Cork:
         self._loop = loop
         self._held: list[bytes] = []
         self._size = 0
+        self.is_closing = transport.is_closing  # asked after each answer: found at once
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -43,5 +44,5 @@ class Cork:
 
     def _flush(self) -> None:
         held, self._held, self._size = self._held, [], 0
-        if held and not self._transport.is_closing():
+        if held and not self.is_closing():
             self._transport.write(b"".join(held))

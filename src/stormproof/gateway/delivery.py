@@ -32,7 +32,8 @@ class Job:
 
 async def deliver_whole(request: Request, job: Job, pieces: Pieces) -> Response:
     """Return all answers as one document; give up the work if the client leaves."""
-    outputs = await unless_gone(request.receive, collect(pieces, len(job.choices)))
+    work = collect(pieces, len(job.choices))
+    outputs = await unless_gone(request.scope, request.receive, work)
     if outputs is None:
         return nobody_there()
     document = job.format.whole(outputs, _usage(job.choices, outputs))
@@ -42,7 +43,7 @@ async def deliver_whole(request: Request, job: Job, pieces: Pieces) -> Response:
 
 async def deliver_stream(request: Request, job: Job, pieces: Pieces) -> Response:
     """Wait for the first piece, which may be an error with a status, then send what comes."""
-    first = await unless_gone(request.receive, anext(pieces))
+    first = await unless_gone(request.scope, request.receive, anext(pieces))
     if first is None:
         return nobody_there()
     return _EventStream(request, job, first, pieces)
@@ -62,7 +63,8 @@ class _EventStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send them until they end, or the client leaves."""
         async with aclosing(self._pieces):
-            await unless_gone(self._request.receive, self.stream_response(send))
+            request = self._request
+            await unless_gone(request.scope, request.receive, self.stream_response(send))
 
 
 async def _events(

@@ -4,10 +4,10 @@ Plain ASGI, because a framework's middleware would hide the client's disconnect 
 """
 
 import logging
+import os
 import re
-import secrets
 import time
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, MutableMapping
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -26,7 +26,7 @@ from stormproof.signals import Metrics, log_context, log_often
 
 logger = logging.getLogger(__name__)
 
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.:-]{1,64}")
 _CLIENT_GONE: Final = 499
 """The status that is counted, and never sent, when the client left before there was an answer."""
 
@@ -82,27 +82,23 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send)
+        headers = headers_of(scope)
+        exchange = _Exchange(scope, send, _request_id(headers))
         self._metrics.in_flight += 1
         with log_context(request_id=exchange.request_id):
             try:
-                await self._guarded(scope, receive, exchange)
+                self._admit(scope, headers)
+                body = _BoundedBody(receive, self._max_body_bytes)
+                await self._app(scope, body.receive, exchange.send)
+            except ClientDisconnect:
+                pass  # nobody hears an answer
+            except Exception as error:  # noqa: BLE001 - the last resort: nothing internal gets out
+                await exchange.fail(error, receive)
             finally:
                 self._metrics.in_flight -= 1
                 self._record(scope, exchange)
 
-    async def _guarded(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
-        try:
-            self._admit(scope)
-            body = _BoundedBody(receive, self._max_body_bytes)
-            await self._app(scope, body.receive, exchange.send)
-        except ClientDisconnect:
-            pass  # nobody hears an answer
-        except Exception as error:  # noqa: BLE001 - the last resort: nothing internal gets out
-            await exchange.fail(error, receive)
-
-    def _admit(self, scope: Scope) -> None:
-        headers = headers_of(scope)
+    def _admit(self, scope: Scope, headers: Headers) -> None:
         if not scope["path"].startswith(_OPEN):
             scope["state"]["caller"] = self._caller(scope, headers)
             self._lifecycle.check_accepting()
@@ -148,23 +144,23 @@ class Edge:
 class _Exchange:
     """What is known of one request and its answer."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
         self.started = time.perf_counter()
         self.status = _CLIENT_GONE
-        self.request_id = _request_id(headers_of(scope))
+        self.request_id = request_id
         self._answered = False
         self._scope = scope
         self._send = send
-        scope.setdefault("state", {})["request_id"] = self.request_id
+        scope.setdefault("state", {})["request_id"] = request_id
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, with what the headers are to say beside."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": self._headers(message)}
-        await self._send(message)
-        if message["type"] == "http.response.body":
+            message["headers"] = self._headers(message)
+        elif message["type"] == "http.response.body":
             self._answered = not message.get("more_body", False)
+        return self._send(message)
 
     async def fail(self, error: Exception, receive: Receive) -> None:
         """Answer with an error, if there has been no answer yet."""
@@ -227,5 +223,7 @@ def _check_origin(scope: Scope, headers: Headers) -> None:
 
 
 def _request_id(headers: Headers) -> str:
-    given = header(headers, b"x-request-id")
-    return given if given and _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+    given = headers.get(b"x-request-id")
+    if given and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return f"req_{os.urandom(12).hex()}"

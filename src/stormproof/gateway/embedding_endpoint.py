@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stormproof.gateway.bodies import again, read_body
 from stormproof.gateway.entrance import GuardedEmbeddings
 from stormproof.gateway.exchange import send_whole, told
-from stormproof.gateway.headers import keeping_deadline
+from stormproof.gateway.headers import headers_of, in_time
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.native import FindEntrance
@@ -70,9 +70,9 @@ class EmbeddingEndpoint:
         scope["route"] = self
         entrance = self._entrance()
         embedding = entrance.guard_embeddings(ladder, scope) if entrance else ladder
-        async with self._lifecycle.calling():
-            work = keeping_deadline(scope).acall(_answer, request, embedding, send)
-            await unless_gone(receive, work)
+        with self._lifecycle.calling():
+            work = in_time(headers_of(scope), _answer, request, embedding, send)
+            await unless_gone(scope, receive, work)
 
 
 async def _answer(

@@ -44,7 +44,7 @@ class EmbeddingRoutes:
         embedder = self._embedders[body.model]
         self._check(body, embedder.width)
         work = self._guard.acall(embedder.embed, body.texts, truncate=body.truncate)
-        embeddings = await unless_gone(request.receive, work)
+        embeddings = await unless_gone(request.scope, request.receive, work)
         if embeddings is None:
             return nobody_there()
         # Writing hundreds of thousands of numbers takes long enough to make other clients wait.

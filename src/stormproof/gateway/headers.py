@@ -1,16 +1,18 @@
 """What a request says before its body."""
 
-from collections.abc import Mapping
-from typing import Final, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, ParamSpec, TypeAlias, TypeVar
 
 from starlette.types import Scope
 
 from stormproof.recovery import Deadline, Pipeline
 from stormproof.reflex.caller import printable
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _USER: Final = b"x-stormproof-user"
 _DEADLINE: Final = Deadline.HEADER.encode()
-_UNBOUND: Final = Pipeline()
 _READ: Final = "stormproof.headers"
 """Where in a scope they are, once they were read."""
 
@@ -38,10 +40,12 @@ def user_of(headers: Headers) -> str | None:
     return printable(said.decode("utf-8", "replace")) or None if said else None
 
 
-def keeping_deadline(scope: Scope) -> Pipeline:
-    """Return what holds an answer to the deadline that the client sent along."""
-    headers = headers_of(scope)
-    if _DEADLINE not in headers:
-        return _UNBOUND
-    deadline = Deadline.from_header(header(headers, _DEADLINE))
-    return Pipeline(deadline, name="the answer") if deadline else _UNBOUND
+def in_time(
+    headers: Headers, answer: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+) -> Awaitable[T]:
+    """Return what ``answer`` does, held to the deadline that the client sent along."""
+    if _DEADLINE in headers:
+        deadline = Deadline.from_header(header(headers, _DEADLINE))
+        if deadline:
+            return Pipeline(deadline, name="the answer").acall(answer, *args, **kwargs)
+    return answer(*args, **kwargs)

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from stormproof.errors import InvalidRequest, http_headers, to_wire
 from stormproof.gateway.cork import Cork
+from stormproof.gateway.presence import GONE
 
 MOST_HEAD: Final = 1 << 16
 """Bytes of a request line and headers that come piece by piece."""
@@ -41,6 +42,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(cast("Transport", Cork(transport, self.loop)))
+        self._gone = self.loop.create_future()
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -63,6 +65,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever is working for the client, and drop what was in line."""
         super().connection_lost(exc)
+        self._gone.set_result(None)
         self.pipeline.clear()
         if self._served and not self._served.response_complete:
             self._served.disconnected = True
@@ -73,6 +76,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin with a head."""
         super().on_message_begin()
+        self.scope["state"][GONE] = self._gone
         self._in_request = self._in_head = True
         self._head_bytes = 0
 

@@ -27,12 +27,12 @@ class HttpSeries(Collector):
 
     def __init__(self) -> None:
         self.in_flight = 0
-        self._answered: Counter[tuple[str, str, str]] = Counter()
+        self._answered: Counter[tuple[str, str, int]] = Counter()
         self._seconds: defaultdict[str, Buckets] = defaultdict(partial(Buckets, _SECONDS))
 
     def answered(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answer; ``route`` is a template, never a path that a client made up."""
-        self._answered[route, method, str(status)] += 1
+        self._answered[route, method, status] += 1
         self._seconds[route].observe(seconds)
 
     def collect(self) -> Iterable[Metric]:
@@ -40,8 +40,8 @@ class HttpSeries(Collector):
         answered = CounterMetricFamily(
             "stormproof_http_requests", "Requests answered.", labels=("route", "method", "status")
         )
-        for labels, count in self._answered.items():
-            answered.add_metric(labels, count)
+        for (route, method, status), count in self._answered.items():
+            answered.add_metric((route, method, str(status)), count)
         yield answered
         seconds = HistogramMetricFamily(
             "stormproof_http_request_duration_seconds",

@@ -7,6 +7,7 @@ from types import TracebackType
 
 from stormproof.engine import AsyncEmbedder, AsyncLLM
 from stormproof.errors import ServiceUnavailable
+from stormproof.recovery.cut import Cut
 
 
 class SettingsState(StrEnum):
@@ -40,10 +41,9 @@ class Lifecycle:
         self._engine = engine
         self._embedders = embedders
         self._drain_timeout = drain_timeout
-        self._calls: set[asyncio.Timeout] = set()
-        self._end: float | None = None
+        self._calls: set[Cut] = set()
+        self._calls_over = False
         self._idle = asyncio.Event()
-        self._idle.set()
         self.draining = False
         self.settings = SettingsState.CURRENT
 
@@ -81,16 +81,26 @@ class Lifecycle:
     def calling(self) -> "_Call":
         """Return what holds the end of the server off while a model elsewhere is called.
 
-        To be entered with ``async with``; raises `ServiceUnavailable` where the server is shutting
-        down, and its drain timeout is over.
-        """
-        return _Call(self._calls, self._idle, self._end)
+        To be entered with ``with``; inside, `ServiceUnavailable` is raised when the server is
+        shutting down, and its drain timeout is over.
 
-    async def _end_calls(self, grace: float) -> None:
-        self._end = asyncio.get_running_loop().time() + grace
+        Raises:
+            ServiceUnavailable: It is over already.
+        """
+        if self._calls_over:
+            raise _leaving()
+        return _Call(self._calls, self._idle)
+
+    async def _drain_calls(self, grace: float) -> None:
+        asyncio.get_running_loop().call_later(grace, self._end_calls)
+        while self._calls:
+            self._idle.clear()
+            await self._idle.wait()
+
+    def _end_calls(self) -> None:
+        self._calls_over = True
         for call in self._calls:
-            call.reschedule(self._end)
-        await self._idle.wait()
+            call()
 
     async def drain(self) -> None:
         """Refuse new work, and let the work there is end within the drain timeout.
@@ -102,7 +112,7 @@ class Lifecycle:
         ends = [embedder.drain(grace) for embedder in self._embedders]
         if self._engine:
             ends.append(self._engine.drain(grace))
-        drained = await asyncio.gather(self._end_calls(grace), *ends, return_exceptions=True)
+        drained = await asyncio.gather(self._drain_calls(grace), *ends, return_exceptions=True)
         for failure in filter(None, drained):
             raise failure
 
@@ -114,38 +124,35 @@ class Lifecycle:
             self._engine.close()
 
 
-class _Call:
-    """A call of a model elsewhere; a class, since each request enters one.
+class _Call(Cut):
+    """A call of a model elsewhere, in this task; a class, since each request enters one.
 
     Args:
         calls: Those under way.
-        idle: Set while there are none.
-        end: When all of them end, by the event loop's clock; None as long as that is open.
+        idle: Told when there are none any more.
     """
 
-    def __init__(self, calls: set[asyncio.Timeout], idle: asyncio.Event, end: float | None) -> None:
+    __slots__ = ("_calls", "_idle")
+
+    def __init__(self, calls: set[Cut], idle: asyncio.Event) -> None:
+        super().__init__(asyncio.current_task())
         self._calls = calls
         self._idle = idle
-        self._timeout = asyncio.timeout_at(end)
 
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-        self._calls.add(self._timeout)
-        self._idle.clear()
+    def __enter__(self) -> None:
+        self._calls.add(self)
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._calls.discard(self._timeout)
+        self._calls.discard(self)
         if not self._calls:
             self._idle.set()
-        try:
-            await self._timeout.__aexit__(kind, error, traceback)
-        except TimeoutError as timeout:
-            raise _leaving() from timeout
+        if self.withdraw() and isinstance(error, asyncio.CancelledError):
+            raise _leaving() from error
 
 
 def _leaving() -> ServiceUnavailable:

@@ -1,6 +1,6 @@
 """What OpenAI's two APIs for answers say alike."""
 
-import secrets
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class OpenAIReply(ABC, Generic[Asked]):
     def __init__(self, request: Asked, *, prefix: str, kind: str) -> None:
         self.request: Final = request
         self._head = {
-            "id": f"{prefix}-{secrets.token_hex(12)}",
+            "id": f"{prefix}-{os.urandom(12).hex()}",
             "object": kind,
             "created": int(time.time()),
             "model": request.model,
