@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, TextIO
@@ -18,6 +17,11 @@ Plain = str | int | float | None
 
 _MOMENT: Final = 0.02
 """Seconds for which lines are held."""
+
+_LEVELS: Final = {
+    level: logging.getLevelName(level).lower()
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+}
 
 _quickly: Final = msgspec.json.Encoder().encode
 
@@ -40,9 +44,8 @@ class JsonLines(Lines):
         self._held: list[bytes] = []
         self._due: asyncio.AbstractEventLoop | None = None
 
-    def hold(self, fields: Mapping[str, object]) -> None:
+    def hold(self, line: bytes) -> None:
         """Write a line, a moment later where an event loop runs."""
-        line = _quickly({**fields, "timestamp": datetime.now(UTC)})
         self.acquire()
         try:
             self._held.append(line)
@@ -84,7 +87,7 @@ def log_often(logger: logging.Logger, level: int, event: str, **fields: Plain) -
 
     Args:
         logger: Who says it.
-        level: How severe it is.
+        level: How severe it is, one of logging's own.
         event: What happened.
         fields: What else is known. Not looked through for secrets: nothing that a client made up.
     """
@@ -94,11 +97,12 @@ def log_often(logger: logging.Logger, level: int, event: str, **fields: Plain) -
     if len(handlers) != 1 or not isinstance(handlers[0], JsonLines):
         logger.log(level, event, extra=fields)
         return
-    request = {
-        name: redact(value) if isinstance(value, str) else value for name, value in known().items()
-    }
-    name = logging.getLevelName(level).lower()
-    handlers[0].hold({"event": event, **request, "level": name, "logger": logger.name, **fields})
+    line: dict[str, object] = {"event": event}
+    for name, value in known().items():
+        line[name] = redact(value) if isinstance(value, str) else value
+    line |= {"level": _LEVELS[level], "logger": logger.name, **fields}
+    line["timestamp"] = datetime.now(UTC)
+    handlers[0].hold(_quickly(line))
 
 
 def _handlers(logger: logging.Logger | None) -> list[logging.Handler]:
