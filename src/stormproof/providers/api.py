@@ -13,6 +13,8 @@ from stormproof.providers.http.response import Response
 from stormproof.providers.judging import Judge
 from stormproof.recovery import Deadline
 
+_encode: Final = msgspec.json.Encoder().encode
+
 _MOST: Final = 64 << 20
 """Bytes of an answer."""
 
@@ -64,7 +66,13 @@ class Api:
         self.judge: Final = Judge(endpoint.provider)
         self._endpoint = endpoint
         self._client = client
-        self._key = key
+        self._headers = {
+            "content-type": "application/json",
+            "accept": "application/json, text/event-stream",
+            **endpoint.headers,
+        }
+        if key:
+            self._headers[endpoint.key_header] = endpoint.key_prefix + key.get_secret_value()
 
     async def send(self, document: Document, headers: Mapping[str, str] = {}) -> Response:
         """Send a document, without its fields that are None, and return a good answer's head.
@@ -78,11 +86,11 @@ class Api:
         """
         sent = {name: value for name, value in document.items() if value is not None}
         try:
-            body = msgspec.json.encode(sent)
+            body = _encode(sent)
         except RecursionError:
             raise InvalidRequest(reason="the request is nested too deeply") from None
         response = await self._client.send(
-            "POST", self._endpoint.url, {**self._headers(), **headers}, body
+            "POST", self._endpoint.url, {**self._headers_now(), **headers}, body
         )
         if response.status in _GOOD:
             return response
@@ -98,7 +106,7 @@ class Api:
         Raises:
             NetworkError: The provider cannot be reached.
         """
-        return await self._client.send("GET", url, self._headers())
+        return await self._client.send("GET", url, self._headers_now())
 
     async def body(self, response: Response) -> bytes:
         """Return what came back.
@@ -128,19 +136,9 @@ class Api:
             body = None  # the status says enough
         return self.judge.refusal(response.status, headers, body)
 
-    def _headers(self) -> dict[str, str]:
-        headers = {
-            "content-type": "application/json",
-            "accept": "application/json, text/event-stream",
-            **self._endpoint.headers,
-        }
+    def _headers_now(self) -> Mapping[str, str]:
         left = Deadline.to_header() if self._endpoint.heeds_deadlines else None
-        if left:
-            headers[Deadline.HEADER] = left
-        if self._key:
-            secret = self._key.get_secret_value()
-            headers[self._endpoint.key_header] = self._endpoint.key_prefix + secret
-        return headers
+        return {**self._headers, Deadline.HEADER: left} if left else self._headers
 
 
 def is_stream(response: Response) -> bool:

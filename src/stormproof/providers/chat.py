@@ -215,15 +215,16 @@ class Usage(Struct, frozen=True, omit_defaults=True):
 
     def document(self) -> Document:
         """Return it as OpenAI's API has it."""
-        details = {
-            "prompt_tokens_details": self.prompt_tokens_details,
-            "completion_tokens_details": self.completion_tokens_details,
-        }
-        return {
+        told: Document = {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.total_tokens,
-        } | {name: value for name, value in details.items() if value is not None}
+        }
+        if self.prompt_tokens_details is not None:
+            told["prompt_tokens_details"] = self.prompt_tokens_details
+        if self.completion_tokens_details is not None:
+            told["completion_tokens_details"] = self.completion_tokens_details
+        return told
 
 
 class Chunk(Struct, frozen=True):

@@ -17,6 +17,8 @@ _DEEPEST: Final = 128
 """Levels. The stack ends at about a thousand, and how much of it is left differs from place to
 place: what could be read there could perhaps not be written here."""
 
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
 Text: TypeAlias = str | list[int]
 """A text, or its tokens."""
 
@@ -34,7 +36,7 @@ def parsed(text: bytes) -> dict[str, Any]:
         UnicodeError: It is no text.
         RecursionError: It is nested so deeply that somebody may not be able to write it again.
     """
-    document = msgspec.json.decode(text, type=dict[str, Any])
+    document = _decode(text)
     if text.count(b"{") + text.count(b"[") > _DEEPEST:  # which few have
         _check_depth(document)
     return document

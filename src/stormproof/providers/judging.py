@@ -111,7 +111,7 @@ class Judge:
             raise self.bad("answered with a choice that is no message")
         if not isinstance(choice.get("finish_reason"), str):
             raise self.bad("answered with a choice that does not say why it ends")
-        said = any(value for name, value in message.items() if name != "role")
+        said = message.get("content") or _says_anything(message)
         if not said and choice["finish_reason"] not in ENDED_EARLY:
             raise self.bad("answered with an empty message")
 
@@ -162,6 +162,10 @@ class Ends:
         """
         if len(self._ended) < self._answers:
             raise ConnectionLost(reason="the stream ended before the answer did")
+
+
+def _says_anything(message: Document) -> bool:
+    return any(value for name, value in message.items() if name != "role")
 
 
 def _is_said(message: Document) -> bool:

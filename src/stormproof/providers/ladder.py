@@ -68,6 +68,7 @@ class Ladder:
         targets = [rung.target(first=rung is self._first) for rung in rungs]
         self._failover = Failover(*targets, order=order, on=others_may, name=name)
         self._pipeline = Pipeline(Deadline(deadline), self._failover, name=name, keeps=0)
+        self._whole = self._pipeline(self._first.complete)
         on = Resume(times=len(rungs) + _MORE)
         again = Restart(times=len(rungs))
         self._resuming = Pipeline(Deadline(deadline), on, self._failover, name=name, keeps=0)
@@ -91,7 +92,7 @@ class Ladder:
         Raises:
             StormproofError: Nobody could answer.
         """
-        answer = await self._pipeline.acall(self._first.complete, request, journey)
+        answer = await self._whole(request, journey)
         if self._cache and not (journey.degraded or journey.guarded):
             self._cache.store(request, answer)
         return answer

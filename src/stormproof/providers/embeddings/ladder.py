@@ -33,10 +33,11 @@ class EmbeddingLadder:
     ) -> None:
         self.name: Final = name
         self._rungs = rungs
-        self._first = rungs[0]
-        targets = [rung.target(first=rung is self._first) for rung in rungs]
+        first = rungs[0]
+        targets = [rung.target(first=rung is first) for rung in rungs]
         self._failover = Failover(*targets, order=order, on=others_may, name=name)
-        self._pipeline = Pipeline(Deadline(deadline), self._failover, name=name)
+        pipeline = Pipeline(Deadline(deadline), self._failover, name=name)
+        self._embed = pipeline(first.complete)
 
     def health(self) -> tuple[TargetHealth, ...]:
         """Return what is known of each rung."""
@@ -56,4 +57,4 @@ class EmbeddingLadder:
         Raises:
             StormproofError: Nobody could.
         """
-        return await self._pipeline.acall(self._first.complete, request, journey)
+        return await self._embed(request, journey)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stormproof.providers.http.proxies import Proxy
     from stormproof.providers.http.response import Response
 
-_LINE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_UNFIT: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _TARGET: Final = re.compile(r"[\x21-\x7e]+")
 _STALE: Final = 1.0
 """Seconds of idleness after which a server may have closed a connection before the request came.
@@ -112,11 +112,18 @@ class HttpClient:
         address = parse_url(url)
         pool = self._pool(address.origin)
         request = _request(method, address, headers, body, by=pool.forwarder)
-        response = await _exchange(pool, request)
-        if response.status == _WHO_ARE_YOU:
-            response.close()
-            raise NetworkError(reason="the proxy refuses, with status 407")
-        return response
+        while True:
+            connection, idle = await pool.take()
+            try:
+                response = await connection.exchange(request)
+            except ConnectionLost:
+                if idle < _STALE or connection.answered:
+                    raise
+                continue
+            if response.status == _WHO_ARE_YOU:
+                response.close()
+                raise NetworkError(reason="the proxy refuses, with status 407")
+            return response
 
     def close(self) -> None:
         """Close every connection, whatever it is doing."""
@@ -139,16 +146,6 @@ class HttpClient:
                 clock=self._clock,
             )
         return pool
-
-
-async def _exchange(pool: Pool, request: bytes) -> Response:
-    while True:
-        connection, idle = await pool.take()
-        try:
-            return await connection.exchange(request)
-        except ConnectionLost:
-            if idle < _STALE or connection.answered:
-                raise
 
 
 @lru_cache(maxsize=1024)
@@ -182,8 +179,8 @@ def _request(
     lines = [f"{method} {target} HTTP/1.1", f"host: {address.authority}"]
     if by and by.authorization:
         lines.append(f"proxy-authorization: {by.authorization}")
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += map(": ".join, headers.items())
     lines.append(f"content-length: {len(body)}")
-    if not all(map(_LINE.fullmatch, lines)):
+    if _UNFIT.search("".join(lines)):
         raise ConfigurationError(reason="a header has a character that HTTP does not allow there")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + body

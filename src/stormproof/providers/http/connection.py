@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_HEAD: Final = 1 << 16
 _OK: Final = 200
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Phase(Enum):
@@ -51,7 +52,6 @@ class Connection(asyncio.Protocol):
         self._head: asyncio.Future[Response] | None = None
         self._head_bytes = 0
         self._headers: list[tuple[bytes, bytes]] = []
-        self._ends_at_close = False
         self._response: Response | None = None
         self.idle_since = clock()
 
@@ -118,7 +118,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what was under way; a body without a length ends so."""
-        whole = self._phase is Phase.BODY and self._ends_at_close and exc is None
+        framed = _FRAMING.intersection(name for name, _ in self._headers)
+        whole = self._phase is Phase.BODY and not framed and exc is None
         self._leave(Phase.CLOSED, None if whole else translate(exc) if exc else ConnectionLost())
 
     # Called by the parser.
@@ -139,8 +140,6 @@ class Connection(asyncio.Protocol):
         if status < _OK or not self._head or self._head.done():
             return
         self._phase = Phase.BODY
-        framed = {b"content-length", b"transfer-encoding"}
-        self._ends_at_close = framed.isdisjoint(name for name, _ in self._headers)
         self._response = Response(status, self._headers, self)
         self._head.set_result(self._response)
 

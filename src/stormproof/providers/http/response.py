@@ -110,12 +110,13 @@ class Response:
             ProtocolError: What came is not HTTP.
         """
         body = bytearray()
-        while data := await self.receive():
-            body += data
+        while True:
+            body += await self.receive()
             if len(body) > limit:
                 self.close()
                 raise ProtocolError(reason=f"the answer has more than {limit} bytes")
-        return bytes(body)
+            if not self._source and not self._error:
+                return bytes(body)
 
     def leave(self) -> None:
         """Want no more of the body, whose end is near: then the connection is of use again."""

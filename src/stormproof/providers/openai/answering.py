@@ -8,7 +8,6 @@ from pydantic import SecretStr
 from stormproof.providers.api import Api, Endpoint, is_stream
 from stormproof.providers.chat import Chunk, Completion, Document, in_chunks
 from stormproof.providers.http.client import HttpClient
-from stormproof.providers.http.response import Response
 from stormproof.providers.judging import Ends, Judge
 from stormproof.providers.sse import EventDecoder
 
@@ -44,14 +43,15 @@ class Answering:
         """Return the answer to a document at once."""
         fields = {"stream": None, "stream_options": None}
         with await self._api.send({**document, **fields}) as response:
-            return await self._completion(response)
+            return self._whole(self._api.judge, await self._api.document(response))
 
     async def chunks(self, document: Document, *, answers: int) -> AsyncGenerator[Chunk, None]:
         """Yield what a stream of so many answers holds, up to its end or its mark for that."""
         fields = {"stream": True, "stream_options": self._counted}
         with await self._api.send({**document, **fields}) as response:
             if not is_stream(response):
-                for chunk in in_chunks(await self._completion(response)):
+                answer = self._whole(self._api.judge, await self._api.document(response))
+                for chunk in in_chunks(answer):
                     yield chunk
                 return
             judge, decoder, ends = self._api.judge, EventDecoder(), Ends(answers)
@@ -65,6 +65,3 @@ class Answering:
                         ends.note(chunk)
                         yield chunk
             ends.check()
-
-    async def _completion(self, response: Response) -> Completion:
-        return self._whole(self._api.judge, await self._api.document(response))

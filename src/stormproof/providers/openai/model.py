@@ -1,7 +1,7 @@
 """A model behind OpenAI's chat completions, wherever that is spoken."""
 
-from collections.abc import AsyncGenerator
-from typing import Final
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -35,9 +35,9 @@ class OpenAIModel:
         self._endpoint = endpoint
         self._model = model
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    def complete(self, request: ChatRequest) -> Coroutine[Any, Any, Completion]:
         """Answer at once; see `ChatModel`."""
-        return await self._answering.complete(self._document(request))
+        return self._answering.complete(self._document(request))
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece; see `ChatModel`."""
