@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stormproof.errors import InvalidInput
 from stormproof.providers import ChatRequest, EmbeddingRequest, TextRequest
@@ -48,6 +50,24 @@ def test_texts_can_be_put_in_place_of_all_passages() -> None:
     assert [one.text for one in passages(changed)] == [t.upper() for t in texts.values()]
     assert passages(request)[0].text == "be kind"
     assert changed.document["messages"][1]["content"][1] is MESSAGES[1]["content"][1]
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"role": st.sampled_from(["system", "user", "assistant"]), "content": st.text()}
+        ),
+        min_size=1,
+    )
+)
+def test_messages_of_a_role_and_a_text_are_read_as_all_others(
+    messages: list[dict[str, Any]],
+) -> None:
+    """What most conversations consist of has a shorter way."""
+    unusual = {"role": "user", "name": "ann", "content": "hi"}
+    plain = passages(ChatRequest({"model": "m", "messages": messages}))
+    among_others = passages(ChatRequest({"model": "m", "messages": [*messages, unusual]}))
+    assert [*plain] == [*among_others][: len(messages)]
 
 
 def test_thoughts_and_expected_answers_are_texts() -> None:

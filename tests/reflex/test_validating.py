@@ -8,6 +8,7 @@ from stormproof.errors import ValidationErrors
 from stormproof.providers import ChatRequest, EmbeddingRequest, TextRequest
 from stormproof.reflex import Call, Caller, Outcome, Passed, Rejected, Request
 from stormproof.reflex.validating import ValidateStage
+from support.reflex_calls import entered
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 
@@ -18,7 +19,7 @@ def asked(*texts: str, **more: Any) -> ChatRequest:
 
 
 async def judged(request: Request, **bounds: Any) -> Outcome:
-    return await ValidateStage(**bounds).enter(Call(request, Caller()))
+    return await entered(ValidateStage(**bounds), Call(request, Caller()))
 
 
 async def problems(request: Request, **bounds: Any) -> list[tuple[str, str]]:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from stormproof.providers import ChatRequest, Journey, Usage
-from stormproof.reflex import Call, Caller, Ending
+from stormproof.reflex import Call, Caller, Ending, Outcome, Stage
 
 CALLER: Final = Caller("acme", "key", "ann", "192.0.2.1")
 
@@ -31,3 +33,9 @@ def answered(
 def failed(error: BaseException, *, asked: Sequence[str] = ("r",)) -> Ending:
     """Return the end of a call that was not answered."""
     return Ending(Journey(asked=list(asked)), None, error, private=False)
+
+
+async def entered(stage: Stage, asked: Call) -> Outcome:
+    """Return what a stage makes of a call, whether that is waited for or not."""
+    outcome = stage.enter(asked)
+    return outcome if isinstance(outcome, msgspec.Struct) else await outcome

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar, cast
 
@@ -19,6 +20,7 @@ from stormproof.reflex.caller import Caller
 from stormproof.reflex.discretion import discreet
 from stormproof.reflex.events import Look, StageFailed, StageOutcome, StagesEnded
 from stormproof.reflex.stage import (
+    PASSED,
     Answered,
     Call,
     Changed,
@@ -136,8 +138,6 @@ class Admission(Generic[Asked]):
         self._refused: Rejected | None = None
         self._usage: Usage | None = None
         self._slow = False
-        self._watching: Final[list[tuple[str, Companion]]] = []
-        """Who looks at pieces, in the order in which they pass."""
 
     async def __aenter__(self) -> Self:
         looks: list[Look] = []
@@ -151,11 +151,13 @@ class Admission(Generic[Asked]):
         if self._refused:
             await self._settle(self._refused.error)
             raise self._refused.error
-        for named in reversed(self.companions):
-            self._slow = self._slow or named[1].slow
-            if type(named[1]).piece is not Companion.piece:
-                self._watching.append(named)
         return self
+
+    @cached_property
+    def _watching(self) -> Sequence[tuple[str, Companion]]:
+        """Who looks at pieces, in the order in which they pass."""
+        last_first = reversed(self.companions)
+        return [named for named in last_first if type(named[1]).piece is not Companion.piece]
 
     async def __aexit__(
         self,
@@ -288,35 +290,41 @@ class Admission(Generic[Asked]):
         for step in self._steps:
             stage, began = step.stage, ended
             try:
-                outcome = await stage.enter(call)
+                entered = stage.enter(call)
+                outcome = entered if isinstance(entered, msgspec.Struct) else await entered
                 kind = _OUTCOMES[type(outcome)]
             except Exception as error:  # noqa: BLE001 - the settings say how bad this is
                 kind, outcome = self._without(step, error)
             ended = time.perf_counter()
             looks.append(Look(stage.name, kind, ended - began))
-            if isinstance(outcome, Passed):
-                if outcome.remembered:
-                    self._journey.remembered = outcome.remembered
-            elif isinstance(outcome, Changed):
-                self.request = cast("Asked", outcome.request)  # it says something else, of a kind
-                call = self._call()
-            else:
-                self._end(stage.name, outcome)
+            if outcome is PASSED:
+                continue
+            following = self._after(call, stage.name, outcome)
+            if following is None:
                 return
-            if companion := outcome.companion:
-                self.companions.append((stage.name, companion))
-                if companion.private:
-                    call = self._call()
+            call = following
+
+    def _after(self, call: Call, stage: str, outcome: Outcome) -> Call | None:
+        """Take note of what a stage makes of a call; return how it goes on, None if it does not."""
+        if isinstance(outcome, Rejected):
+            self._refused = outcome
+            return None
+        if isinstance(outcome, Answered):
+            self.answer, self._journey.rung = outcome.answer, stage
+            return None
+        companion = outcome.companion
+        if companion:
+            self.companions.append((stage, companion))
+            self._slow = self._slow or companion.slow
+        if isinstance(outcome, Changed):
+            self.request = cast("Asked", outcome.request)  # it says something else, of a kind
+            return self._call()
+        if outcome.remembered:
+            self._journey.remembered = outcome.remembered
+        return self._call() if companion and companion.private else call
 
     def _call(self) -> Call:
         return Call(self.request, self._caller, self.private, self._cache_use)
-
-    def _end(self, name: str, outcome: Answered | Rejected) -> None:
-        """Take note of what ends the line."""
-        if isinstance(outcome, Rejected):
-            self._refused = outcome
-        else:
-            self.answer, self._journey.rung = outcome.answer, name
 
     def _without(self, step: Step, error: Exception) -> tuple[StageOutcome, Outcome]:
         """Return what becomes of a call that a stage could not look at."""
@@ -340,7 +348,8 @@ class Admission(Generic[Asked]):
             if type(companion).settle is Companion.settle:
                 continue  # which takes no note
             try:
-                await companion.settle(ending)
+                if settled := companion.settle(ending):
+                    await settled
             except Exception as failure:  # noqa: BLE001 - nothing can be changed; others are told too
                 self._tell_failure(name, failure, passes=True)
             except BaseException as caught:  # noqa: BLE001 - the others give back what they took

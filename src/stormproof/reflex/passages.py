@@ -29,6 +29,9 @@ DEFINITION: Final = "definition"
 _USUAL: Final = frozenset({"role", "content", "name", "tool_call_id"})
 """Fields of most messages: without others, there is no text but the content."""
 
+_PLAIN_FIELDS: Final = 2
+"""Of a message: ``role``, which each has, and ``content``."""
+
 _MESSAGE: Final = _USUAL | {
     *("tool_calls", "function_call", "thinking_blocks", "reasoning_details", "audio"),
     "cache_control",
@@ -104,8 +107,10 @@ def passages(request: "Request") -> Sequence[Passage]:
     Raises:
         InvalidInput: There are too many.
     """
-    conversation = _conversation(request) if isinstance(request, ChatRequest) else ()
-    found = list(islice(chain(conversation, _others(request)), _MOST + 1))
+    said: Iterable[Passage] = ()
+    if isinstance(request, ChatRequest):
+        said = _plainly_said(request.document["messages"]) or _conversation(request)
+    found = list(islice(chain(said, _others(request)), _MOST + 1))
     if len(found) > _MOST:
         raise InvalidInput(reason=f"it has more than {_MOST} texts")
     return found
@@ -156,6 +161,17 @@ def _with(value: Any, texts: Sequence[tuple[Place, str]]) -> Any:
     for key, those in inner.items():
         copy[key] = _with(copy[key], those)
     return copy
+
+
+def _plainly_said(messages: Sequence[Document]) -> Sequence[Passage]:
+    """Return the texts of messages that have a role and a text each, as most do; else nothing."""
+    found: list[Passage] = []
+    for index, message in enumerate(messages):
+        text = message.get("content")
+        if len(message) > _PLAIN_FIELDS or type(text) is not str:
+            return ()
+        found.append(Passage(("messages", index, "content"), text, message["role"]))
+    return found
 
 
 def _conversation(request: ChatRequest) -> Iterator[Passage]:

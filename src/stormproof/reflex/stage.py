@@ -3,7 +3,7 @@
 What is made for every request is a struct: it takes no call of Python to make one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final, Protocol, TypeAlias
 
@@ -109,8 +109,12 @@ class Companion:
         """Return what is left to say when no piece comes any more."""
         return ()
 
-    async def settle(self, ending: Ending) -> None:
-        """Take note of what has become of the call; called once, also if it was given up."""
+    def settle(self, ending: Ending) -> Awaitable[None] | None:
+        """Take note of what has become of the call; called once, also if it was given up.
+
+        Returns:
+            What is waited for; None where it is done. It may be an ``async def``.
+        """
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -169,8 +173,12 @@ class Stage(Protocol):
         """What settings, events and headers call it."""
         ...
 
-    async def enter(self, call: Call) -> Outcome:
+    def enter(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Look at a call.
+
+        Returns:
+            What becomes of it, or what that is waited for. It may be an ``async def``; where there
+            is nothing to wait for, a function takes less time.
 
         Raises:
             Exception: It could not be looked at; what then becomes of the call is up to the line.

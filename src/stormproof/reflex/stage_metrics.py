@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import chain
 from threading import RLock
 from typing import Final
 
@@ -72,8 +73,10 @@ class StageMetrics(Collector):
                     self._count()
 
     def _count(self) -> None:
-        ended, self._uncounted = self._uncounted, []
-        for looks in ended:
-            for look in looks:
-                self._outcomes[look.stage, look.outcome] += 1
-                self._seconds[look.stage].observe(look.seconds)
+        looks, self._uncounted = list(chain.from_iterable(self._uncounted)), []
+        self._outcomes.update([(look.stage, look.outcome) for look in looks])
+        seconds = defaultdict[str, list[float]](list)
+        for look in looks:
+            seconds[look.stage].append(look.seconds)
+        for stage, those in seconds.items():
+            self._seconds[stage].observe_all(those)

@@ -116,7 +116,7 @@ async def test_of_a_thousand_calls_at_once_as_many_pass_as_are_paid_for() -> Non
         outcome = await budget.enter(call(tokens=1))
         await asyncio.sleep(0)
         if isinstance(outcome, Passed) and outcome.companion:
-            await outcome.companion.settle(answered(1, cost=1.0))
+            outcome.companion.settle(answered(1, cost=1.0))
             return True
         return False
 
@@ -128,9 +128,9 @@ async def test_the_estimate_is_corrected_to_what_the_call_has_cost() -> None:
     budget = stage(key=a_day(100))
     companion = await let_in(budget, tokens=80)
     await refused(budget, tokens=21)
-    await companion.settle(answered(30, cost=30.0))
+    companion.settle(answered(30, cost=30.0))
     companion = await let_in(budget, tokens=70)
-    await companion.settle(answered(90, cost=90.0))
+    companion.settle(answered(90, cost=90.0))
     await refused(budget, tokens=1)
 
 
@@ -139,7 +139,7 @@ async def test_small_costs_add_up_without_drifting() -> None:
     budget = stage(key=a_day(1.0))
     for _ in range(10):
         companion = await let_in(budget, model="free")
-        await companion.settle(answered(1, cost=0.1))
+        companion.settle(answered(1, cost=0.1))
     await refused(budget, tokens=1)
 
 
@@ -193,7 +193,7 @@ async def test_a_call_is_paid_on_the_day_on_which_it_began() -> None:
     budget = stage(time=time, key=a_day(10))
     companion = await let_in(budget, tokens=10)
     time.set("2026-11-22T00:00")
-    await companion.settle(answered(1, cost=1.0))
+    companion.settle(answered(1, cost=1.0))
     await let_in(budget, tokens=10)
     await refused(budget, tokens=1)
 
@@ -220,7 +220,7 @@ async def test_a_call_costs_what_was_done_for_it(ending: Ending, spent: float) -
     """Where somebody may have worked and nobody told all tokens, what it may have cost."""
     budget = stage(key=a_day(20))
     companion = await let_in(budget, tokens=10)
-    await companion.settle(ending)
+    companion.settle(ending)
     for _ in range(int(20 - spent)):
         await let_in(budget, tokens=1)
     await refused(budget, tokens=1)

@@ -80,7 +80,7 @@ async def test_tokens_and_places_come_back_when_a_call_ends(stores: Sequence[Red
     assert companion
     assert companion.headers()["x-ratelimit-remaining-tokens"] == "20"
     assert not await passes(theirs, tokens=10)
-    await companion.settle(answered(20))
+    companion.settle(answered(20))
     await stores[0].aclose()
     assert await passes(theirs, tokens=80)
 

@@ -91,7 +91,7 @@ async def test_tokens_are_taken_before_they_are_counted_and_corrected_afterwards
     limited = stage(key=per_minute(tokens=100))
     companion = await let_in(limited, tokens=80)
     assert isinstance(await refused(limited, tokens=30), RateLimitExceeded)
-    await companion.settle(answered(20))
+    companion.settle(answered(20))
     await let_in(limited, tokens=80)
 
 
@@ -101,7 +101,7 @@ async def test_a_call_that_took_more_than_was_thought_is_paid_by_the_next(
     """It waits as long as that takes."""
     limited = stage(key=per_minute(tokens=60))
     companion = await let_in(limited, tokens=10)
-    await companion.settle(answered(60))
+    companion.settle(answered(60))
     assert (await refused(limited, tokens=30)).retry_after == pytest.approx(30)
 
 
@@ -112,7 +112,7 @@ async def test_a_count_that_cannot_be_right_locks_nobody_out(
     """Nor does it give anybody more than a minute's worth."""
     limited = stage(key=per_minute(tokens=60))
     companion = await let_in(limited, tokens=1)
-    await companion.settle(answered(counted))
+    companion.settle(answered(counted))
     if wait:
         assert (await refused(limited, tokens=1)).retry_after == pytest.approx(wait)
     else:
@@ -141,7 +141,7 @@ async def test_tokens_are_given_back_where_nobody_worked(
     """Where somebody may have, and nobody counted, they stay taken. The request was made."""
     limited = stage(key=per_minute(requests=2, tokens=100))
     companion = await let_in(limited, tokens=60)
-    await companion.settle(ending)
+    companion.settle(ending)
     headers = (await let_in(limited, tokens=1)).headers()
     assert headers["x-ratelimit-remaining-tokens"] == str(left - 1)
     assert headers["x-ratelimit-remaining-requests"] == "0"
@@ -154,7 +154,7 @@ async def test_so_many_are_under_way_at_once(clock: FakeClock) -> None:
     error = await refused(limited)
     assert error.retry_after == 1
     assert "2 requests at once" in error.message
-    await first.settle(failed(asyncio.CancelledError()))
+    first.settle(failed(asyncio.CancelledError()))
     await let_in(limited)
     await refused(limited)
 
@@ -229,5 +229,5 @@ async def test_other_limits_hold_from_the_next_call_on(clock: FakeClock) -> None
     companion = await let_in(before)
     await let_in(after)
     await refused(after)
-    await companion.settle(answered(1))
+    companion.settle(answered(1))
     await let_in(after)

@@ -15,6 +15,7 @@ from stormproof.reflex.pii.policy import PiiAction, PiiPolicy
 from stormproof.reflex.pii.stage import PiiStage
 from stormproof.reflex.stage import Request
 from support.planted import Planted
+from support.reflex_calls import entered
 
 ALICE, CARD = "alice@example.com", "4111 1111 1111 1111"
 DETECTOR = Planted({ALICE: Kind.EMAIL, CARD: Kind.CARD})
@@ -40,20 +41,20 @@ def call(request: Request, tenant: str = "t") -> Call:
 
 
 async def redacted(stage: PiiStage, asked: Call) -> Changed:
-    outcome = await stage.enter(asked)
+    outcome = await entered(stage, asked)
     assert isinstance(outcome, Changed)
     return outcome
 
 
 async def test_a_call_without_any_passes_alone() -> None:
     """Nothing goes with it: it costs what the detector costs."""
-    assert await PiiStage(DETECTOR).enter(call(chat("hello"))) == Passed(None)
+    assert await entered(PiiStage(DETECTOR), call(chat("hello"))) == Passed(None)
 
 
 async def test_a_blocked_call_is_told_kinds_and_places(heard: list[Event]) -> None:
     """Never a value."""
     asked = call(chat("hello", f"{CARD} of {ALICE}, {ALICE}"))
-    outcome = await PiiStage(DETECTOR, policy=BLOCK).enter(asked)
+    outcome = await entered(PiiStage(DETECTOR, policy=BLOCK), asked)
     assert isinstance(outcome, Rejected)
     assert isinstance(outcome.error, PiiDetected)
     assert outcome.error.message == (
@@ -67,7 +68,7 @@ async def test_a_blocked_call_is_told_kinds_and_places(heard: list[Event]) -> No
 
 async def test_a_reported_call_goes_on_and_is_private() -> None:
     """Nothing of it is kept anywhere."""
-    outcome = await PiiStage(DETECTOR, policy=REPORT).enter(call(chat(ALICE)))
+    outcome = await entered(PiiStage(DETECTOR, policy=REPORT), call(chat(ALICE)))
     assert isinstance(outcome, Passed)
     assert outcome.companion
     assert outcome.companion.private
@@ -86,7 +87,7 @@ async def test_each_kind_may_have_an_action_of_its_own() -> None:
 async def test_what_is_blocked_blocks_whatever_else_there_is() -> None:
     """Nothing is redacted first."""
     policy = PiiPolicy(PiiAction.REDACT, {Kind.CARD: PiiAction.BLOCK})
-    outcome = await PiiStage(DETECTOR, policy=policy).enter(call(chat(f"{ALICE} {CARD}")))
+    outcome = await entered(PiiStage(DETECTOR, policy=policy), call(chat(f"{ALICE} {CARD}")))
     assert isinstance(outcome, Rejected)
     assert outcome.error.message == "PII detected: card in messages.0.content"
 
@@ -132,7 +133,7 @@ async def test_more_than_can_be_looked_through_is_not() -> None:
     """Whether the call goes on is up to the line."""
     stage = PiiStage(DETECTOR, most_characters=10)
     with pytest.raises(InvalidInput, match="more than 10 characters"):
-        await stage.enter(call(chat("123456", "78901")))
+        await entered(stage, call(chat("123456", "78901")))
 
 
 async def test_names_are_found_beside_what_has_a_form() -> None:

@@ -9,6 +9,7 @@ from stormproof.providers import ChatRequest, Journey, Usage
 from stormproof.reflex import Call, Caller, Ending, Passed
 from stormproof.reflex.usage import UsageRow, UsageStage
 from stormproof.reflex.usage.row import is_whole, line_of
+from support.reflex_calls import entered
 
 CALLER = Caller("t", "k", "u")
 
@@ -16,10 +17,10 @@ CALLER = Caller("t", "k", "u")
 async def written(ending: Ending, caller: Caller = CALLER, model: str = "m") -> UsageRow:
     rows: list[UsageRow] = []
     request = ChatRequest({"model": model, "messages": [{"role": "user", "content": "secret"}]})
-    outcome = await UsageStage(rows.append, clock=lambda: 12.9).enter(Call(request, caller))
+    outcome = await entered(UsageStage(rows.append, clock=lambda: 12.9), Call(request, caller))
     assert isinstance(outcome, Passed)
     assert outcome.companion
-    await outcome.companion.settle(ending)
+    outcome.companion.settle(ending)
     [row] = rows
     return row
 

@@ -13,7 +13,7 @@ from stormproof.reflex.budgets.windows import Calendar
 from stormproof.reflex.events import PriceUnknown
 from stormproof.reflex.limits.applying import Limits
 from stormproof.reflex.limits.work import was_worked_on
-from stormproof.reflex.stage import Call, Companion, Ending, Outcome, Passed, Rejected
+from stormproof.reflex.stage import PASSED, Call, Companion, Ending, Outcome, Passed, Rejected
 
 _FREE: Final = Quote()
 
@@ -70,7 +70,7 @@ class BudgetStage:
         """
         limited = self._limits.of(call).budgeted
         if not limited:
-            return Passed()
+            return PASSED
         quote = self._quotes.get(call.request.model, self._otherwise)
         if quote is None or quote.unpriced:
             if self._rejects:
@@ -106,7 +106,7 @@ class _Paying(Companion):
         self._most: Final = most
         self._quote: Final = quote
 
-    async def settle(self, ending: Ending) -> None:
+    def settle(self, ending: Ending) -> None:
         """Take note of what the call has cost."""
         self._payment.settle(self._cost(ending))
 

@@ -9,7 +9,7 @@ from stormproof.reflex.cache.flights import Flights
 from stormproof.reflex.cache.keeping import Keeping
 from stormproof.reflex.cache.known import KnownAnswers
 from stormproof.reflex.cache_use import CacheUse
-from stormproof.reflex.stage import Answered, Call, Outcome, Passed
+from stormproof.reflex.stage import PASSED, Answered, Call, Outcome, Passed
 
 
 class CacheStage:
@@ -49,10 +49,10 @@ class CacheStage:
         """Answer a call, or see to it that its answer is kept; see `Stage`."""
         request = call.request
         if isinstance(request, EmbeddingRequest) or call.private or call.cache_use is CacheUse.NONE:
-            return Passed()
+            return PASSED
         most = self._max_temperature
         if most is not None and not _is_cool(request, most):
-            return Passed()
+            return PASSED
         key = self._answers.fingerprint.of(call, self._guard)
         keep = partial(self._keep, key, request)
         if call.cache_use is CacheUse.REFRESH:

@@ -6,21 +6,37 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from stormproof.reflex.injection import disguises
-from stormproof.reflex.injection.disguises import Span
+from stormproof.reflex.injection.disguises import Span, Undisguised
 from stormproof.reflex.injection.expressions import Expressions
 from stormproof.reflex.injection.finding import Disguise, Injection, InjectionSeverity
 from stormproof.reflex.injection.folding import Counting, fold
 from stormproof.reflex.injection.signatures import Signature, marks, phrases
 from stormproof.reflex.injection.surroundings import Surroundings
 
-_UNDOING: Final = (
-    (Disguise.ROT13, disguises.ROT13, disguises.rotated),
-    (Disguise.REVERSED, disguises.REVERSED, disguises.turned),
-    (Disguise.ENCODED, disguises.ENCODED, disguises.decoded),
-    (Disguise.MARKED_UP, disguises.MARKED_UP, disguises.unmarked),
-    (Disguise.SPELLED, disguises.SPELLED, disguises.joined),
+
+class _Worn(NamedTuple):
+    """A disguise that can be seen.
+
+    Attributes:
+        disguise: Which one.
+        expression: How it is noticed.
+        undo: Takes it off.
+    """
+
+    disguise: Disguise
+    expression: str
+    undo: Callable[[str, Iterable[Span]], Undisguised]
+
+
+_IN_WORDS: Final = (
+    _Worn(Disguise.ROT13, disguises.ROT13, disguises.rotated),
+    _Worn(Disguise.REVERSED, disguises.REVERSED, disguises.turned),
 )
-"""Disguises that can be seen: how they are noticed, and undone."""
+_IN_SIGNS: Final = (
+    _Worn(Disguise.MARKED_UP, disguises.MARKED_UP, disguises.unmarked),
+    _Worn(Disguise.SPELLED, disguises.SPELLED, disguises.joined),
+)
+_IN_CODES: Final = (_Worn(Disguise.ENCODED, disguises.ENCODED, disguises.decoded),)
 
 _DEPTH: Final = 2
 """Disguises that are taken off one after another."""
@@ -51,19 +67,16 @@ class InjectionGuard:
     """
 
     def __init__(self) -> None:
-        english = [phrases(name) for name in ("overrides", "extraction", "behaviour")]
-        others, signs = phrases("other_languages"), marks()
-        self._signatures: Final = [*chain(*english), *others, *signs]
-        *telltales, encoded, marked, spelled = (noticed for _, noticed, _ in _UNDOING)
-        self._words: Final = Expressions(
-            *([one.expression for one in group] for group in english),
-            [*(one.expression for one in (*others, *signs)), *telltales],
-            [encoded, marked, spelled],
-        )
-        self._squeezable: Final = [one for one in self._signatures if one.squeezed]
-        self._letters: Final = Expressions(
-            *([one.squeezed for one in group if one.squeezed] for group in (*english, others))
-        )
+        # Groups as they were measured: one pass for each, and few combinations within it.
+        orders = [*phrases("overrides"), *phrases("other_languages")]
+        wishes = [*phrases("extraction"), *phrases("behaviour")]
+        words: list[Sequence[Signature | _Worn]]
+        words = [[*orders, *wishes, *_IN_WORDS], [*marks(), *_IN_SIGNS], _IN_CODES]
+        letters = [[one for one in group if one.squeezed] for group in (orders, wishes)]
+        self._worded: Final = [*chain(*words)]
+        self._words: Final = Expressions(*([one.expression for one in group] for group in words))
+        self._squeezed: Final = [*chain(*letters)]
+        self._letters: Final = Expressions(*([one.squeezed for one in group] for group in letters))
 
     def find(self, text: str, *, from_tool: bool = False) -> Sequence[Injection]:
         """Return the attempts in a text, in its order; of those that overlap, the most severe.
@@ -99,25 +112,23 @@ class InjectionGuard:
 
     def _in_folded(self, text: str, depth: int) -> Iterator[_Place]:
         for number in self._words.present(text):
-            spans = self._words.spans(number, text)
-            if number < len(self._signatures):
-                found = islice(spans, _MOST)
-                yield from (_Place(self._signatures[number], *span) for span in found)
+            found, spans = self._worded[number], self._words.spans(number, text)
+            if isinstance(found, Signature):
+                yield from (_Place(found, *span) for span in islice(spans, _MOST))
             elif depth:
-                disguise, _, undo = _UNDOING[number - len(self._signatures)]
-                undone = undo(text, spans)
-                if disguise is Disguise.SPELLED:
+                undone = found.undo(text, spans)
+                if found.disguise is Disguise.SPELLED:
                     hidden = self._in_letters(undone.text)
                 elif undone.text != text:
                     hidden = self._places(undone.text, depth - 1)
                 else:
                     continue
-                yield from _back(hidden, undone.back, disguise)
+                yield from _back(hidden, undone.back, found.disguise)
 
     def _in_letters(self, text: str) -> Iterator[_Place]:
         for number in self._letters.present(text):
             spans = islice(self._letters.spans(number, text), _MOST)
-            yield from (_Place(self._squeezable[number], *span) for span in spans)
+            yield from (_Place(self._squeezed[number], *span) for span in spans)
 
 
 def _back(

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import accumulate, islice
 from operator import attrgetter
@@ -88,7 +88,7 @@ class InjectionStage:
         self._guard = guard
         self._seen: Final = Seen[Sequence[Injection | None]](_MOST_SEEN)
 
-    async def enter(self, call: Call) -> Outcome:
+    def enter(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Look at what people and tools have said.
 
         Raises:
@@ -98,7 +98,7 @@ class InjectionStage:
             texts = [one.text for one in call.passages if one.role not in self._trusted]
             if not self._guard.may_be_in(texts):
                 return PASSED
-        return await self._looked_at(call)
+        return self._looked_at(call)
 
     async def _looked_at(self, call: Call) -> Outcome:
         newest_first = reversed(call.passages)

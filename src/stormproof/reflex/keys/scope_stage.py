@@ -6,7 +6,7 @@ from stormproof.errors import PermissionDenied
 from stormproof.providers import EmbeddingRequest
 from stormproof.reflex.keys.issued import IssuedKeys
 from stormproof.reflex.keys.key import Key, KeyScope
-from stormproof.reflex.stage import Call, Outcome, Passed, Rejected, Request
+from stormproof.reflex.stage import PASSED, Call, Outcome, Rejected, Request
 
 
 class ScopeStage:
@@ -21,11 +21,11 @@ class ScopeStage:
     def __init__(self, keys: IssuedKeys) -> None:
         self._keys = keys
 
-    async def enter(self, call: Call) -> Outcome:
+    def enter(self, call: Call) -> Outcome:
         """Look at what is asked, and by which key."""
         key = self._keys.named(call.caller.key)
         denied = key and _denied(key, call.request)
-        return Rejected(denied) if denied else Passed()
+        return Rejected(denied) if denied else PASSED
 
 
 def _denied(key: Key, request: Request) -> PermissionDenied | None:

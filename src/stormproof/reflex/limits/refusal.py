@@ -50,17 +50,19 @@ def limit_headers(standing: Standing) -> dict[str, str]:
     What a caller shares with others is not told: it would say what those do.
     """
     said: dict[str, str] = {}
-    for place, (limit_name, left_name, reset_name) in enumerate(_HEADERS):
-        least = inf
-        for (subject, settings), state in zip(standing.limited, standing.states, strict=True):
-            limit = settings.tokens_per_minute if place else settings.requests_per_minute
-            if limit is None or not subject.scope.own:
+    least = [inf, inf]
+    for (subject, settings), state in zip(standing.limited, standing.states, strict=True):
+        if not subject.scope.own:
+            continue
+        limits = (settings.requests_per_minute, settings.tokens_per_minute)
+        for place, (limit, reset) in enumerate(zip(limits, state.debts, strict=True)):
+            if limit is None:
                 continue
-            reset = state.debts[place]
             left = max(limit - ceil(reset * limit / MINUTE - _ROUNDING), 0)
-            if left < least:
-                least = left
-                said[limit_name], said[left_name] = f"{limit}", f"{left}"
+            if left < least[place]:
+                least[place] = left
+                limit_name, left_name, reset_name = _HEADERS[place]
+                said[limit_name], said[left_name] = str(limit), str(left)
                 said[reset_name] = f"{reset:.3f}s"
     return said
 

@@ -7,7 +7,7 @@ from stormproof.reflex.limits.applying import Limits
 from stormproof.reflex.limits.gauges import Gauges, Seat, Standing
 from stormproof.reflex.limits.refusal import limit_headers, refusal
 from stormproof.reflex.limits.work import was_worked_on
-from stormproof.reflex.stage import Call, Companion, Ending, Outcome, Passed, Rejected
+from stormproof.reflex.stage import PASSED, Call, Companion, Ending, Outcome, Passed, Rejected
 
 
 class LimitsStage:
@@ -33,7 +33,7 @@ class LimitsStage:
         """Let a call in if its limits do."""
         limited = self._limits.of(call).metered
         if not limited:
-            return Passed()
+            return PASSED
         tokens = call.request.tokens
         taken = await self._gauges.take(limited, tokens)
         if isinstance(taken, Standing):
@@ -52,7 +52,7 @@ class _Seated(Companion):
         """Return how much is left."""
         return limit_headers(self._seat.standing())
 
-    async def settle(self, ending: Ending) -> None:
+    def settle(self, ending: Ending) -> None:
         """Take note of the tokens that were counted."""
         self._seat.leave(self._used(ending) - self._tokens)
 

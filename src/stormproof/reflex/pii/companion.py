@@ -93,7 +93,7 @@ class PiiCompanion(Companion):
         finally:
             self._note()
 
-    async def settle(self, ending: Ending) -> None:  # noqa: ARG002 - whatever became of it
+    def settle(self, ending: Ending) -> None:  # noqa: ARG002 - whatever became of it
         """Tell what the model has said."""
         if self._judgement and self._judgement.counts:
             kinds = dict(self._judgement.counts)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import Final
@@ -76,7 +76,7 @@ class PiiStage:
         self._short = 0 if names else min(_SHORT, most_characters)
         self._key = blake2b(key or token_bytes(32)).digest()
 
-    async def enter(self, call: Call) -> Outcome:
+    def enter(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Look through the texts of a request.
 
         Raises:
@@ -85,7 +85,7 @@ class PiiStage:
         text = call.text
         if len(text) <= self._short and not self._may_be_in(text):
             return Passed(self._companion(call.request)) if self._answers else PASSED
-        return await self._looked_through(call)
+        return self._looked_through(call)
 
     def _may_be_in(self, text: str) -> bool:
         """Return whether something may be in texts; what JSON escapes cannot be told so soon."""

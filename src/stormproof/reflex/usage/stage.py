@@ -40,7 +40,7 @@ class UsageStage:
         self._record = record
         self._clock = clock
 
-    async def enter(self, call: Call) -> Outcome:
+    def enter(self, call: Call) -> Outcome:
         """Go with a call."""
         return Passed(_Bookkeeper(self._record, self._clock, call))
 
@@ -52,7 +52,7 @@ class _Bookkeeper(Companion):
         self._caller = call.caller
         self._model = call.request.model
 
-    async def settle(self, ending: Ending) -> None:
+    def settle(self, ending: Ending) -> None:
         """Write down the end; on whose behalf is part of what is not kept of private calls."""
         caller, usage, journey = self._caller, ending.usage or _NOTHING, ending.journey
         self._record(
