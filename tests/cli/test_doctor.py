@@ -14,6 +14,9 @@ from typer.testing import CliRunner, Result
 from stormproof.cli.doctor import doctor
 from stormproof.errors import InvalidRequest, ModelNotFound
 from stormproof.providers import OpenAIModel
+from stormproof.reflex import LimitSettings
+from stormproof.reflex.keys import Key, digest_of
+from stormproof.reflex.sql import Database, KeyTable
 from support.redis_server import RedisServer
 
 Run = Callable[..., Result]
@@ -220,6 +223,40 @@ def test_the_stages_that_requests_pass_are_told(run: Run) -> None:
     result = run(f"[reflex.pii]\n[reflex.cache]\n{ALONE}")
     assert result.exit_code == 0
     assert "requests pass: validate, cache, pii" in result.stdout
+
+
+def test_limits_that_each_worker_has_for_itself_are_told(run: Run, redis: RedisServer) -> None:
+    """So many times as much is let in; what they share in Redis is let in once."""
+    limits = "[reflex.limits.key]\nrequests_per_minute = 6\nmoney_per_day = 1.0\n"
+    two = f"[serve]\nworkers = 2\n{limits}"
+    told = "limits and budget: each of the 2 workers for itself"
+    assert told in run(f"{two}{ALONE}").stdout
+    assert "for itself" not in run(f'{two}[redis]\nurl = "{redis.url}"\n{ALONE}').stdout
+    assert "for itself" not in run(f"{limits}{ALONE}").stdout
+    assert "for itself" not in run(f"[serve]\nworkers = 2\n[reflex.pii]\n{ALONE}").stdout
+
+
+def test_users_whom_machines_do_not_know_by_the_same_names_are_told(
+    run: Run, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would let them use all that they may."""
+    monkeypatch.setenv("PII_KEY", "k" * 32)
+    shared = f'[redis]\nurl = "{redis.url}"\n[reflex.limits.user]\nconcurrency = 2\n{ALONE}'
+    told = "users with personal names: each machine for itself"
+    assert told in run(f"{shared}[reflex.pii]\n").stdout
+    assert told not in run(f'{shared}[reflex.pii]\nkey_env = "PII_KEY"\n').stdout
+    assert told not in run(shared).stdout
+
+
+@pytest.mark.parametrize("limits", [None, LimitSettings(concurrency=2)])
+def test_so_are_those_of_keys(run: Run, tmp_path: Path, limits: LimitSettings | None) -> None:
+    url = f"sqlite:///{tmp_path}/keys.db"
+    database = Database(url)
+    KeyTable(database).add(Key("ci", digest_of("sp-x"), created=0.0, limits=limits))
+    database.close()
+    result = run(f'[serve]\nworkers = 2\n[reflex]\ndatabase = "{url}"\n{ALONE}')
+    assert result.exit_code == 0
+    assert ("limits of keys: each of the 2 workers for itself" in result.stdout) is bool(limits)
 
 
 def test_a_stage_that_cannot_be_made_is_told(run: Run) -> None:

@@ -52,9 +52,9 @@ def doctor(
         models, stages = read_models(config), read_reflex(config)
         settings = load_settings({"config": str(config)})
         findings = [
-            *asyncio.run(_hosted(models, stages, call=call)),
+            *asyncio.run(_hosted(models, stages, call=call, workers=settings.workers)),
             *check_local(models, settings),
-            *check_database(config, models),
+            *check_database(config, models, workers=settings.workers),
         ]
         if stages is not None:
             _look_for_prices(models, findings)
@@ -69,7 +69,7 @@ def doctor(
 
 
 async def _hosted(
-    models: "ModelsFile", stages: "ReflexTables | None", *, call: bool
+    models: "ModelsFile", stages: "ReflexTables | None", *, call: bool, workers: int
 ) -> "list[Finding]":
     from stormproof.providers import (  # noqa: PLC0415 - heavy
         HttpClient,
@@ -85,7 +85,7 @@ async def _hosted(
         found = await check_targets(models, builder.hosted, deadline=_DEADLINE, call=call)
         if builder.store:
             found.append(await check_store(models, builder.store, deadline=_DEADLINE))
-        return found + check_stages(stages, models, builder)
+        return found + check_stages(stages, models, builder, workers=workers)
     finally:
         client.close()
 

@@ -1,9 +1,10 @@
 """Whether the stages in front of the models can be made here."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stormproof.errors import ConfigurationError, StormproofError
 
@@ -11,9 +12,12 @@ if TYPE_CHECKING:
     from stormproof.providers import Finding, LadderBuilder, ModelsFile
     from stormproof.reflex.settings import ReflexTables
 
+_BOUNDS: Final = ("limits", "budget")
+"""Stages that know what was used before."""
+
 
 def check_stages(
-    tables: "ReflexTables | None", models: "ModelsFile", builder: "LadderBuilder"
+    tables: "ReflexTables | None", models: "ModelsFile", builder: "LadderBuilder", *, workers: int
 ) -> "list[Finding]":
     """Make every stage that the settings name; a library, secret, file or model may be missing.
 
@@ -21,6 +25,7 @@ def check_stages(
         tables: What they say of stages, if anything.
         models: What they say of models.
         builder: Makes those who embed.
+        workers: How many processes answer.
     """
     from stormproof.providers import Finding, Kept  # noqa: PLC0415 - heavy
     from stormproof.reflex import Caller  # noqa: PLC0415
@@ -32,8 +37,14 @@ def check_stages(
     try:
         embeddings = builder.embedding_ladders() if tables.similar else {}
         lines = LineBuilder(Kept(), os.environ, models=models, embeddings=embeddings).lines(tables)
-        stages = lines.of("", Caller()).stages
-        found.note = f"requests pass: {', '.join(stage.name for stage in stages)}"
+        stages = [stage.name for stage in lines.of("", Caller()).stages]
+        bounds = [name for name in _BOUNDS if name in stages]
+        notes = [
+            f"requests pass: {', '.join(stages)}",
+            _unshared(bounds, models, workers),
+            _unknown(tables, models),
+        ]
+        found.note = "; ".join(filter(None, notes))
     except StormproofError as error:
         found.error = error
     found.known = True if found.error is None else None
@@ -41,12 +52,13 @@ def check_stages(
     return [found]
 
 
-def check_database(file: Path, models: "ModelsFile") -> "list[Finding]":
+def check_database(file: Path, models: "ModelsFile", *, workers: int) -> "list[Finding]":
     """Open the database with keys and usage, if there is one.
 
     Args:
         file: The settings.
         models: What they say of models.
+        workers: How many processes answer.
     """
     from stormproof.providers import Finding  # noqa: PLC0415 - heavy
     from stormproof.reflex.settings import read_database  # noqa: PLC0415
@@ -56,9 +68,15 @@ def check_database(file: Path, models: "ModelsFile") -> "list[Finding]":
         return []
     found, began = Finding("database", [*models.models, *models.embeddings]), perf_counter()
     try:
-        from stormproof.reflex.sql.database import Database  # noqa: PLC0415 - an extra
+        from stormproof.reflex.sql import Database, KeyTable  # noqa: PLC0415 - an extra
 
-        Database(url).close()
+        database = Database(url)
+        try:
+            keys = KeyTable(database).keys()
+        finally:
+            database.close()
+        limited = any(key.limits for key in keys if key.revoked is None)
+        found.note = _unshared(["limits of keys"] if limited else [], models, workers)
     except ModuleNotFoundError as error:
         found.error = ConfigurationError(setting="reflex.database", reason=error.msg)
     except StormproofError as error:
@@ -66,3 +84,25 @@ def check_database(file: Path, models: "ModelsFile") -> "list[Finding]":
     found.reached = found.error is None
     found.seconds = perf_counter() - began
     return [found]
+
+
+def _unshared(bounds: Sequence[str], models: "ModelsFile", workers: int) -> str:
+    """Say that each process keeps some bounds for itself; nothing where they share them.
+
+    Args:
+        bounds: What they are called.
+        models: What the settings say of sharing.
+        workers: How many processes answer.
+    """
+    if not bounds or workers == 1 or models.redis is not None:
+        return ""
+    what = " and ".join(bounds)
+    return f"{what}: each of the {workers} workers for itself, unless a table [redis] is there"
+
+
+def _unknown(tables: "ReflexTables", models: "ModelsFile") -> str:
+    """Say that machines which share limits do not know users by the same names, if that is so."""
+    personal = tables.pii and tables.pii.enabled and not tables.pii.key_env
+    if not (personal and models.redis and tables.limits and tables.limits.user):
+        return ""
+    return "users with personal names: each machine for itself, unless [reflex.pii] has a key_env"
