@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stormproof.errors import ConfigurationError, StorageError, Unauthorized
 from stormproof.gateway.keys import Keyring, read_keys
 from stormproof.reflex import Caller, LimitSettings
-from stormproof.reflex.keys import IssuedKeys, Key, digest_of
+from stormproof.reflex.keys import IssuedKeys, Key, KeyScope, digest_of
 
 
 @given(st.text() | st.none())
@@ -76,6 +76,17 @@ def test_a_key_that_is_no_longer_good_is_told_so(ended: str, reason: str) -> Non
         ring.check("Bearer sp-one")
     with pytest.raises(Unauthorized):
         ring.check(None)
+
+
+def test_a_caller_sees_the_models_that_his_key_opens() -> None:
+    """For what it opens them; keys of the settings, and no keys at all, open everything."""
+    ring = Keyring(["key-one"], issued(models=("cha*",), scopes=frozenset({KeyScope.CHAT})))
+    models = ["chat", "other"]
+    issued_key, ours = ring.check("Bearer sp-one"), ring.check("Bearer key-one")
+    assert ring.opened(issued_key, KeyScope.CHAT, models) == ["chat"]
+    assert ring.opened(issued_key, KeyScope.EMBEDDINGS, models) == []
+    assert ring.opened(ours, KeyScope.EMBEDDINGS, models) == models
+    assert Keyring([]).opened(Caller(), KeyScope.CHAT, models) == models
 
 
 def test_a_ring_holds_no_key() -> None:

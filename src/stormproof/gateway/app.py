@@ -27,6 +27,7 @@ from stormproof.gateway.openapi import DOCS_ASSETS, ERRORS
 from stormproof.gateway.routes import Routes
 from stormproof.gateway.settings import Settings
 from stormproof.providers import ChatModel, EmbeddingLadder, EngineModel, Ladder
+from stormproof.reflex.keys import KeyScope
 from stormproof.signals import Metrics, log_context
 from stormproof.version import __version__
 
@@ -95,7 +96,13 @@ def create_app(
     metrics.registry.register(ModelMetrics(ladders, embedding_ladders))
     own = [model_card(model_name, max_tokens=engine.max_sequence_tokens)] if engine else []
     vectors = [model_card(name, max_tokens=model.max_tokens) for name, model in embedders.items()]
-    cards = ModelRoutes(lambda: [*own, *map(model_card, (*ladders, *embedding_ladders)), *vectors])
+    cards = ModelRoutes(
+        {
+            KeyScope.CHAT: lambda: [*own, *map(model_card, ladders)],
+            KeyScope.EMBEDDINGS: lambda: [*map(model_card, embedding_ladders), *vectors],
+        },
+        keyring.opened,
+    )
     if engine:
         routes = Routes(engine, settings, model_name=model_name, times=times)
         app.include_router(routes.router())
@@ -104,9 +111,13 @@ def create_app(
     _add_probes(app, lifecycle, scrape or _scrape_of(metrics.registry))
     wire_errors.install(app)
     alone = {model_name: engine_ladder(local, settings.request_timeout)} if local else {}
-    conversations = answer_conversations(app, ladders, alone, lifecycle, entrance)
+    conversations = answer_conversations(
+        app, ladders, alone, lifecycle, entrance, opened=keyring.opened
+    )
     own_embedders = {name: embedder_ladder(name, one, settings) for name, one in embedders.items()}
-    embedding = answer_embeddings(app, embedding_ladders, own_embedders, lifecycle, entrance)
+    embedding = answer_embeddings(
+        app, embedding_ladders, own_embedders, lifecycle, entrance, opened=keyring.opened
+    )
     return Edge(
         _HotPath(app, [*conversations, embedding], entrance),
         keyring=keyring,

@@ -11,11 +11,13 @@ from stormproof.gateway.bodies import again, read_body
 from stormproof.gateway.dialects.dialect import Dialect
 from stormproof.gateway.exchange import Exchange
 from stormproof.gateway.headers import Headers, headers_of, in_time
+from stormproof.gateway.keys import Opened
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.native import FindEntrance
 from stormproof.gateway.presence import unless_gone
 from stormproof.providers import Ladder, StreamPolicy
+from stormproof.reflex.keys import KeyScope
 
 _POLICY: Final = b"x-stormproof-stream"
 
@@ -28,6 +30,7 @@ class ChatEndpoint:
         ladders: Who answers, by the name of the model.
         lifecycle: Told of calls under way.
         entrance: Returns what requests pass now, if that is anything.
+        opened: Tells which models a caller may ask.
         others: What answers for other models.
 
     Attributes:
@@ -42,6 +45,7 @@ class ChatEndpoint:
         lifecycle: Lifecycle,
         *,
         entrance: FindEntrance,
+        opened: Opened,
         others: Mapping[str, ASGIApp] = MappingProxyType({}),
     ) -> None:
         self.path: Final = dialect.path
@@ -51,6 +55,7 @@ class ChatEndpoint:
         self._others = others
         self._lifecycle = lifecycle
         self._entrance = entrance
+        self._opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, for as long as its client is there.
@@ -66,7 +71,7 @@ class ChatEndpoint:
         request = reply.request
         ladder = self.ladders.get(request.model)
         if ladder is None:
-            check_model(request.model, *self._others, *self.ladders)
+            self._check_other(request.model, scope)
             await self._others[request.model](scope, again(body, receive), send)
             return
         scope["route"] = self
@@ -81,6 +86,16 @@ class ChatEndpoint:
                 await unless_gone(scope, receive, in_time(headers, answer))
         except Exception as error:  # noqa: BLE001 - a stream that has begun must say how it ends
             await exchange.fail(error)
+
+    def _check_other(self, model: str, scope: Scope) -> None:
+        """Refuse a model that nobody here answers for.
+
+        Raises:
+            ModelNotFound: It is none; those are named that the caller may ask.
+        """
+        if model not in self._others:
+            served = (*self._others, *self.ladders)
+            check_model(model, *self._opened(scope["state"]["caller"], KeyScope.CHAT, served))
 
 
 def _policy(headers: Headers, *, restarts: bool) -> StreamPolicy | None:

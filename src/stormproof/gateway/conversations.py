@@ -15,6 +15,7 @@ from stormproof.gateway.dialects.described import described
 from stormproof.gateway.dialects.dialect import Dialect
 from stormproof.gateway.dialects.messages.reply import MESSAGES
 from stormproof.gateway.dialects.responses.reply import RESPONSES
+from stormproof.gateway.keys import Opened
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.native import FindEntrance, Native
 from stormproof.providers import Continuation, EngineModel, Ladder, Rung
@@ -51,6 +52,8 @@ def answer_conversations(
     alone: Mapping[str, Ladder],
     lifecycle: Lifecycle,
     entrance: FindEntrance,
+    *,
+    opened: Opened,
 ) -> Sequence[ChatEndpoint]:
     """Have an application answer conversations, and tell of it.
 
@@ -60,6 +63,7 @@ def answer_conversations(
         alone: The ladder of the engine, by the name of its model, where there is one.
         lifecycle: Told of calls under way.
         entrance: Returns what requests pass now, if that is anything.
+        opened: Tells which models a caller may ask.
 
     Returns:
         What answers; most requests can go there without the framework.
@@ -67,10 +71,12 @@ def answer_conversations(
 
     def answering(dialect: Dialect, engine: ASGIApp) -> ChatEndpoint:
         others = dict.fromkeys(alone, engine)
-        return ChatEndpoint(dialect, ladders, lifecycle, entrance=entrance, others=others)
+        return ChatEndpoint(
+            dialect, ladders, lifecycle, entrance=entrance, opened=opened, others=others
+        )
 
     engine = {
-        dialect: ChatEndpoint(dialect, alone, lifecycle, entrance=entrance)
+        dialect: ChatEndpoint(dialect, alone, lifecycle, entrance=entrance, opened=opened)
         for dialect in (*_NATIVE, *_TRANSLATED)
     }
     native = [answering(one, Native(app, engine[one], entrance)) for one in _NATIVE]

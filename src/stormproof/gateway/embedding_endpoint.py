@@ -13,12 +13,14 @@ from stormproof.gateway.bodies import again, read_body
 from stormproof.gateway.entrance import GuardedEmbeddings
 from stormproof.gateway.exchange import send_whole, told
 from stormproof.gateway.headers import headers_of, in_time
+from stormproof.gateway.keys import Opened
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.model_routes import check_model
 from stormproof.gateway.native import FindEntrance
 from stormproof.gateway.presence import unless_gone
 from stormproof.providers import EmbeddingLadder, EmbeddingRequest, Embeddings, Journey
 from stormproof.providers.embeddings.vectors import Vector, to_bytes
+from stormproof.reflex.keys import KeyScope
 
 _encode: Final = msgspec.json.Encoder().encode
 _FEW: Final = 1 << 12
@@ -32,6 +34,7 @@ class EmbeddingEndpoint:
         ladders: Who embeds, by the name of the model.
         lifecycle: Told of calls under way.
         entrance: Returns what requests pass now, if that is anything.
+        opened: Tells which models a caller may ask.
         others: What answers for other models.
 
     Attributes:
@@ -47,12 +50,14 @@ class EmbeddingEndpoint:
         lifecycle: Lifecycle,
         *,
         entrance: FindEntrance,
+        opened: Opened,
         others: Mapping[str, ASGIApp] = MappingProxyType({}),
     ) -> None:
         self.ladders: Final = ladders
         self._others = others
         self._lifecycle = lifecycle
         self._entrance = entrance
+        self._opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, for as long as its client is there.
@@ -64,7 +69,7 @@ class EmbeddingEndpoint:
         request = EmbeddingRequest.parse(body)
         ladder = self.ladders.get(request.model)
         if ladder is None:
-            check_model(request.model, *self._others, *self.ladders)
+            self._check_other(request.model, scope)
             await self._others[request.model](scope, again(body, receive), send)
             return
         scope["route"] = self
@@ -73,6 +78,16 @@ class EmbeddingEndpoint:
         with self._lifecycle.calling():
             work = in_time(headers_of(scope), _answer, request, embedding, send)
             await unless_gone(scope, receive, work)
+
+    def _check_other(self, model: str, scope: Scope) -> None:
+        """Refuse a model that nobody here answers for.
+
+        Raises:
+            ModelNotFound: It is none; those are named that the caller may ask.
+        """
+        if model not in self._others:
+            served = (*self._others, *self.ladders)
+            check_model(model, *self._opened(scope["state"]["caller"], KeyScope.EMBEDDINGS, served))
 
 
 async def _answer(

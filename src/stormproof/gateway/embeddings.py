@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 
 from stormproof.engine import AsyncEmbedder
 from stormproof.gateway.embedding_endpoint import EmbeddingEndpoint
+from stormproof.gateway.keys import Opened
 from stormproof.gateway.lifecycle import Lifecycle
 from stormproof.gateway.native import FindEntrance, Native
 from stormproof.gateway.settings import Settings
@@ -31,6 +32,8 @@ def answer_embeddings(
     alone: Mapping[str, EmbeddingLadder],
     lifecycle: Lifecycle,
     entrance: FindEntrance,
+    *,
+    opened: Opened,
 ) -> EmbeddingEndpoint:
     """Return what embeds; requests can go there without the framework.
 
@@ -40,7 +43,8 @@ def answer_embeddings(
         alone: The ladders of the models of this process.
         lifecycle: Told of calls under way.
         entrance: Returns what requests pass now, if that is anything.
+        opened: Tells which models a caller may ask.
     """
-    guarded = EmbeddingEndpoint(alone, lifecycle, entrance=entrance)
+    guarded = EmbeddingEndpoint(alone, lifecycle, entrance=entrance, opened=opened)
     others = dict.fromkeys(alone, Native(app, guarded, entrance))
-    return EmbeddingEndpoint(ladders, lifecycle, entrance=entrance, others=others)
+    return EmbeddingEndpoint(ladders, lifecycle, entrance=entrance, opened=opened, others=others)

@@ -1,16 +1,19 @@
 """Who may call: API keys, those of the settings and those that were made here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from stormproof.errors import ConfigurationError, Unauthorized, translate
 from stormproof.gateway.settings import Settings
 from stormproof.reflex import Caller
-from stormproof.reflex.keys import IssuedKeys, digest_of
+from stormproof.reflex.keys import IssuedKeys, KeyScope, digest_of
 from stormproof.reflex.keys.key import RESERVED
 
 _ANYBODY: Final = Caller()
+
+Opened: TypeAlias = Callable[[Caller, KeyScope, Iterable[str]], Sequence[str]]
+"""Returns the models that a caller may ask for something, of some; `Keyring.opened`."""
 
 
 class Keyring:
@@ -58,6 +61,17 @@ class Keyring:
         if self._issued and (issued := self._issued.holder(digest)):
             return issued.holder
         raise Unauthorized(reason="the key is not known")
+
+    def opened(self, caller: Caller, scope: KeyScope, models: Iterable[str]) -> Sequence[str]:
+        """Return those of some models that a caller may ask; keys of the settings open all.
+
+        Args:
+            caller: One that was let pass.
+            scope: What he would ask them for.
+            models: By what clients call them.
+        """
+        key = self._issued.named(caller.key) if self._issued else None
+        return [model for model in models if key is None or key.opens_for(scope, model)]
 
 
 def load_keys(settings: Settings, issued: IssuedKeys | None = None) -> Keyring:

@@ -1,12 +1,14 @@
 """Which models are served."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastapi import APIRouter, Security
+from fastapi import APIRouter, Request, Security
 
 from stormproof.errors import ModelNotFound
+from stormproof.gateway.keys import Opened
 from stormproof.gateway.openapi import BEARER, ERRORS
+from stormproof.reflex.keys import KeyScope
 
 Card = dict[str, Any]
 
@@ -18,14 +20,18 @@ def model_card(name: str, *, max_tokens: int | None = None) -> Card:
 
 
 class ModelRoutes:
-    """The routes that tell what is served.
+    """The routes that tell what is served, each caller what he may ask.
 
     Args:
-        cards: Returns one for each model that is served now.
+        cards: Return one for each model that is served now, by what it can be asked for.
+        opened: Tells which of them a caller may ask.
     """
 
-    def __init__(self, cards: Callable[[], Sequence[Card]]) -> None:
-        self._list = cards
+    def __init__(
+        self, cards: Mapping[KeyScope, Callable[[], Sequence[Card]]], opened: Opened
+    ) -> None:
+        self._lists = cards
+        self._opened = opened
 
     def router(self) -> APIRouter:
         """Return the routes, ready to be included in an application."""
@@ -36,18 +42,24 @@ class ModelRoutes:
         router.add_api_route("/models/{model:path}", self.model, methods=["GET"])
         return router
 
-    async def models(self) -> dict[str, Any]:
+    async def models(self, request: Request) -> dict[str, Any]:
         """List the models that are served."""
-        return {"object": "list", "data": [*self._cards().values()]}
+        return {"object": "list", "data": [*self._cards(request).values()]}
 
-    async def model(self, model: str) -> Card:
+    async def model(self, request: Request, model: str) -> Card:
         """Describe one model."""
-        cards = self._cards()
+        cards = self._cards(request)
         check_model(model, *cards)
         return cards[model]
 
-    def _cards(self) -> dict[str, Card]:
-        return {card["id"]: card for card in self._list()}
+    def _cards(self, request: Request) -> dict[str, Card]:
+        """Return the cards that a caller is to see."""
+        seen: dict[str, Card] = {}
+        for scope, cards in self._lists.items():
+            served = {card["id"]: card for card in cards()}
+            opened = self._opened(request.state.caller, scope, served)
+            seen |= {name: served[name] for name in opened}
+        return seen
 
 
 def check_model(name: str, *served: str) -> None:

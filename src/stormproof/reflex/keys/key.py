@@ -106,6 +106,10 @@ class Key:
         """Say whether it may ask a model."""
         return not self.models or self._globs.match(model) is not None
 
+    def opens_for(self, scope: KeyScope, model: str) -> bool:
+        """Say whether it may ask a model for something."""
+        return scope in self.scopes and self.opens(model)
+
     @cached_property
     def _globs(self) -> re.Pattern[str]:
         return re.compile("|".join(map(pattern_of, self.models)))
