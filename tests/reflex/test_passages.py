@@ -83,6 +83,27 @@ def test_thoughts_and_expected_answers_are_texts() -> None:
     }
 
 
+def test_thoughts_that_nobody_has_signed_are_texts_and_so_is_what_was_heard() -> None:
+    """Not what is sealed, or may be signed at its end; nor the sounds."""
+    details = [
+        {"type": "reasoning.text", "text": "a b", "index": 0},
+        {"type": "reasoning.text", "text": "signed", "signature": "s"},
+        {"type": "reasoning.summary", "summary": "c d"},
+        {"type": "reasoning.summary", "summary": "signed", "format": "anthropic-claude-v1"},
+        {"type": "reasoning.encrypted", "data": "sealed"},
+        "odd",
+    ]
+    blocks = [{"type": "thinking", "thinking": "e f"}, {"type": "redacted_thinking", "data": "x"}]
+    audio = {"id": "a", "transcript": "g h", "data": "AAAA"}
+    said = {"reasoning_details": details, "thinking_blocks": blocks, "audio": audio}
+    assert told_texts(messages=[{"role": "assistant", **said}]) == {
+        "messages.0.reasoning_details.0.text": "a b",
+        "messages.0.reasoning_details.2.summary": "c d",
+        "messages.0.thinking_blocks.0.thinking": "e f",
+        "messages.0.audio.transcript": "g h",
+    }
+
+
 def told_texts(**fields: Any) -> dict[str, str]:
     """The texts of a request, by their places."""
     messages = fields.pop("messages", [{"role": "user", "content": "hi"}])

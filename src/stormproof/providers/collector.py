@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from stormproof.providers.chat import Chunk, Completion, Document, Usage
 
-_SAID_ONCE: Final = frozenset({"role", "id", "type"})
+_SAID_ONCE: Final = frozenset({"role", "id", "type", "format"})
 """Fields that are the same in every piece that has them."""
 
 _DEPTH: Final = 4

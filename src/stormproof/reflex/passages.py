@@ -16,6 +16,7 @@ import msgspec
 from stormproof.errors import InvalidInput
 from stormproof.providers import ChatRequest, EmbeddingRequest, TextRequest
 from stormproof.providers.chat import Document
+from stormproof.reflex.thoughts import unsigned_texts
 
 if TYPE_CHECKING:
     from stormproof.reflex.stage import Request
@@ -32,9 +33,9 @@ _USUAL: Final = frozenset({"role", "content", "name", "tool_call_id"})
 _PLAIN_FIELDS: Final = 2
 """Of a message: ``role``, which each has, and ``content``."""
 
+_THOUGHTS: Final = ("reasoning_details", "thinking_blocks")
 _MESSAGE: Final = _USUAL | {
-    *("tool_calls", "function_call", "thinking_blocks", "reasoning_details", "audio"),
-    "cache_control",
+    *("tool_calls", "function_call", *_THOUGHTS, "audio", "cache_control"),
 }
 _OWN: Final[Mapping[type, frozenset[str]]] = {
     ChatRequest: frozenset({"messages"}),
@@ -43,7 +44,12 @@ _OWN: Final[Mapping[type, frozenset[str]]] = {
 }
 """Fields that are read by themselves."""
 
-_TEXTLESS: Final = frozenset({"model", "tool_choice", "betas", "stream_options"})
+_TEXTLESS: Final = frozenset(
+    {
+        *("model", "tool_choice", "betas", "stream_options"),
+        *("previous_response_id", "conversation", "include"),
+    }
+)
 
 _DEFINING: Final = frozenset(
     {"tools", "functions", "mcp_servers", "response_format", "output_config"}
@@ -62,6 +68,17 @@ _NAMING: Final = frozenset(
         "media_type",
     }
 )
+_TEXTLESS_IN: Final = frozenset(
+    {
+        *(("base64", "data"), ("url", "url")),
+        *(("input_image", "image_url"), ("computer_screenshot", "image_url")),
+        *(("input_file", "file_data"), ("input_file", "file_url")),
+        *(("reasoning", "encrypted_content"), ("web_search_result", "encrypted_content")),
+    }
+)
+"""Bytes and addresses of pictures and files, and what only a provider can read, by the kinds of
+parts that have them."""
+
 _NAME: Final = re.compile(r"[\w.:/#$-]{1,256}", re.ASCII)
 _MOST: Final = 10_000
 """Texts of a request: each costs a look, however short it is."""
@@ -139,22 +156,22 @@ def with_texts(request: "Request", texts: Mapping[Place, str]) -> "Request":
     return type(request)(document)
 
 
-def rewritten(document: Document, texts: Mapping[Place, str]) -> Document:
-    """Return a document with other texts in some places; what is not on the way is shared.
+def rewritten(document: Document, values: Mapping[Place, Any]) -> Document:
+    """Return a document with other values in some places; what is not on the way is shared.
 
     Args:
-        document: Of a request.
-        texts: By the places of its passages; at least one.
+        document: Of a request, or of an answer.
+        values: Texts, by the places of passages, or others; at least one.
     """
-    copied: Document = _with(document, list(texts.items()))
+    copied: Document = _with(document, list(values.items()))
     return copied
 
 
-def _with(value: Any, texts: Sequence[tuple[Place, str]]) -> Any:
-    """Return a value, with other texts in some places of it."""
+def _with(value: Any, texts: Sequence[tuple[Place, Any]]) -> Any:
+    """Return a value, with others in some places of it."""
     if not texts[0][0]:
         return texts[0][1]
-    inner: dict[str | int, list[tuple[Place, str]]] = {}
+    inner: dict[str | int, list[tuple[Place, Any]]] = {}
     for place, text in texts:
         inner.setdefault(place[0], []).append((place[1:], text))
     copy = value.copy()
@@ -202,8 +219,14 @@ def _called(calls: Iterable[Document]) -> Mapping[str, str]:
 def _beside(message: Document, place: Place, role: str, fields: Set[str]) -> Iterator[Passage]:
     """Yield the texts of a message that are not its content."""
     yield from _arguments(message, place, role)
+    for thoughts in _THOUGHTS:
+        for position, field, text in unsigned_texts(message.get(thoughts)):
+            yield Passage((*place, thoughts, position, field), text, role)
+    if isinstance(audio := message.get("audio"), dict) and (heard := _string(audio, "transcript")):
+        yield Passage((*place, "audio", "transcript"), heard, role)
     for field in sorted(fields - _MESSAGE):
-        yield from _within(message[field], (*place, field), role)
+        if not _names(field, message[field]):
+            yield from _within(message[field], (*place, field), role)
 
 
 def _parts(content: Sequence[Document]) -> Iterator[tuple[Place, str]]:
@@ -262,7 +285,7 @@ def _within(
             waiting += [
                 ((*where, key), one)
                 for key, one in reversed(inner.items())
-                if not _names(key, one) and not (key == "data" and inner.get("type") == "base64")
+                if not _names(key, one) and (str(inner.get("type")), key) not in _TEXTLESS_IN
             ]
         elif isinstance(inner, list):
             waiting += [((*where, key), one) for key, one in reversed([*enumerate(inner)])]

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -197,6 +198,50 @@ async def test_signed_thoughts_go_out_and_come_back_as_the_model_had_them() -> N
     async with REFLEX.admitted(request, Caller("tenant"), Journey()) as admission:
         again = admission.request.document["messages"][1]
     assert again == {"role": "assistant", "content": word, **thought}
+
+
+def details(text: str, summary: str, signed: str) -> list[dict[str, Any]]:
+    """Thoughts of all kinds."""
+    sealing = {"format": "anthropic-claude-v1", "index": 2}
+    return [
+        {"type": "reasoning.text", "text": text, "index": 0},
+        {"type": "reasoning.summary", "summary": summary, "index": 1},
+        {"type": "reasoning.text", "text": signed, **sealing},
+        {"type": "reasoning.encrypted", "data": "x", "index": 3},
+    ]
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_values_are_put_back_into_unsigned_thoughts_and_what_is_heard(streams: bool) -> None:
+    """And taken out when those come back."""
+    value = "alice@example.com"
+    async with admitted(value) as admission:
+        word = str(admission.request.messages[0].content)
+
+        async def pieces() -> AsyncGenerator[Chunk, None]:
+            for half in (word[:7], word[7:]):
+                yield Chunk(delta={"reasoning_details": details(half, half, half)})
+            for half in (word[:7], word[7:]):
+                yield Chunk(delta={"audio": {"transcript": half}})
+                yield Chunk(delta={"audio": {"data": "AAAA"}})
+            yield Chunk(finish_reason="stop")
+
+        heard = {"transcript": word, "data": "AAAA" * 2}
+        whole = {"reasoning_details": details(word, word, word), "audio": heard}
+        if streams:
+            answer = await collected(admission.stream(pieces()))
+        else:
+            answer = admission.whole(completion(whole))
+    said = answer.choices[0]["message"]
+    kept = [{**one, "index": n} for n, one in enumerate(said["reasoning_details"])]
+    assert said["audio"] == {"transcript": value, "data": "AAAA" * 2}
+    assert [one.get("text") or one.get("summary") for one in kept] == [value, value, word, None]
+    messages = [{"role": "user", "content": value}, {"role": "assistant", **said}]
+    request = ChatRequest({"model": "m", "messages": messages})
+    async with REFLEX.admitted(request, Caller("tenant"), Journey()) as admission:
+        again = admission.request.document["messages"][1]
+    assert value not in json.dumps(again)
+    assert again["audio"]["transcript"] == word
 
 
 async def test_who_speaks_is_said_also_where_the_text_is_held_back() -> None:

@@ -1,5 +1,6 @@
-"""The reflex in front of any application that speaks OpenAI's API."""
+"""The reflex in front of any application that speaks OpenAI's APIs, or Anthropic's."""
 
+from stormproof.reflex.asgi.apis import APIS
 from stormproof.reflex.asgi.middleware import ReflexMiddleware
 
-__all__ = ["ReflexMiddleware"]
+__all__ = ["APIS", "ReflexMiddleware"]

@@ -1,22 +1,18 @@
 """An application's answer on its way back: what the stages are to see of it, and what is sent."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from starlette.types import Message, Send
 
-from stormproof.errors import ProtocolError, StormproofError, to_wire
-from stormproof.providers.sse import EventDecoder, ServerEvent
-from stormproof.reflex.asgi.apis import Api, usage_in
+from stormproof.errors import ProtocolError, StormproofError
+from stormproof.providers.sse import EventDecoder
+from stormproof.reflex.asgi.api import Api, Events, document_in, encode
+from stormproof.reflex.asgi.openai import usage_in
 from stormproof.reflex.line import Admission
 from stormproof.reflex.stage import Request
 
-encode: Final = msgspec.json.Encoder().encode
 _ERROR: Final = 400
 """From this status on there is no answer."""
-
-DONE: Final = b"data: [DONE]\n\n"
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -48,7 +44,8 @@ class Answer:
         self._start: Message | None = None
         self._body: list[bytes] = []
         self._size = 0
-        self._events: _Events | None = None
+        self._decoder = EventDecoder()
+        self._events: Events | None = None
         self.begun = self.failed = False
         self.error: StormproofError | None = None
 
@@ -73,16 +70,17 @@ class Answer:
         elif message["type"] == "http.response.body" and self._start:
             await self._collect(message)
         elif message["type"] == "http.response.body" and self._events:
-            said = await self._events.read(message.get("body", b""))
+            received = self._decoder.feed(message.get("body", b""))
+            said = [await self._events.read(event) for event in received]
             if not message.get("more_body", False):
-                said += await self._events.end()
-            await self._send({**message, "body": said})
+                said.append(await self._events.end())
+            await self._send({**message, "body": b"".join(said)})
         else:
             await self._send(message)
 
     async def fail(self, error: StormproofError) -> None:
         """End a stream that has begun with an error."""
-        said = b"event: error\ndata: %b\n\n" % encode(to_wire(error))
+        said = b"event: error\ndata: %b\n\n" % encode(self._api.failure(error))
         await self._send({"type": "http.response.body", "body": said, "more_body": False})
 
     async def _begin(self, message: Message) -> None:
@@ -91,7 +89,7 @@ class Answer:
             self._start = message  # its length is known when it is whole
             return
         if kind == b"text/event-stream":
-            self._events = _Events(self._api, self._admission)
+            self._events = self._api.events(self._admission)
         self.begun = True
         await self._send(_headed(message, self._headers()))
 
@@ -109,7 +107,7 @@ class Answer:
         await self._send({**message, "body": body})
 
     async def _whole(self, body: bytes) -> bytes:
-        document = _document(body)
+        document = document_in(body)
         if document is None:
             return body
         answer = self._api.completion(document)
@@ -118,49 +116,11 @@ class Answer:
                 self._admission.used(usage)
             return body
         changed = await self._admission.answered(answer)
-        return body if changed is answer else encode(self._api.document(changed))
+        return body if changed is answer else encode(self._api.document(document, changed))
 
     def _headers(self) -> Headers:
         said = self._admission.headers()
         return [(name.encode(), value.encode()) for name, value in said.items()]
-
-
-class _Events:
-    """The events of a stream, as the caller is to have them."""
-
-    def __init__(self, api: Api, admission: Admission[Request]) -> None:
-        self._api = api
-        self._admission = admission
-        self._decoder = EventDecoder()
-        self._head: dict[str, Any] = {"object": api.piece_kind}
-        self._ended = False
-
-    async def read(self, received: bytes) -> bytes:
-        return b"".join([await self._event(event) for event in self._decoder.feed(received)])
-
-    async def end(self) -> bytes:
-        """Return what is left to say when no event comes any more."""
-        if self._ended:
-            return b""
-        self._ended = True
-        return self._said(await self._admission.rest())
-
-    async def _event(self, event: ServerEvent) -> bytes:
-        if event.data.strip() == b"[DONE]":
-            return await self.end() + DONE
-        document = _document(event.data) if event.kind == "message" else None
-        chunks = None if document is None else self._api.chunks(document)
-        if document is None or chunks is None:
-            return _written(event)
-        self._head = {
-            name: value for name, value in document.items() if name not in {"choices", "usage"}
-        }
-        said = [piece for chunk in chunks for piece in await self._admission.pieces(chunk)]
-        return self._said(said)
-
-    def _said(self, pieces: Sequence[Any]) -> bytes:
-        events = (self._api.event(self._head, piece) for piece in pieces)
-        return b"".join([b"data: %b\n\n" % encode(event) for event in events])
 
 
 def _kind(message: Message) -> bytes:
@@ -176,16 +136,3 @@ def _headed(message: Message, headers: Headers) -> Message:
     names = {name for name, _ in headers}
     own = [pair for pair in message.get("headers", ()) if pair[0].lower() not in names]
     return {**message, "headers": [*own, *headers]}
-
-
-def _document(body: bytes) -> dict[str, Any] | None:
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-
-
-def _written(event: ServerEvent) -> bytes:
-    kind = b"" if event.kind == "message" else b"event: %b\n" % event.kind.encode()
-    lines = b"".join([b"data: %b\n" % line for line in event.data.split(b"\n")])
-    return b"%b%b\n" % (kind, lines)

@@ -10,11 +10,12 @@ from stormproof.errors import (
     StormproofError,
     UnsupportedMediaType,
     http_headers,
-    to_wire,
 )
 from stormproof.providers import ChatRequest, Journey, TextRequest
-from stormproof.reflex.asgi.answers import DONE, Answer, encode
-from stormproof.reflex.asgi.apis import Api, api_at
+from stormproof.providers.chat import Document
+from stormproof.reflex.asgi.answers import Answer
+from stormproof.reflex.asgi.api import Api, Asked, encode
+from stormproof.reflex.asgi.apis import APIS, api_at
 from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
 from stormproof.reflex.line import Admission, Reflex
@@ -31,11 +32,11 @@ def caller_at(scope: Scope) -> Caller:
 
 
 class ReflexMiddleware:
-    """Puts stages in front of an application that speaks OpenAI's API, and behind it.
+    """Puts stages in front of an application that speaks OpenAI's APIs, or Anthropic's, and behind.
 
-    Requests whose path ends as those for conversations, texts and embeddings do pass the stages;
-    all others pass as they are. What the stages reject is answered with an error in the shape of
-    OpenAI's; answers are sent as the stages leave them, whole and in events.
+    Requests to one of them pass the stages; all others pass as they are. What the stages reject is
+    answered with an error in the API's shape; answers are sent as the stages leave them, whole and
+    in events.
 
     ```python
     app = FastAPI()
@@ -46,6 +47,8 @@ class ReflexMiddleware:
         app: The application.
         reflex: The stages.
         caller: Tells by a connection's scope who asks; by default his address is known.
+        apis: Which APIs there are, by the ends of their paths. An application that has something
+            else at such a path leaves that one out.
         max_body_bytes: Of a request.
         max_answer_bytes: Of an answer that is one document.
     """
@@ -56,51 +59,57 @@ class ReflexMiddleware:
         *,
         reflex: Reflex,
         caller: Callable[[Scope], Caller] = caller_at,
+        apis: Mapping[str, Api] = APIS,
         max_body_bytes: int = 4 << 20,
         max_answer_bytes: int = 16 << 20,
     ) -> None:
         self._app = app
         self._reflex = reflex
         self._caller = caller
+        self._apis = apis
         self._max_body_bytes = max_body_bytes
         self._max_answer_bytes = max_answer_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         posted = scope["type"] == "http" and scope["method"] == "POST"
-        api = api_at(scope["path"]) if posted else None
+        api = api_at(scope["path"], self._apis) if posted else None
         if api is None:
             await self._app(scope, receive, send)
             return
         try:
-            request = api.parse(await self._body(scope, receive))
+            asked = api.asked(await self._body(scope, receive))
         except StormproofError as error:
-            await _refuse(error, {}, send)
+            await _refuse(api, error, {}, send)
             return
-        await self._serve(api, request, scope, receive, send)
+        await self._serve(api, asked, scope, receive, send)
 
     async def _serve(
-        self, api: Api, request: Request, scope: Scope, receive: Receive, send: Send
+        self, api: Api, asked: Asked, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        caller = self._caller(scope).asking(request.document)
-        wanted = CacheUse.asked_for(_headers(scope).get(b"cache-control", b"").decode("latin-1"))
-        admission = self._reflex.admitted(request, caller, Journey(), cache_use=wanted)
+        caller = self._caller(scope).asking(asked.request.document)
+        wanted = CacheUse.NONE
+        if api.remembers:
+            said = _headers(scope).get(b"cache-control", b"").decode("latin-1")
+            wanted = CacheUse.asked_for(said)
+        admission = self._reflex.admitted(asked.request, caller, Journey(), cache_use=wanted)
         answer = Answer(api, admission, send, most_bytes=self._max_answer_bytes)
         try:
             async with admission:
                 if admission.answer:
                     await _answer(api, admission, send)
                 else:
-                    await self._ask(_Asked(admission.request, scope, receive), answer)
+                    document = asked.changed(admission.request)
+                    await self._ask(_Passed(document, scope, receive), answer)
         except _NoAnswerError:
             pass  # but the application's own
         except StormproofError as error:
             if answer.begun:
                 await answer.fail(error)
             else:
-                await _refuse(error, admission.headers(), send)
+                await _refuse(api, error, admission.headers(), send)
 
-    async def _ask(self, asked: "_Asked", answer: Answer) -> None:
+    async def _ask(self, asked: "_Passed", answer: Answer) -> None:
         try:
             await self._app(asked.scope, asked.receive, answer.take)
         except Exception:
@@ -136,11 +145,11 @@ class _NoAnswerError(Exception):
     """The application has said that there is none."""
 
 
-class _Asked:
+class _Passed:
     """A request as the application gets it."""
 
-    def __init__(self, request: Request, scope: Scope, receive: Receive) -> None:
-        body = encode(request.document)
+    def __init__(self, document: Document, scope: Scope, receive: Receive) -> None:
+        body = encode(document)
         kept = [pair for pair in scope["headers"] if pair[0].lower() not in _REPLACED]
         self.scope = {**scope, "headers": [*kept, (b"content-length", b"%d" % len(body))]}
         self._receive = receive
@@ -160,16 +169,14 @@ async def _answer(api: Api, admission: Admission[Request], send: Send) -> None:
         return
     answer = await admission.answered(kept)
     if isinstance(request, ChatRequest | TextRequest) and request.streams:
-        events = api.own_events(answer, request.model)
-        body = b"".join([b"data: %b\n\n" % encode(event) for event in events]) + DONE
-        kind = b"text/event-stream"
+        body, kind = api.own_events(answer, request.model), b"text/event-stream"
     else:
-        body, kind = encode(api.own(answer, request.model)), b"application/json"
+        body, kind = api.own(answer, request.model), b"application/json"
     await _send(200, kind, body, admission.headers(), send)
 
 
-async def _refuse(error: StormproofError, headers: Mapping[str, str], send: Send) -> None:
-    body, said = encode(to_wire(error)), {**headers, **http_headers(error)}
+async def _refuse(api: Api, error: StormproofError, headers: Mapping[str, str], send: Send) -> None:
+    body, said = encode(api.failure(error)), {**headers, **http_headers(error)}
     await _send(error.http_status, b"application/json", body, said, send)
 
 

@@ -9,9 +9,11 @@ from stormproof.providers import Chunk, Completion
 from stormproof.providers.chat import Document
 from stormproof.reflex.passages import Place, rewritten
 from stormproof.reflex.pii.filters import Filter
+from stormproof.reflex.thoughts import unsigned_texts
 
 _THOUGHTS: Final = ("reasoning", "reasoning_content")
 _SAID: Final = ("content", "refusal")
+_DETAILS: Final = "reasoning_details"
 
 
 MakeFilter: TypeAlias = Callable[[Place], Filter]
@@ -111,14 +113,22 @@ def _texts(message: Mapping[str, Any]) -> Iterator[_Text]:
     for field in _SAID if "thinking_blocks" in message else (*_THOUGHTS, *_SAID):
         if (text := message.get(field)) and isinstance(text, str):
             yield _Text((field,), (field,), text)
-    for position, call in enumerate(message.get("tool_calls") or ()):
+    for position, field, text in unsigned_texts(message.get(_DETAILS)):
+        number = message[_DETAILS][position].get("index", position)
+        yield _Text((_DETAILS, position, field), (_DETAILS, number, field), text)
+    yield from _arguments(message.get("tool_calls") or ())
+    for place in (("function_call", "arguments"), ("audio", "transcript")):
+        if text := _field(message.get(place[0]), place[1]):
+            yield _Text(place, place, text)
+
+
+def _arguments(calls: Iterable[Document]) -> Iterator[_Text]:
+    for position, call in enumerate(calls):
         number = call.get("index", position)
         for kind, field in (("function", "arguments"), ("custom", "input")):
             if text := _field(call.get(kind), field):
                 place = ("tool_calls", position, kind, field)
                 yield _Text(place, ("tool_calls", number, kind, field), text)
-    if text := _field(message.get("function_call"), "arguments"):
-        yield _Text(("function_call", "arguments"), ("function_call", "arguments"), text)
 
 
 def _field(document: Any, field: str) -> str | None:
@@ -129,6 +139,9 @@ def _field(document: Any, field: str) -> str | None:
 def _delta(place: Place, text: str) -> Document:
     """Return a piece of a message that adds to the text at one place."""
     head, *others = place
+    if head == _DETAILS:
+        number, field = others
+        return {head: [{"index": number, "type": f"reasoning.{field}", str(field): text}]}
     if head != "tool_calls":
         return {str(head): _delta(tuple(others), text) if others else text}
     number, kind, field = others

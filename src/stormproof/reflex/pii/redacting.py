@@ -14,8 +14,10 @@ _SHORTEST: Final = 3
 _MOST: Final = 200
 """Values that are looked for where they were not found: each takes a look at every text."""
 
-_THOUGHTS: Final = frozenset({"reasoning", "reasoning_content"})
-"""A model's own words: placeholders that stand there are not restored, and mean what they mean."""
+_THOUGHTS: Final = frozenset(
+    {"reasoning", "reasoning_content", "reasoning_details", "thinking_blocks"}
+)
+"""A model's own words: not all placeholders there are restored, and they mean what they mean."""
 
 
 class Redaction(NamedTuple):
@@ -66,7 +68,7 @@ def redacted(texts: Sequence[Passage], found: Sequence[Sequence[Finding]], key: 
     rest = (
         part
         for passage, reading, findings in zip(texts, readings, everywhere, strict=True)
-        if passage.place[-1] not in _THOUGHTS
+        if _THOUGHTS.isdisjoint(passage.place[2:3])
         for part in _between(reading.text, findings)
     )
     placeholders = Placeholders(values, rest, key)
