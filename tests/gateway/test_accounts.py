@@ -16,6 +16,7 @@ import pytest
 
 from stormproof.reflex import LimitSettings
 from stormproof.reflex.keys import Key, KeyScope, digest_of
+from stormproof.reflex.pii.pseudonyms import is_pseudonym
 from stormproof.reflex.sql import By, Database, KeyTable, UsageSum, UsageTable
 from stormproof.testing.provider import Answer, ScriptedProvider
 from support.serving import Server, running
@@ -144,15 +145,65 @@ def test_a_key_opens_what_it_is_for_until_it_is_revoked(tmp_path: Path, settings
     with running("--config", str(settings), "--workers", "2", **environ) as server:
         assert ask(server, "u").status_code == 200
         assert ask(server, "u", model="other").status_code == 403
-        headers = {"authorization": f"Bearer {SECRET}"}
-        assert httpx2.get(f"{server.url}/v1/models", headers=headers).status_code == 200
-        assert httpx2.get(f"{server.url}/v1/models").status_code == 401
         database = Database(url)
         KeyTable(database).revoke("ci", 1.0)
         database.close()
         while (response := ask(server, "u")).status_code == 200:
             pass
         assert response.json()["error"]["message"].endswith("the key is revoked")
+
+
+def test_a_key_is_told_only_of_the_models_that_it_opens(tmp_path: Path, settings: Path) -> None:
+    """Others are not there, also where one is asked that does not exist; the holder is no guest."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    add(url, models=("cha*",), scopes=frozenset({KeyScope.CHAT}))
+    with settings.open("a") as file:
+        file.write('[embeddings.chat-vectors]\nrungs = [{ provider = "p", model = "m" }]\n')
+    with running("--config", str(settings), STORMPROOF_DATABASE_URL=url) as server:
+        models, headers = f"{server.url}/v1/models", {"authorization": f"Bearer {SECRET}"}
+        listed = httpx2.get(models, headers=headers).json()["data"]
+        assert [card["id"] for card in listed] == ["chat"]
+        assert httpx2.get(f"{models}/chat", headers=headers).status_code == 200
+        for name in ("other", "chat-vectors"):
+            assert httpx2.get(f"{models}/{name}", headers=headers).status_code == 404
+        unknown = ask(server, "u", model="none")
+        assert (unknown.status_code, unknown.json()["error"]["details"]["available"]) == (
+            404,
+            ["chat"],
+        )
+        embedded = httpx2.post(
+            f"{server.url}/v1/embeddings", json={"model": "none", "input": "a"}, headers=headers
+        )
+        assert embedded.json()["error"]["details"]["available"] == []
+        assert httpx2.get(models).status_code == 401
+
+
+def test_a_user_with_a_personal_name_is_counted_under_another(
+    tmp_path: Path, settings: Path
+) -> None:
+    """However he is told, in private calls and others, and after the server was started again."""
+    url, person = f"sqlite:///{tmp_path}/x.db", "ann@example.com"
+    add(url)
+    with settings.open("a") as file:
+        file.write("[reflex.pii]\n")
+    for _ in range(2):
+        with running("--config", str(settings), STORMPROOF_DATABASE_URL=url) as server:
+            assert ask(server, person).status_code == 200
+            headers = {"authorization": f"Bearer {SECRET}", "x-stormproof-user": person}
+            body = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
+            path = f"{server.url}/v1/chat/completions"
+            assert httpx2.post(path, json=body, headers=headers, timeout=60).status_code == 200
+            assert server.terminate() == 0
+    database = Database(url)
+    [found] = UsageTable(database).sums(By.USER, 0.0)
+    database.close()
+    assert found.requests == 4
+    assert is_pseudonym(found.name)
+    assert not [
+        file.name
+        for file in tmp_path.rglob("*")
+        if file.is_file() and file != settings and person.encode() in file.read_bytes()
+    ]
 
 
 def test_what_a_key_may_spend_is_spent_although_the_server_was_killed(

@@ -57,7 +57,7 @@ class Entrance:
     def admitted(self, request: Asked, journey: Journey, scope: Scope) -> Admission[Asked]:
         """Return what lets a request in, to be entered."""
         known: Caller = scope["state"]["caller"]
-        caller = known.asking(request.document)
+        caller = self._lines.known(known.asking(request.document))
         cache_use = CacheUse.asked_for(header(headers_of(scope), b"cache-control"))
         reflex = self._lines.of(request.model, caller)
         admission = reflex.admitted(request, caller, journey, cache_use=cache_use)

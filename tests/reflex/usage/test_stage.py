@@ -58,6 +58,13 @@ async def test_of_a_private_call_it_is_not_said_on_whose_behalf() -> None:
     assert (row.user, row.prompt_tokens) == ("", 10)
 
 
+async def test_but_a_pseudonym_says_nothing() -> None:
+    """So what was used under it adds up."""
+    caller = Caller("t", "k", "email-0123456789abcdef")
+    row = await written(Ending(JOURNEY, USAGE, None, private=True), caller)
+    assert row.user == caller.user
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
+from secrets import token_bytes
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stormproof.errors import ConfigurationError
 from stormproof.providers import EmbeddingLadder, Kept, ModelsFile
 from stormproof.reflex.injection.finding import InjectionSeverity
 from stormproof.reflex.injection.stage import InjectionStage
+from stormproof.reflex.kept_secret import SECRET_BYTES
 from stormproof.reflex.keys import ScopeStage
 from stormproof.reflex.line import OnFailure, Reflex, Step
 from stormproof.reflex.pii.finding import Kind
@@ -31,7 +33,11 @@ from stormproof.reflex.validating import ValidateStage
 if TYPE_CHECKING:
     from stormproof.reflex.pii.detector import Detector
     from stormproof.reflex.pii.finder import Finder
+    from stormproof.reflex.pii.pseudonyms import Pseudonyms
     from stormproof.reflex.sql import Books
+
+T = TypeVar("T")
+Named = TypeVar("Named", bound=StageTable)
 
 
 class LineBuilder:
@@ -69,7 +75,12 @@ class LineBuilder:
         """
         spending = self._books.usage if self._books else None
         bounds = LimitsBuilder(tables, self._models, self._environment, spending, self._kept)
-        return Lines(tables, partial(self._line, bounds.limits(), bounds.budget()))
+        pii = tables.pii if tables.pii and tables.pii.enabled else None
+        return Lines(
+            tables,
+            partial(self._line, bounds.limits(), bounds.budget()),
+            _made(self._pseudonyms, pii) if pii else None,
+        )
 
     def _line(self, limits: Sequence[Step], budget: Sequence[Step], tables: StageTables) -> Reflex:
         """Return the stages, in the order in which a request passes them."""
@@ -123,6 +134,7 @@ class LineBuilder:
             policy=PiiPolicy(table.action, table.actions),
             names=self._names(table.names) if table.names else None,
             answers=table.answers,
+            most_characters=table.max_characters,
             key=self._secret("reflex.pii", table.key_env),
         )
 
@@ -130,6 +142,16 @@ class LineBuilder:
         from stormproof.reflex.pii.detector import Detector  # noqa: PLC0415 - an extra
 
         return self._kept.one(lambda: Detector(kinds), "detector", frozenset(kinds))
+
+    def _pseudonyms(self, table: PiiTable) -> "Pseudonyms":
+        """Return what users are called; without a secret that is kept, until this process ends."""
+        from stormproof.reflex.pii.detector import ALL  # noqa: PLC0415 - an extra
+        from stormproof.reflex.pii.pseudonyms import Pseudonyms  # noqa: PLC0415
+
+        kept = self._books.secret if self._books else token_bytes(SECRET_BYTES)
+        key = self._secret("reflex.pii", table.key_env) or kept
+        make = partial(Pseudonyms, self._detector(ALL - {*table.ignore}), key)
+        return self._kept.one(make, "pseudonyms", table.ignore, table.key_env)
 
     def _names(self, model: str) -> "Finder":
         from stormproof.reflex.pii.spacy import SpacyNames  # noqa: PLC0415 - an extra
@@ -145,13 +167,15 @@ class LineBuilder:
             threshold=InjectionSeverity[table.threshold.upper()],
             tool_threshold=InjectionSeverity[table.tool_threshold.upper()],
             definitions=table.definitions,
+            trusted=table.trusted,
+            most_characters=table.max_characters,
         )
 
     def _secret(self, setting: str, variable: str | None) -> bytes | None:
         return None if variable is None else secret_in(self._environment, variable, setting)
 
 
-def _made(make: Callable[[Any], Stage], table: StageTable) -> Stage:
+def _made(make: Callable[[Named], T], table: Named) -> T:
     try:
         return make(table)
     except ModuleNotFoundError as error:

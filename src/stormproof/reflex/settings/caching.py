@@ -5,10 +5,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
-
-from filelock import FileLock
 
 from stormproof.errors import ConfigurationError, ServiceUnavailable, ValidationErrors
 from stormproof.providers import EmbeddingLadder, EmbeddingRequest, Journey, Kept
@@ -20,6 +17,7 @@ from stormproof.reflex.cache import (
     MemoryAnswers,
     SqliteAnswers,
 )
+from stormproof.reflex.kept_secret import SECRET_BYTES, secret_beside
 from stormproof.reflex.settings.secret import secret_in
 from stormproof.reflex.settings.tables import CacheTable, SimilarTable, StageTables
 
@@ -30,12 +28,6 @@ if TYPE_CHECKING:
     from stormproof.reflex.cache.similar import Embedded, SimilarStage
 
 _SETTING: Final = "reflex.cache"
-_SECRET: Final = 32
-"""Bytes."""
-
-_LONGEST_WAIT: Final = 10.0
-"""Seconds, for another process that makes the same secret."""
-
 _OF_THE_STAGE: Final = frozenset({"enabled", "on_failure", "max_temperature", "patience"})
 """Fields that say nothing of where answers are kept, and for how long."""
 
@@ -145,8 +137,8 @@ class CacheBuilder:
             reason = "who shares answers through Redis needs the same secret: name secret_env"
             raise ConfigurationError(setting=_SETTING, reason=reason)
         if table.file is not None:
-            return _secret_beside(table.file)
-        return secrets.token_bytes(_SECRET)
+            return secret_beside(table.file, _SETTING)
+        return secrets.token_bytes(SECRET_BYTES)
 
 
 class _Vector(NamedTuple):
@@ -179,23 +171,3 @@ class _LadderEmbedder:
         request = EmbeddingRequest({"model": self._name, "input": list(texts)})
         found = await ladder.embed(request, Journey())
         return [_Vector(np.asarray(vector, np.float32)) for vector in found.vectors]
-
-
-def _secret_beside(file: Path) -> bytes:
-    """Return the secret that is kept beside a file; make it if there is none.
-
-    Raises:
-        ConfigurationError: It cannot be read or written.
-    """
-    path = file.with_name(f"{file.name}.secret")
-    try:
-        with FileLock(f"{path}.lock", timeout=_LONGEST_WAIT, mode=0o600):
-            secret = path.read_bytes() if path.exists() else b""
-            if len(secret) != _SECRET:  # or somebody was killed while he wrote it
-                secret = secrets.token_bytes(_SECRET)
-                path.touch(0o600)
-                path.write_bytes(secret)
-            return secret
-    except OSError as error:
-        reason = f"{path.name} cannot be read or written"
-        raise ConfigurationError(setting=_SETTING, reason=reason) from error

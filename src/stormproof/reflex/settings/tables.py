@@ -39,6 +39,8 @@ _Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=102
 _Money: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=MOST_MONEY, allow_inf_nan=False)]
 _Kinds: TypeAlias = Annotated[tuple[Kind, ...], AfterValidator(lambda kinds: (*sorted(kinds),))]
 _Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
+_Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool", "function"]
+_Roles: TypeAlias = Annotated[tuple[_Role, ...], AfterValidator(lambda roles: (*sorted(roles),))]
 _Characters: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=1 << 26)]
 
 
@@ -103,10 +105,16 @@ class PiiTable(StageTable):
     answers: Flag = Field(
         default=False, description="Whether what a model says is looked through, too."
     )
+    max_characters: _Characters = Field(
+        default=1_000_000,
+        description="Most characters of all texts of a request together; one with more could not be"
+        " looked at.",
+    )
     key_env: Variable | None = Field(
         default=None,
-        description="Environment variable with a secret of which placeholders are made, so that"
-        " all processes make the same; by default each has its own.",
+        description="Environment variable with a secret of which placeholders are made, and other"
+        " names for users with personal ones, so that all processes make the same; by default each"
+        " process has its own for placeholders, and each machine's database one for users.",
     )
 
 
@@ -128,6 +136,16 @@ class InjectionTable(StageTable):
         default=InjectionAction.REPORT,
         description="What becomes of a request in which one was found in a tool's definition:"
         " `block` or `report`.",
+    )
+    trusted: _Roles = Field(
+        default=("assistant", "developer", "system"),
+        description="Roles whose texts are not looked at: `system`, `developer`, `user`,"
+        " `assistant`, `tool` or `function`.",
+    )
+    max_characters: _Characters = Field(
+        default=1_000_000,
+        description="How many characters of a request are looked at, from its newest text on; one"
+        " with more in which nothing was found could not be looked at.",
     )
 
 

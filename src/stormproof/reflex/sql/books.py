@@ -1,9 +1,11 @@
 """Everything that a server keeps in its database, at work."""
 
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from stormproof.reflex.kept_secret import secret_beside
 from stormproof.reflex.keys.issued import IssuedKeys
 from stormproof.reflex.sql.database import Database
 from stormproof.reflex.sql.keys import KeyTable
@@ -35,11 +37,20 @@ class Books:
         try:
             self.keys: Final = IssuedKeys(KeyTable(self._database))
             self.usage: Final = UsageTable(self._database)
-            folder = journals or _beside(self._database.file)
-            self.ledger: Final = UsageLedger(self.usage, folder)
+            self._folder = journals or _beside(self._database.file)
+            self.ledger: Final = UsageLedger(self.usage, self._folder)
         except BaseException:
             self._database.close()
             raise
+
+    @cached_property
+    def secret(self) -> bytes:
+        """By which no names are written down that say who somebody is; this machine's own.
+
+        Raises:
+            ConfigurationError: It cannot be kept.
+        """
+        return secret_beside(self._database.file or self._folder / "users", "reflex.database")
 
     def __enter__(self) -> Self:
         """Begin to look for changes, and to enter what is written down."""

@@ -9,6 +9,7 @@ from stormproof.errors import translate
 from stormproof.providers import Usage
 from stormproof.reflex.budgets.money import nanos
 from stormproof.reflex.caller import printable
+from stormproof.reflex.pii.pseudonyms import is_pseudonym
 from stormproof.reflex.stage import Call, Companion, Ending, Outcome, Passed
 from stormproof.reflex.usage.row import UsageRow
 
@@ -53,14 +54,14 @@ class _Bookkeeper(Companion):
         self._model = call.request.model
 
     def settle(self, ending: Ending) -> None:
-        """Write down the end; on whose behalf is part of what is not kept of private calls."""
+        """Write down the end."""
         caller, usage, journey = self._caller, ending.usage or _NOTHING, ending.journey
         self._record(
             UsageRow(
                 time=int(self._clock()),
                 tenant=_printable(caller.tenant),
                 key=_printable(caller.key or ""),
-                user="" if ending.private or not caller.user else printable(caller.user),
+                user=_user(caller.user, private=ending.private) if caller.user else "",
                 model=_printable(self._model),
                 rung=_printable(journey.rung or ""),
                 outcome=_outcome(ending.error),
@@ -73,6 +74,11 @@ class _Bookkeeper(Companion):
                 cost=min(nanos(journey.cost or 0.0), _MOST_COST),
             )
         )
+
+
+def _user(name: str, *, private: bool) -> str:
+    """Return on whose behalf a call was made; a name may be what makes one private."""
+    return "" if private and not is_pseudonym(name) else printable(name)
 
 
 def _bounded(count: int) -> int:
