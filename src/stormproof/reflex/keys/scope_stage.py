@@ -33,6 +33,6 @@ def _denied(key: Key, request: Request) -> PermissionDenied | None:
     if scope not in key.scopes:
         return PermissionDenied(user=f"the key {key.name!r}", operation=f"be used for {scope}")
     if not key.opens(request.model):
-        # 404 tells anybody which models there are; this says no more.
+        # Which others there are is told nowhere; that there is one of this name is.
         return PermissionDenied(user=f"the key {key.name!r}", operation="ask this model")
     return None
