@@ -28,7 +28,7 @@ def count(figures: Figures) -> dict[str, int]:
 def test_an_answer_is_counted_with_its_tokens_and_its_time(
     figures: Figures, clock: FakeClock
 ) -> None:
-    with figures.call(price) as call:
+    with Call(figures, price) as call:
         clock.advance(0.2)
         call.used(USAGE)
     assert count(figures) == {ANSWERED: 1}
@@ -39,7 +39,7 @@ def test_an_answer_is_counted_with_its_tokens_and_its_time(
 
 def test_the_last_count_of_a_stream_is_what_counts(figures: Figures, clock: FakeClock) -> None:
     """The time to its first piece is told apart."""
-    with figures.call(price) as call:
+    with Call(figures, price) as call:
         for usage in (Usage(10, 1), USAGE):
             clock.advance(0.5)
             call.speaks(usage)
@@ -67,13 +67,13 @@ def test_a_call_that_failed_is_counted_by_its_error(
 ) -> None:
     """And its time is no answer's."""
     with pytest.raises(type(error)):
-        fail(figures.call(None), error)
+        fail(Call(figures, None), error)
     assert count(figures) == {outcome: 1}
     assert figures.seconds.cumulative()[0][-1] == ("+Inf", 0.0)
 
 
 def test_tokens_of_a_call_that_failed_were_spent(figures: Figures) -> None:
-    call = figures.call(price)
+    call = Call(figures, price)
     call.used(USAGE)
     with pytest.raises(ProviderError):
         fail(call, ProviderError(provider="p"))
@@ -81,6 +81,6 @@ def test_tokens_of_a_call_that_failed_were_spent(figures: Figures) -> None:
 
 
 def test_without_a_price_nobody_knows_the_cost(figures: Figures) -> None:
-    with figures.call(None) as call:
+    with Call(figures, None) as call:
         call.used(USAGE)
     assert (call.cost, figures.cost, figures.prompt_tokens) == (None, 0.0, 10)

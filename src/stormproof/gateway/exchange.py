@@ -1,6 +1,6 @@
 """One request to a ladder and its answer, in whichever dialect."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol
 
@@ -22,7 +22,7 @@ _STREAM_HEADERS: Final = [
 class Answering(Protocol):
     """Who answers: a ladder, or one that is guarded."""
 
-    async def complete(self, request: Question, journey: Journey) -> Completion:
+    def complete(self, request: Question, journey: Journey) -> Awaitable[Completion]:
         """Answer at once."""
         ...
 

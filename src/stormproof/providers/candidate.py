@@ -145,7 +145,7 @@ class Candidate(Generic[Asked, Answer]):
             request: What is asked.
             journey: Where it is written down.
         """
-        with self.figures.call(self._price) as call:
+        with Call(self.figures, self._price) as call:
             answer = await self._whole.acall(self._call, request, journey)
             call.used(answer.usage)
         self._arrive(journey, call)

@@ -218,7 +218,7 @@ class Usage(Struct, frozen=True, omit_defaults=True):
         told: Document = {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
-            "total_tokens": self.total_tokens,
+            "total_tokens": self.prompt_tokens + self.completion_tokens,
         }
         if self.prompt_tokens_details is not None:
             told["prompt_tokens_details"] = self.prompt_tokens_details

@@ -38,13 +38,9 @@ class Figures:
         self.completion_tokens = 0
         self.cost = 0.0
 
-    def call(self, price: Price | None) -> "Call":
-        """Return a call, to be entered when it begins and left when it ends."""
-        return Call(self, price)
-
 
 class Call:
-    """One call.
+    """One call, to be entered when it begins and left when it ends.
 
     Args:
         figures: Where it is counted.
@@ -88,7 +84,7 @@ class Call:
         _traceback: TracebackType | None,
     ) -> None:
         figures = self._figures
-        figures.outcomes[_outcome(error)] += 1
+        figures.outcomes[ANSWERED if error is None else _outcome(error)] += 1
         if error is None:
             figures.seconds.observe(current_clock().now() - self._began)
         if self._usage:
@@ -97,9 +93,7 @@ class Call:
         figures.cost += self.cost or 0.0
 
 
-def _outcome(error: BaseException | None) -> str:
-    if error is None:
-        return ANSWERED
+def _outcome(error: BaseException) -> str:
     if isinstance(error, Exception):
         return translate(error).code
     return CANCELLED

@@ -1,8 +1,8 @@
 """Everybody who may answer for a model's name, in the order in which they are asked."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -82,7 +82,7 @@ class Ladder:
         """Return what has become of the calls of each rung, by its name."""
         return {rung.name: rung.figures for rung in self._rungs}
 
-    async def complete(self, request: Question, journey: Journey) -> Completion:
+    def complete(self, request: Question, journey: Journey) -> Coroutine[Any, Any, Completion]:
         """Answer a request that wants its answer at once.
 
         Args:
@@ -90,12 +90,12 @@ class Ladder:
             journey: Where it is written down who was asked and who answered.
 
         Raises:
-            StormproofError: Nobody could answer.
+            StormproofError: While waiting: nobody could answer.
         """
-        answer = await self._whole(request, journey)
-        if self._cache and not (journey.degraded or journey.guarded):
-            self._cache.store(request, answer)
-        return answer
+        answer = self._whole(request, journey)
+        if self._cache is None or journey.guarded:
+            return answer
+        return self._kept_whole(answer, request, journey, self._cache)
 
     def stream(
         self, request: Question, journey: Journey, *, policy: StreamPolicy | None = None
@@ -128,6 +128,19 @@ class Ladder:
         resumes = policy is StreamPolicy.RESUME and able and request.resumable
         pipeline = self._resuming if resumes else self._pipeline
         return pipeline.stream(self._first.stream, request, journey)
+
+    async def _kept_whole(
+        self,
+        coming: Awaitable[Completion],
+        request: Question,
+        journey: Journey,
+        cache: AnswerCache,
+    ) -> Completion:
+        """Return an answer, and keep it."""
+        answer = await coming
+        if not journey.degraded:
+            cache.store(request, answer)
+        return answer
 
     async def _kept(
         self,

@@ -13,7 +13,7 @@ from stormproof.errors import (
 from stormproof.providers.candidate import Candidate, Journey
 from stormproof.providers.chat import Capability, Chunk, Completion
 from stormproof.providers.continuation import Continuation, Delivered, joined, rest_of
-from stormproof.providers.figures import Figures, Price
+from stormproof.providers.figures import Call, Figures, Price
 from stormproof.providers.json_rest import whole_json
 from stormproof.providers.model import ChatModel, TextModel
 from stormproof.providers.texts import Question, TextRequest
@@ -126,7 +126,7 @@ class Rung(Candidate[Question, Completion]):
         ended: set[int] = set()
         seen = False
         journey.broke.add(self.name)
-        with self.figures.call(self._price) as call:
+        with Call(self.figures, self._price) as call:
             try:
                 async with aclosing(self._saying(request, journey, delivered)) as chunks:
                     async for chunk in chunks:

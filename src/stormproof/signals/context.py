@@ -26,8 +26,14 @@ def log_context(
         operation: What is being done, by a name from the code and not from a client.
         worker: The number of the process, where several serve.
     """
-    given = {"request_id": request_id, "operation": operation, "worker": worker}
-    return _Inside({name: value for name, value in given.items() if value is not None})
+    given: dict[str, str | int] = {}
+    if request_id is not None:
+        given["request_id"] = request_id
+    if operation is not None:
+        given["operation"] = operation
+    if worker is not None:
+        given["worker"] = worker
+    return _Inside(given)
 
 
 class _Inside(AbstractContextManager[None]):

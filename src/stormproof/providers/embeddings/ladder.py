@@ -1,7 +1,7 @@
 """Everybody who may embed for a model's name: several hosts of one and the same model."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Final
 
 from stormproof.providers.candidate import Candidate, Journey
 from stormproof.providers.embeddings.request import EmbeddingRequest, Embeddings
@@ -47,7 +47,7 @@ class EmbeddingLadder:
         """Return what has become of the calls of each rung, by its name."""
         return {rung.name: rung.figures for rung in self._rungs}
 
-    async def embed(self, request: EmbeddingRequest, journey: Journey) -> Embeddings:
+    def embed(self, request: EmbeddingRequest, journey: Journey) -> Coroutine[Any, Any, Embeddings]:
         """Embed texts.
 
         Args:
@@ -55,6 +55,6 @@ class EmbeddingLadder:
             journey: Where it is written down who was asked and who answered.
 
         Raises:
-            StormproofError: Nobody could.
+            StormproofError: While waiting: nobody could.
         """
-        return await self._embed(request, journey)
+        return self._embed(request, journey)

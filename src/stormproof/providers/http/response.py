@@ -133,8 +133,8 @@ class Response:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._leaving:
-            self.close()
+        if self._source and not self._leaving:
+            self._source.abort()
 
     # What follows is called by the connection.
 
