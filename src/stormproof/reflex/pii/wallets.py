@@ -11,6 +11,7 @@ from stormproof.reflex.pii.recogniser import Recogniser
 
 _BASE58: Final = r"\b[13DLMT][1-9A-HJ-NP-Za-km-z]{25,34}\b"
 _COINS: Final = {"D": "dogecoin", "L": "litecoin", "M": "litecoin", "T": "tron"}
+_LONGEST_BASE58: Final = 35
 _BASE58_BYTES: Final = 25
 _BASE58_DIGITS: Final = {
     character: digit
@@ -47,7 +48,7 @@ def _bech32(text: str, start: int, end: int) -> Iterable[Finding]:
 def _wallet(text: str, start: int, end: int) -> Iterable[Finding]:
     if text.startswith("0x", start):
         return [Finding(Kind.CRYPTO_WALLET, start, end, "ethereum")]
-    if text[start : start + 3].lower() in {"bc1", "tb1", "ltc"}:
+    if end - start > _LONGEST_BASE58:
         return _bech32(text, start, end)
     return _base58(text, start, end)
 
