@@ -11,6 +11,7 @@ _AFTER: Final = 30
 _SENTENCE: Final = re.compile("[.?!] ")
 _FARTHEST_HEAD: Final = 1 << 13
 _LONGEST_LINE: Final = 1 << 11
+_LETTER: Final = re.compile(r"[^\W\d_]")
 _CUTS: Final = ("\n", '",')
 """What ends a line, and a value in JSON: words beyond belong to something else."""
 
@@ -21,6 +22,8 @@ _SEPARATORS: Final = "\t|;,"
 def words_near(text: str, start: int, end: int) -> Sequence[str]:
     """Return the words near a place, in small letters, and each two that follow each other."""
     before, after = text[max(0, start - _BEFORE) : start], text[end : end + _AFTER]
+    if not (_LETTER.search(before) or _LETTER.search(after)):
+        return ()
     for cut in _CUTS:
         nearer = before.rpartition(cut)[2]
         before = nearer if _WORD.search(nearer) else before
@@ -31,14 +34,18 @@ def words_near(text: str, start: int, end: int) -> Sequence[str]:
 def words_above(text: str, start: int) -> Sequence[str]:
     """Return the words at the head of a column that a place is in; none if it is in no table."""
     line = text.rfind("\n", max(0, start - _LONGEST_LINE), start) + 1
+    before = text[line:start] if line else ""
+    separators = [one for one in _SEPARATORS if one in before]
+    if not separators:
+        return ()
     top = text.rfind("\n\n", max(0, start - _FARTHEST_HEAD), start)
     head_start = top + 2 if top >= 0 else 0
     head_end = text.find("\n", head_start, head_start + _LONGEST_LINE)
     if not 0 < head_end < line:
         return ()
-    head, before = text[head_start:head_end], text[line:start]
-    for separator in _SEPARATORS:
-        if separator in head and separator in before:
+    head = text[head_start:head_end]
+    for separator in separators:
+        if separator in head:
             columns = head.split(separator)
             column = before.count(separator)
             return _words(columns[column]) if column < len(columns) else ()

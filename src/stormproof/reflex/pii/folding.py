@@ -8,6 +8,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 from stormproof.reflex.pii.finding import Finding
@@ -50,7 +51,7 @@ def folded(text: str) -> Folded:
     if _is_plain(text):
         return Folded(text)
     unseen = [found.start() - before for before, found in enumerate(_IS_UNSEEN.finditer(text))]
-    return Folded(_ODD.sub(_seen, text), unseen)
+    return Folded(_ODD.sub(lambda odd: _look(odd[0]), text), unseen)
 
 
 def _is_plain(text: str) -> bool:
@@ -68,9 +69,9 @@ def _blank(escape: re.Match[str]) -> str:
     return " " * len(escape[0])
 
 
-def _seen(odd: re.Match[str]) -> str:
-    """Return what a character looks like."""
-    character = odd[0]
+@cache
+def _look(character: str) -> str:
+    """Return what one of the odd characters looks like; there are some hundred of them."""
     if _IS_UNSEEN.match(character):
         return ""
     if _IS_DASH.match(character):

@@ -9,12 +9,12 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import product
+from itertools import islice, product
 from string import ascii_letters, digits
 from typing import Final, NamedTuple
 
 from stormproof.reflex.pii.context import words_above, words_near
-from stormproof.reflex.pii.edges import begins, is_whole, stands_alone, stands_apart
+from stormproof.reflex.pii.edges import is_whole, stands_alone, stands_apart
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.recogniser import Recogniser
 
@@ -81,6 +81,7 @@ class _Numbers:
 
     def __init__(self, identifiers: Collection[Identifier]) -> None:
         self._by_picture = _by_picture(identifiers)
+        self._candidate = _candidate(self._by_picture)
         blocks = {picture: list(_BLOCK.finditer(picture)) for picture in self._by_picture}
         self._beginnings = {one[: block.end()] for one, ends in blocks.items() for block in ends}
         self._most_blocks = max(map(len, blocks.values()))
@@ -95,18 +96,17 @@ class _Numbers:
 
     def _places(self, picture: str) -> Sequence[_Place]:
         """Return where in a run numbers may be; of those that begin together the longest first."""
-        blocks = [block.span() for block in _BLOCK.finditer(picture)]
         places = []
-        for index, (start, _) in enumerate(blocks):
-            if not begins(picture, start):
-                continue
-            ends = self._ends(picture, start, blocks[index : index + self._most_blocks])
+        for candidate in self._candidate.finditer(picture):
+            start = candidate.start()
+            ends = self._ends(picture, start)
             places += [self._place(picture, start, end) for end in reversed(ends)]
         return places
 
-    def _ends(self, picture: str, start: int, blocks: Iterable[tuple[int, int]]) -> Sequence[int]:
+    def _ends(self, picture: str, start: int) -> Sequence[int]:
         ends = []
-        for _, end in blocks:
+        for block in islice(_BLOCK.finditer(picture, start), self._most_blocks):
+            end = block.end()
             if picture[start:end] not in self._beginnings:
                 break
             if picture[start:end] in self._by_picture and is_whole(picture, start, end):
@@ -116,9 +116,7 @@ class _Numbers:
     def _place(self, picture: str, start: int, end: int) -> _Place:
         pictured = self._by_picture[picture[start:end]]
         if not stands_apart(picture, start, end):
-            grouped = " " in picture[start:end]
-            telling = _telling_anywhere(pictured) if grouped else pictured.telling
-            pictured = _Pictured(telling, {})
+            pictured = _Pictured(_telling_beside(picture[start:end], pictured), {})
         return _Place(start, end, pictured)
 
 
@@ -136,10 +134,47 @@ def _by_picture(identifiers: Collection[Identifier]) -> Mapping[str, _Pictured]:
     return pictured
 
 
-def _telling_anywhere(pictured: _Pictured) -> Sequence[Identifier]:
-    """Return those whom a form tells also where other numbers stand beside it.
+def _candidate(pictured: Mapping[str, _Pictured]) -> re.Pattern[str]:
+    """Return what finds where in a run a number may begin that is whole.
 
-    A card's expiry does; groups of digits in a row of more of them are anything.
+    In a long row of numbers there are many beginnings, and hardly any that is worth a look: the
+    vague ones stand apart, the others are no part of a series.
+    """
+    ends = {picture: _end(picture) for picture in pictured}
+    beside = {one: end for one, end in ends.items() if _telling_beside(one, pictured[one])}
+    return re.compile(
+        rf"(?<![9A])(?<!9[./-])(?:(?<!9[ +])(?={_any_of(ends)})|(?={_any_of(beside)}))"
+    )
+
+
+def _end(picture: str) -> str:
+    """Return the pattern of what may not stand behind a number, which would be more of it."""
+    last = _BLOCK.findall(picture)[-1]
+    series = f"| {last}(?![9A])" if "9" in last and picture.endswith(f" {last}") else ""
+    return f"(?![9A]|[./-]9{series})"
+
+
+def _any_of(ends: Mapping[str, str]) -> str:
+    """Return a pattern for one of some pictures, each with its end: a tree of what they share."""
+    following: dict[str, dict[str, str]] = defaultdict(dict)
+    for picture, end in ends.items():
+        if picture:
+            following[picture[0]][picture[1:]] = end
+    branches = [re.escape(first) + _any_of(rest) for first, rest in following.items()]
+    if "" in ends:
+        branches.append(ends[""])
+    return f"(?:{'|'.join(branches)})"
+
+
+def _telling_beside(picture: str, pictured: _Pictured) -> Sequence[Identifier]:
+    """Return those whom a form tells where other numbers stand beside it."""
+    return _telling_anywhere(pictured) if " " in picture else pictured.telling
+
+
+def _telling_anywhere(pictured: _Pictured) -> Sequence[Identifier]:
+    """Return those whom a form tells also in a row of groups of digits.
+
+    A card's expiry stands beside it; other groups in a row of more of them are anything.
     """
     return [one for one in pictured.telling if one.kind is Kind.CARD]
 
