@@ -41,6 +41,14 @@ def test_what_was_found_once_is_found_again_without_what_gave_it_away() -> None:
     assert changed == {("a",): f"call {word}", ("b",): f"I noted {word}, and 70151 2345678"}
 
 
+def test_what_was_found_once_is_found_again_where_no_space_parts_words() -> None:
+    """As in Chinese."""
+    found = [[Finding(Kind.PHONE, 5, 17)], []]
+    texts = [Passage(("a",), f"call {PHONE}"), Passage(("b",), f"请打{PHONE}谢谢")]
+    changed, placeholders = redacted(texts, found, b"key")
+    assert changed["b",] == f"请打{placeholders.of(PHONE)}谢谢"
+
+
 def test_texts_without_any_are_not_touched() -> None:
     """Nor are those in which there is none copied."""
     assert of(Passage(("a",), ALICE), Passage(("b",), "nothing")).texts.keys() == {("a",)}

@@ -10,6 +10,7 @@ from stdnum import numdb
 
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.recogniser import Recogniser
+from stormproof.reflex.pii.scripts import joins
 
 _BEGINNING: Final = r"\b[A-Za-z]{2}\d{2}[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{4}"
 _STRUCTURES: Final = numdb.get("iban")
@@ -41,7 +42,7 @@ def _iban(text: str, start: int, _end: int) -> Iterable[Finding]:
     country = text[start : start + 2].upper()
     form = _form(country)
     end = _end_of(text, start, form.length) if form else None
-    if form and end and not text[end : end + 1].isalnum():
+    if form and end and not joins(text[end : end + 1]):
         account = text[start:end].upper().replace(" ", "").replace("-", "")
         if form.rest.fullmatch(account, len("DE89")) and _checks(account):
             yield Finding(Kind.IBAN, start, end, country.lower())

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from stormproof.reflex.pii.scripts import joins
+
 _JOINS: Final = frozenset(".-/")
 _BETWEEN: Final = ".-/ +()"
 _SERIES: Final = frozenset(" -.")
@@ -9,12 +11,8 @@ _SERIES: Final = frozenset(" -.")
 
 def stands_alone(text: str, start: int, end: int) -> bool:
     """Return whether a number is no piece of a word, or of a longer number."""
-    return begins(text, start) and not _goes_on(text[end : end + 2])
-
-
-def begins(text: str, start: int) -> bool:
-    """Return whether a number begins where its first digit is: nothing before is of it."""
-    return not _goes_on(text[max(0, start - 2) : start][::-1])
+    before, after = text[max(0, start - 2) : start][::-1], text[end : end + 2]
+    return not (_goes_on(before) or _goes_on(after))
 
 
 def stands_apart(text: str, start: int, end: int) -> bool:
@@ -41,7 +39,7 @@ def is_in_series(text: str, start: int, end: int) -> bool:
 
 def _goes_on(beside: str) -> bool:
     """Return whether what is beside a number, from there on, is more of it."""
-    return beside[:1].isalnum() or (beside[:1] in _JOINS and beside[1:].isdigit())
+    return joins(beside[:1]) or (beside[:1] in _JOINS and beside[1:].isdigit())
 
 
 def _leading(number: str) -> int:

@@ -9,6 +9,7 @@ from stormproof.reflex.pii.edges import is_whole, stands_apart
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.pictures import Identifier
 from stormproof.reflex.pii.recogniser import Recogniser
+from stormproof.reflex.pii.scripts import joins
 
 _MORE: Final = r"(?:(?:[ ./-]|[ .-]?\(|\)[ ./-]?)?\d)"
 _FROM_ABROAD: Final = rf"\+[1-9]{_MORE}{{6,15}}|\b00[1-9](?:(?:[ -]|[ -]?\(|\)[ -]?)?\d){{7,15}}"
@@ -92,7 +93,7 @@ _WORDS: Final = frozenset(
 
 
 def _from_abroad(text: str, start: int, end: int) -> Iterable[Finding]:
-    if text[start] == "+" and text[max(0, start - 1) : start].isalnum():
+    if text[start] == "+" and joins(text[max(0, start - 1) : start]):
         return
     first = start + (1 if text[start] == "+" else 2)
     if text[start] == "0" and not (

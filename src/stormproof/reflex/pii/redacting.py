@@ -9,6 +9,7 @@ from stormproof.reflex.pii.finder import merged
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.json_text import JsonText, NameText, PlainText, Replacement
 from stormproof.reflex.pii.placeholders import Placeholders
+from stormproof.reflex.pii.scripts import joins
 
 _SHORTEST: Final = 3
 _MOST: Final = 200
@@ -106,7 +107,7 @@ def _standing(value: str, kind: Kind, text: str) -> Iterator[Finding]:
 
 
 def _within_word(text: str, place: int) -> bool:
-    return text[max(place - 1, 0) : place + 1].isalnum() and 0 < place < len(text)
+    return 0 < place < len(text) and joins(text[place - 1]) and joins(text[place])
 
 
 def _between(text: str, findings: Sequence[Finding]) -> Iterator[str]:
