@@ -16,6 +16,8 @@ JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNry
 PLANTED = [
     (Kind.EMAIL, None, "write to {}", "anna.schmidt+news@mail.example.com"),
     (Kind.EMAIL, None, "write to {}", "jörg@bücher.example"),
+    (Kind.EMAIL, None, "write to {}", "юзер@почта.рф"),
+    (Kind.EMAIL, None, "write to {}", "用户@例子.中国"),
     (Kind.PHONE, None, "it is {}", "+49 (0)30 1234 5678"),
     (Kind.PHONE, None, "it is {}", "+12125550123"),
     (Kind.PHONE, None, "it is {}", "0033 6 12 34 56 78"),

@@ -1,24 +1,15 @@
-"""Addresses of people and of machines."""
+"""Addresses of machines."""
 
-import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from stormproof.reflex.pii.finding import Finding, Kind
+from stormproof.reflex.pii.numbering import is_numbering
 from stormproof.reflex.pii.recogniser import Recogniser
+from stormproof.reflex.pii.scripts import joins
 
-_ATOM: Final = r"[A-Za-z0-9\x80-\xff%+_'-]+"
-_LABEL: Final = r"[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]*[A-Za-z0-9\x80-\xff])?"
-_EMAIL: Final = rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?:[A-Za-z]{{2,24}}|xn--[a-z0-9-]+)"
-_LONGEST_LOCAL: Final = 64
-_LONGEST_DOMAIN: Final = 253
-_QUOTES: Final = "'-"
-_FILES: Final = frozenset(
-    {"png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "json", "git"}
-)
-
-_IPV4: Final = r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b"
+_IPV4: Final = r"\b\d{1,3}(?:\.\d{1,3}){3,}\b"
 _IPV6_SIGN: Final = (
     r"[0-9A-Fa-f]?::[0-9A-Fa-f]|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:"
 )
@@ -26,10 +17,10 @@ _IPV6: Final = (
     r"(?:(?:[0-9A-Fa-f]{1,4}:){1,7}|:):[0-9A-Fa-f:.]*[0-9A-Fa-f]"
     r"|(?:[0-9A-Fa-f]{1,4}:){6}(?:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}|[0-9.]+\d)"
 )
-_VERSION: Final = re.compile(
-    r"(?:version|release|firmware|build|\bv|\w/|[<>~=!]=)[\s:=\"]*$", re.IGNORECASE
-)
-_BEFORE: Final = 12
+_LONGEST_IPV4: Final = len("255.255.255.255")
+_NOBODYS: Final = frozenset({0, 127, *range(224, 256)})
+"""What addresses of no machine begin with, or of every one, of groups (RFC 5771), and masks."""
+
 _IPV6_COLONS: Final = 7
 
 _MAC_SIGN: Final = (
@@ -41,28 +32,15 @@ _MAC: Final = (
 )
 
 
-def _email(text: str, start: int, end: int) -> Iterable[Finding]:
-    """Yield an address of a person; not a file's name, nor what Git calls a repository."""
-    while text[start] in _QUOTES:
-        start += 1
-    local, _, domain = text[start:end].partition("@")
-    if not 0 < len(local) <= _LONGEST_LOCAL or len(domain) > _LONGEST_DOMAIN:
-        return
-    suffix = domain.rpartition(".")[2].lower()
-    repository = text.startswith("git@", start) and text[end : end + 1] in {":", "/"}
-    if suffix not in _FILES and not repository:
-        yield Finding(Kind.EMAIL, start, end)
-
-
 def _ipv4(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield an address of a machine; not a version, nor a piece of a longer list of numbers."""
-    if _joined(text, start, end, ".") or _VERSION.search(text, max(0, start - _BEFORE), start):
+    if end - start > _LONGEST_IPV4 or _joined(text, start, end, "."):
         return
     try:
         address = IPv4Address(text[start:end])
     except ValueError:
         return
-    if not (address.is_loopback or address.is_unspecified):
+    if address.packed[0] not in _NOBODYS and not is_numbering(text, start, end):
         yield Finding(Kind.IP_ADDRESS, start, end)
 
 
@@ -92,13 +70,10 @@ def _mac(text: str, start: int, end: int) -> Iterable[Finding]:
 def _joined(text: str, start: int, end: int, by: str) -> bool:
     """Return whether more of the same stands before or behind."""
     before, after = text[max(0, start - 1) : start], text[end : end + 2]
-    return before == by or before.isalnum() or (after[:1] == by and after[1:].isalnum())
+    return before == by or joins(before) or (after[:1] == by and joins(after[1:]))
 
 
 RECOGNISERS: Final = (
-    Recogniser(
-        frozenset({Kind.EMAIL}), r"[A-Za-z0-9\x80-\xff_+-]@[A-Za-z0-9\x80-\xff]", _EMAIL, _email
-    ),
     Recogniser(frozenset({Kind.IP_ADDRESS}), r"\d\.\d{1,3}\.\d{1,3}\.\d", _IPV4, _ipv4),
     Recogniser(frozenset({Kind.MAC_ADDRESS}), _MAC_SIGN, _MAC, _mac),
     Recogniser(frozenset({Kind.IP_ADDRESS}), _IPV6_SIGN, _IPV6, _ipv6),

@@ -22,6 +22,7 @@ from stormproof.reflex.pii import (
     coordinates,
     credentials,
     keys,
+    mailboxes,
     named,
     phones,
     pictures,
@@ -41,13 +42,14 @@ _RECOGNISERS: Final = (
     *credentials.RECOGNISERS,
     keys.RECOGNISER,
     named.RECOGNISER,
+    *mailboxes.RECOGNISERS,
     *addresses.RECOGNISERS,
     accounts.RECOGNISER,
     wallets.RECOGNISER,
+    coordinates.RECOGNISER,
     pictures.recogniser((CARD, *IDENTIFIERS, phones.NATIONAL)),
     phones.RECOGNISER,
     births.RECOGNISER,
-    coordinates.RECOGNISER,
 )
 """Of findings that overlap, the one counts whose recogniser stands first."""
 

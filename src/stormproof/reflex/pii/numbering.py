@@ -1,0 +1,86 @@
+"""Dotted numbers that are no addresses: versions, chapters, headings."""
+
+import re
+from typing import Final
+
+from stormproof.reflex.pii.context import words_above
+
+_OF_VERSIONS: Final = frozenset(
+    {"v", "v.", "ver", "ver.", "rev", "rev.", "revision", "version", "versions", "release"}
+    | {"releases", "firmware", "build", "builds", "versionen", "versiones", "versión", "versione"}
+    | {"versão", "versie", "versjon", "wersja", "wersji", "версия", "версии", "версию"}
+)
+_OF_PARTS: Final = frozenset(
+    {"§", "chapter", "chapters", "chap.", "section", "sections", "sec", "sec.", "subsection"}
+    | {"clause", "clauses", "paragraph", "paragraphs", "para", "para.", "article", "articles"}
+    | {"art.", "appendix", "annex", "table", "tables", "figure", "figures", "fig.", "equation"}
+    | {"eq.", "item", "items", "step", "steps", "rule", "rules", "requirement", "requirements"}
+    | {"req.", "control", "controls", "no.", "ec", "oid", "identifier", "exercise", "theorem"}
+    | {"kapitel", "kap.", "abschnitt", "abschnitte", "abschnitten", "absatz", "abs.", "ziffer"}
+    | {"punkt", "artikel", "anhang", "tabelle", "abbildung", "abb.", "nr.", "chapitre"}
+    | {"chapitres", "paragraphe", "annexe", "tableau", "alinéa", "capítulo", "cap.", "sección"}
+    | {"apartado", "artículo", "párrafo", "cláusula", "tabla", "capitolo", "sezione", "articolo"}
+    | {"paragrafo", "tabella", "seção", "secção", "artigo", "parágrafo", "tabela", "hoofdstuk"}
+    | {"paragraaf", "avsnitt", "rozdział", "rozdziale", "глава", "главе", "главы", "раздел"}
+    | {"раздела", "разделе", "пункт", "пункта", "пункте", "статья", "статье", "гл.", "п.", "ст."}
+)
+_ENDS_OF_VERSIONS: Final = ("版本", "バージョン", "버전", "第", "/", "=")
+_BEHIND_PARTS: Final = frozenset("版章节節条條款項项장절조항")
+
+_WORD: Final = r"(?:[A-Z]|(?<![^\W\d_A-Z]))[^\W\d_A-Z]++\.?|(?<![A-Z])[A-Z]++\.?"
+"""Of names that are written together, the last: ``appVersion``."""
+
+_LIST: Final = (
+    r"(?:(\d{1,4})(?:\.\d{1,4}){1,5}(?:[,;-] ?| - | (?:and|or|to|und|bis|et|ou|y|e|и) ))*"
+)
+_BEFORE: Final = re.compile(
+    rf"({_WORD}|§|\w/|[<>~]=)(?!==\Z)[ \t:=\"'#(\\-]*{_LIST}\Z"
+    r"|(?<=\w)(?<![iI][pP])(?<![aA]ddr)(?<![hH]ost)(?<!src)(?<!dst)[=!]=\Z"
+)
+"""What tells of a number; and, if that goes on with a list, how the one before it begins."""
+
+_MAY_TELL: Final = re.compile(r"[^\W\d_]|[§=]")
+_FARTHEST: Final = 48
+_INDENT: Final = 8
+_BULLETS: Final = " \t#*|"
+_BEGINNING: Final = re.compile("[\n>]")
+_TITLE: Final = re.compile(r"\.?[ \t]{1,4}([^\W\d_])")
+_LARGEST_PART: Final = 50
+_PRIVATE: Final = "10."
+
+
+def is_numbering(text: str, start: int, end: int) -> bool:
+    """Return whether a dotted number in a text is one of a version, a chapter or a heading."""
+    words = {_word_before(text, start), *words_above(text, start)}
+    if not _OF_VERSIONS.isdisjoint(words):
+        return True
+    return _may_be_part(text[start:end]) and (
+        text[end : end + 1] in _BEHIND_PARTS
+        or not _OF_PARTS.isdisjoint(words)
+        or _is_heading(text, start, end)
+    )
+
+
+def _word_before(text: str, start: int) -> str:
+    """Return the word that tells what a number is, or the list that it goes on; none is empty."""
+    first = max(0, start - _FARTHEST)
+    line = max(first, text.rfind("\n", first, start) + 1)
+    told = _MAY_TELL.search(text, line, start) and _BEFORE.search(text, line, start)
+    if not told or (told[2] and not text.startswith(f"{told[2]}.", start)):
+        return ""
+    word = (told[1] or "=").lower()
+    return "version" if word.endswith(_ENDS_OF_VERSIONS) else word
+
+
+def _may_be_part(number: str) -> bool:
+    """Return whether books have so many chapters; networks have a zero somewhere, or more."""
+    return all(0 < int(part) <= _LARGEST_PART for part in number.split("."))
+
+
+def _is_heading(text: str, start: int, end: int) -> bool:
+    """Return whether a number begins a line, or an element, that goes on with a title."""
+    before = _BEGINNING.split(text[max(0, start - _INDENT) : start])[-1]
+    if before.strip(_BULLETS) or (text.startswith(_PRIVATE, start) and "#" not in before):
+        return False
+    title = _TITLE.match(text, end)
+    return title is not None and title[1].isupper()
