@@ -10,8 +10,9 @@ places and user names are Faker's, in many languages. They stand in letters, con
 logs, tables, questionnaires, code, variables and HTML, each with its label: the kind, the shape and
 the exact characters. Of a connection string, and of an authorization header, that is the secret in
 it. One text in three has nothing in it that should be found: clean prose in several languages and
-scripts, and what only looks like it: orders, versions, dates, hashes, UUIDs, placeholders, and
-numbers with a wrong check digit, which stand among the others too.
+scripts, and what only looks like it: orders, versions, chapters, masks of networks, measurements,
+dates, hashes, UUIDs, placeholders, and numbers with a wrong check digit, which stand among the
+others too.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,5 @@
 """E-mail addresses, dates of birth, names and places."""
+# ruff: noqa: RUF001  (texts in all scripts)
 
 from datetime import date
 from typing import Final
@@ -19,6 +20,20 @@ _DOMAINS: Final = (
     "x.ai",
     "bücher-müller.de",
 )
+_INTERNATIONAL: Final = (
+    (("юзер", "иван.петров", "анна+новости", "отдел2024"), ("почта.рф", "пример.бел", "mail.ru")),
+    (("用户", "王小明", "测试_1"), ("例子.中国", "邮件.商务", "example.cn")),
+    (("ユーザー", "山田.太郎"), ("例え.jp", "ドメイン.みんな")),
+    (("사용자", "홍길동"), ("예시.한국", "example.co.kr")),
+    (("संपर्क", "राम.कुमार"), ("डाटामेल.भारत",)),
+    (("χρήστης", "ελένη_7"), ("παράδειγμα.ελ", "example.gr")),
+    (("مستخدم", "سارة"), ("موقع.مصر", "example.com")),
+    (("משתמש",), ("דוגמה.ישראל",)),
+    (("łukasz", "żaneta.wójcik", "kowalski"), ("łódź.pl", "poczta.example.pl")),
+    (("jürgen", "info"), ("xn--bcher-kva.example", "xn--e1afmkfd.xn--p1ai")),
+)
+"""Names and domains that are written in the same scripts."""
+
 _MONTHS: Final = {
     "en": "January February March April May June July August September October November December",
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
@@ -38,6 +53,14 @@ _DATES: Final = (
     "{d.day} {french} {d.year}",
     "{d.day} de {spanish} de {d.year}",
 )
+_EMAIL_NAMES: Final = (
+    "e-mail",
+    "email",
+    "e-mail address",
+    "contact",
+    "E-Mail-Adresse",
+    "correo",
+)
 _BIRTH_NAMES: Final = (
     "date of birth",
     "DOB",
@@ -50,6 +73,8 @@ _BIRTH_NAMES: Final = (
 
 
 def email(chance: Chance) -> Item:
+    if chance.often(0.1):
+        return _international_email(chance)
     locale = chance.choice(LOCALES_ASCII)
     address = chance.faker(locale).ascii_free_email()
     if chance.often(0.6):
@@ -58,8 +83,14 @@ def email(chance: Chance) -> Item:
         address = f"{local}@{chance.choice((domain, chance.choice(_DOMAINS)))}"
     if chance.often(0.1):
         address = address.title() if address.isascii() else address
-    names = ("e-mail", "email", "e-mail address", "contact", "E-Mail-Adresse", "correo")
-    return Item(Kind.EMAIL, locale, chance.choice(names), address)
+    return Item(Kind.EMAIL, locale, chance.choice(_EMAIL_NAMES), address)
+
+
+def _international_email(chance: Chance) -> Item:
+    """Return an address in letters of any script, as RFC 6531 has them."""
+    locals_, domains = chance.choice(_INTERNATIONAL)
+    address = f"{chance.choice(locals_)}@{chance.choice(domains)}"
+    return Item(Kind.EMAIL, "international", chance.choice(_EMAIL_NAMES), address)
 
 
 def birth(chance: Chance) -> Item:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from support.labelled_texts import lookalikes
+from support.labelled_texts import lookalikes, numbering
 from support.labelled_texts.chance import Chance
 from support.labelled_texts.page import Item, LabelledText, Page
 from support.labelled_texts.prose import language, paragraph, sentence, template
@@ -20,6 +20,8 @@ _COMPONENTS: Final = ("auth", "billing", "gateway", "worker.7", "sync")
 def letter(chance: Chance, makers: Sequence[Maker]) -> LabelledText:
     """Write paragraphs, with sentences that say something of each item."""
     page, spoken = Page(), language(chance)
+    if chance.often(0.1):
+        page.write(numbering.heading(chance))
     page.write(paragraph(chance, spoken))
     for make in makers:
         item = make(chance)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from support.labelled_texts import cards, identities, phones, tax_numbers
+from support.labelled_texts import cards, identities, numbering, phones, tax_numbers
 from support.labelled_texts import ibans as accounts
 from support.labelled_texts.chance import Chance, grouped
 from support.labelled_texts.check_digits import ean
@@ -43,11 +43,6 @@ def _version(chance: Chance) -> str:
     )
 
 
-def _release(chance: Chance) -> str:
-    """Return a version of four numbers, each as small as those of an IP address."""
-    return "version " + ".".join(str(chance.randint(0, 40)) for _ in range(4))
-
-
 def _hash(chance: Chance) -> str:
     return chance.hexadecimal(chance.choice((7, 32, 40, 64)))
 
@@ -82,7 +77,14 @@ def _handle(chance: Chance) -> str:
     """Return what has an at sign, and is nobody's address."""
     version = f"{chance.randint(1, 20)}.{chance.randint(0, 9)}.{chance.randint(0, 9)}"
     return chance.choice(
-        (f"react@{version}", "git@github.com:acme/app.git", "icon@2x.png", "@dataclass")
+        (
+            f"react@{version}",
+            "git@github.com:acme/app.git",
+            "icon@2x.png",
+            "иконка@2x.png",
+            "@dataclass",
+            "@маша",
+        )
     )
 
 
@@ -90,11 +92,21 @@ def _measured(chance: Chance) -> str:
     return chance.choice(
         (
             f"{chance.random():.4f}, {chance.random():.4f}",
+            _constants(chance),
             f"{chance.uniform(1, 99):.1f} x {chance.uniform(1, 99):.1f} mm",
             f"{chance.uniform(1, 9999):,.2f} EUR",
             f"{chance.randint(1, 23)}:{chance.randint(10, 59)}:{chance.randint(10, 59)}",
         )
     )
+
+
+def _constants(chance: Chance) -> str:
+    """Return two numbers, as precise as places are told."""
+    digits = chance.randint(4, 8)
+    one, other = chance.uniform(-9.9, 9.9), chance.uniform(0, 9.9)
+    return chance.choice(
+        ("{:.{d}f}, {:.{d}f}", "{:.{d}f},{:.{d}f}", "({:.{d}f}, {:.{d}f})")
+    ).format(one, other, d=digits)
 
 
 def _identifier(chance: Chance) -> str:
@@ -124,7 +136,9 @@ MAKERS: Final[Sequence[Callable[[Chance], Item]]] = (
     _mistyped_identity,
     _of("order number", _order),
     _of("firmware", _version),
-    _of("installed release", _release),
+    _of("installed release", numbering.release),
+    _of("reference", numbering.part),
+    _of("netmask", numbering.mask),
     _of("checksum", _hash),
     _of("request id", uuid),
     _of("ISBN", _book),

@@ -36,6 +36,9 @@ _SENTENCES: Final[Mapping[str, tuple[str, ...]]] = {
         "The address bar shows a lock when the connection is encrypted.",
         "Use environment variables for secrets instead of writing them into the source code.",
         "The river rose by 1.80 m overnight and flooded the lower part of the old town.",
+        "Pi is about 3.14159, 2.71828 is the base of natural logarithms.",
+        "Retention is settled in chapter 4.1.1.2, deletion in sections 2.3.4.5 and 2.3.4.6.",
+        "Since version 1.2.3.4 the importer reads both formats.",
         "Let me know if the second proposal suits you better than the first one.",
     ),
     "de": (
