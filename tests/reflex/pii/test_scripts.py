@@ -26,6 +26,23 @@ def test_a_number_ends_where_such_a_script_begins(text: str, kind: Kind, value: 
     assert [(one, written) for one, _, written in found(text)] == [(kind, value)]
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("我的手机号是13812345678谢谢", Kind.PHONE, "13812345678"),
+        ("연락처는 1234 5678입니다", Kind.PHONE, "1234 5678"),
+        ("マイナンバーは6214 9832 0257です", Kind.NATIONAL_ID, "6214 9832 0257"),
+        ("见5.6037,-0.1870这个坐标", Kind.COORDINATES, "5.6037,-0.1870"),
+    ],
+)
+def test_a_word_tells_what_a_number_is_though_no_space_parts_it_from_others(
+    text: str, kind: Kind, value: str
+) -> None:
+    """Close to the number, before it or behind."""
+    assert [(one, written) for one, _, written in found(text)] == [(kind, value)]
+    assert not found(f"订单{value}谢谢")
+
+
 def test_other_scripts_make_one_word_with_digits() -> None:
     """As Latin does: what is within a word is no number."""
     assert not found("арт4111111111111111, é4111111111111111")

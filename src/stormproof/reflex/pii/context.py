@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
+from stormproof.reflex.pii.scripts import unspaced_words
+
 _WORD: Final = re.compile("[^\\s!-/:-@\\[-`{-~\xa1\xab\xbb\xbf\u2000-\u206f]+")
 _BEFORE: Final = 60
 _AFTER: Final = 30
+_CLOSE: Final = 12
 _SENTENCE: Final = re.compile("[.?!] ")
 _FARTHEST_HEAD: Final = 1 << 13
 _LONGEST_LINE: Final = 1 << 11
@@ -28,7 +31,8 @@ def words_near(text: str, start: int, end: int) -> Sequence[str]:
         nearer = before.rpartition(cut)[2]
         before = nearer if _WORD.search(nearer) else before
         after = after.partition(cut)[0]
-    return _words(f"{before} {_SENTENCE.split(after, 1)[0]}")
+    words = _words(f"{before} {_SENTENCE.split(after, 1)[0]}")
+    return [*words, *unspaced_words(before[-_CLOSE:]), *unspaced_words(after[:_CLOSE])]
 
 
 def words_above(text: str, start: int) -> Sequence[str]:

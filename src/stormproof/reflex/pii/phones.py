@@ -88,7 +88,7 @@ _WORDS: Final = frozenset(
     | {"phone", "mobile", "mobil", "móvil", "movil", "handy", "cell", "cellphone", "cellular"}
     | {"celular", "cellulare", "portable", "fax", "sms", "whatsapp", "call me", "text me"}
     | {"rufnummer", "telefonnummer", "handynummer", "puhelin", "電話", "电话", "전화", "телефон"}
-    | {"τηλέφωνο"}
+    | {"τηλέφωνο", "手机", "手機", "携帯", "휴대폰", "연락처"}
 )
 
 
