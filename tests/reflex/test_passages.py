@@ -166,16 +166,22 @@ def test_names_files_and_parts_of_other_kinds_are_texts() -> None:
         {"type": "document", "source": source},
         {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "a b"}]},
         {"type": "thinking", "thinking": "hm hm", "signature": "s"},
+        {"type": "input_image", "image_url": "data:,x y"},
+        {"type": "input_file", "filename": "to Bob.pdf", "file_data": "data:,x y"},
+        {"type": "image", "source": {"type": "url", "url": "https://a.b/c d"}},
+        {"type": "reasoning", "summary": [{"text": "c d"}], "encrypted_content": "x y"},
     ]
     call = {"id": "c", "function": {"name": "f", "arguments": {"to": "Bob"}}}
     messages = [
-        {"role": "user", "name": "bob-b", "content": parts},
+        {"role": "user", "name": "bob-b", "content": parts, "id": "msg_1", "type": "message"},
         {"role": "assistant", "content": None, "tool_calls": [call]},
     ]
     assert told_texts(messages=messages) == {
         "messages.0.content.0.file.filename": "of Bob.pdf",
         "messages.0.content.2.source.data": "what Bob wrote",
         "messages.0.content.4.content.0.text": "a b",
+        "messages.0.content.7.filename": "to Bob.pdf",
+        "messages.0.content.9.summary.0.text": "c d",
         "messages.0.name": "bob-b",
         "messages.1.tool_calls.0.function.arguments.to": "Bob",
     }

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stormproof.providers import ChatRequest, Completion, Usage
-from stormproof.reflex import Answered, Call, Changed, Outcome, PiiAction
+from stormproof.providers import ChatRequest, Chunk, Completion, Usage
+from stormproof.reflex import Answered, Call, Changed, Companion, Outcome, Passed, PiiAction
 from stormproof.reflex.asgi import APIS
 from support.guarded_app import (
     ALICE,
@@ -31,10 +31,16 @@ LONG: Document = {
         {"role": "user", "content": f"I am {ALICE}"},
         {
             "role": "assistant",
+            "said_of": ALICE,
             "content": [
                 {"type": "thinking", "thinking": "hm", "signature": "s"},
                 {"type": "text", "text": f"hello {ALICE}"},
                 {"type": "tool_use", "id": "t1", "name": "mail", "input": {"to": [ALICE], "n": 1}},
+                {
+                    "type": "web_search_tool_result",
+                    "tool_use_id": "t0",
+                    "content": [{"type": "web_search_result", "title": ALICE, "url": "u"}],
+                },
             ],
         },
         {
@@ -133,6 +139,7 @@ async def test_stages_see_who_says_what() -> None:
         *((role, None) for role in ("system", "user", "definition")),
         *(("assistant", name) for name in (None, "mail")),
         *((role, "mail") for role in ("tool", "definition")),
+        ("tool", None),
     }
     assert (call.caller.user, call.request.max_tokens, call.request.wants_json) == (ALICE, 9, True)
 
@@ -182,6 +189,11 @@ async def test_and_into_a_stream(size: int, answers: bool) -> None:
     assert (texts[0], texts[1]) == ("hm", f"hi {ALICE}, [EMAIL")
     assert json.loads(texts[2]) == {"to": f'"{ALICE}"'}
     assert around(told) == around(said("", 1, {}))
+    of_blocks = [one for one in told if "index" in one]
+    assert of_blocks == sorted(of_blocks, key=lambda one: one["index"])
+    assert [one["type"] for one in of_blocks].count("content_block_stop") == 3
+    kinds = {(one["index"], one["delta"]["type"]) for one in of_blocks if "delta" in one}
+    assert kinds == {(0, "thinking_delta"), (1, "text_delta"), (2, "input_json_delta")}
     [ending] = noting.endings
     assert (ending.error, ending.usage and ending.usage.total_tokens) == (None, 7)
 
@@ -294,3 +306,31 @@ async def test_another_answer_passes_as_it_is() -> None:
     app = GuardedApp(redacting())
     app.says = lambda _: {"input_tokens": 12}
     assert (await app.ask(f"{PATH}/count_tokens", SHORT)).json() == {"input_tokens": 12}
+
+
+class Adding(Companion):
+    """Says more when the model says no more, and leaves whole answers out; a stage too."""
+
+    name = "adding"
+
+    async def enter(self, call: Call) -> Outcome:
+        return Passed(self)
+
+    def piece(self, chunk: Chunk) -> list[Chunk]:
+        return [chunk]
+
+    def whole(self, answer: Completion) -> Completion:
+        return Completion({**answer.document, "choices": []}, answer.usage)
+
+    def rest(self) -> list[Chunk]:
+        return [Chunk(delta={"content": "and more"})]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_has_no_place_in_an_answer_is_not_passed_over(stream: bool) -> None:
+    """Nor what has none any more."""
+    app = GuardedApp(Adding())
+    app.says = lambda _: said("hi", 3, {}) if stream else message({"type": "text", "text": "hi"})
+    response = await app.ask(PATH, {**SHORT, "stream": stream})
+    error = events(response)[-1] if stream else response.json()
+    assert error["error"]["code"] == "INTERNAL_ERROR"

@@ -6,8 +6,9 @@ from starlette.types import Message, Send
 
 from stormproof.errors import ProtocolError, StormproofError
 from stormproof.providers.sse import EventDecoder
-from stormproof.reflex.asgi.api import Api, Events, document_in, encode
+from stormproof.reflex.asgi.api import Api, Events
 from stormproof.reflex.asgi.openai import usage_in
+from stormproof.reflex.asgi.wire import document_in, encode
 from stormproof.reflex.line import Admission
 from stormproof.reflex.stage import Request
 

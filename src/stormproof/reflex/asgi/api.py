@@ -1,8 +1,6 @@
 """What the middleware has to know of an API."""
 
-from typing import Any, Final, Protocol
-
-import msgspec
+from typing import Protocol
 
 from stormproof.errors import StormproofError
 from stormproof.providers import Completion
@@ -10,8 +8,6 @@ from stormproof.providers.chat import Document
 from stormproof.providers.sse import ServerEvent
 from stormproof.reflex.line import Admission
 from stormproof.reflex.stage import Request
-
-encode: Final = msgspec.json.Encoder().encode
 
 
 class Asked(Protocol):
@@ -95,18 +91,3 @@ class Api(Protocol):
     def failure(self, error: StormproofError) -> Document:
         """Return what tells of an error."""
         ...
-
-
-def document_in(body: bytes) -> Document | None:
-    """Return a JSON object; None if it is none."""
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-
-
-def written(event: ServerEvent) -> bytes:
-    """Return an event as it is sent."""
-    kind = b"" if event.kind == "message" else b"event: %b\n" % event.kind.encode()
-    lines = b"".join([b"data: %b\n" % line for line in event.data.split(b"\n")])
-    return b"%b%b\n" % (kind, lines)

@@ -4,21 +4,19 @@ from collections.abc import Mapping
 from typing import Final
 
 from stormproof.reflex.asgi.api import Api
-from stormproof.reflex.asgi.messages import MessagesApi
+from stormproof.reflex.asgi.messages import MESSAGES
 from stormproof.reflex.asgi.openai import CHAT, EMBEDDINGS, TEXTS
-from stormproof.reflex.asgi.responses import ResponsesApi
-
-_MESSAGES: Final = MessagesApi()
-_RESPONSES: Final = ResponsesApi()
+from stormproof.reflex.asgi.responses import RESPONSES
 
 APIS: Final[Mapping[str, Api]] = {
     "/chat/completions": CHAT,
     "/completions": TEXTS,
     "/embeddings": EMBEDDINGS,
-    "/messages": _MESSAGES,
-    "/messages/count_tokens": _MESSAGES,
-    "/responses": _RESPONSES,
-    "/responses/input_tokens": _RESPONSES,
+    "/messages": MESSAGES,
+    "/messages/count_tokens": MESSAGES,
+    "/responses": RESPONSES,
+    "/responses/compact": RESPONSES,
+    "/responses/input_tokens": RESPONSES,
 }
 """By the ends of their paths."""
 

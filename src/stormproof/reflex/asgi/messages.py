@@ -1,20 +1,20 @@
 """Anthropic's Messages API."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final, Literal, NoReturn
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from stormproof.errors import InternalError, StormproofError, to_wire
-from stormproof.providers import Completion
+from stormproof.errors import InternalError
 from stormproof.providers.anthropic.answer import usage_of
 from stormproof.providers.chat import Document
 from stormproof.providers.documents import decoded, parsed, understood
 from stormproof.providers.sse import ServerEvent
-from stormproof.reflex.asgi.api import Asked, Events, document_in, encode, written
-from stormproof.reflex.asgi.spoken import Spoken, SpokenTexts, changes, completion
+from stormproof.reflex.asgi.spoken import Spoken, SpokenTexts
+from stormproof.reflex.asgi.viewed_api import ViewedApi
 from stormproof.reflex.asgi.views import View, ViewedRequest
+from stormproof.reflex.asgi.wire import document_in, encode, written
 from stormproof.reflex.line import Admission
 from stormproof.reflex.passages import Place, rewritten
 from stormproof.reflex.stage import Request
@@ -31,45 +31,6 @@ class _Turn(Struct, frozen=True):
 class _Fields(Struct, frozen=True):
     messages: Annotated[list[_Turn], Meta(min_length=1)]
     system: str | list[Document] | None = None
-
-
-class MessagesApi:
-    """That API, and the one that only counts the tokens of a request; an `Api`.
-
-    Attributes:
-        remembers: See `Api`.
-    """
-
-    remembers: Final = False
-
-    def asked(self, body: bytes) -> Asked:
-        """Read the body of a request; see `Api`."""
-        return ViewedRequest(decoded(body), _view)
-
-    def completion(self, document: Document) -> Completion | None:
-        """Return a whole answer; None if the document is none."""
-        if document.get("type") != "message":
-            return None
-        return completion(_texts(document), usage_of(document.get("usage")))
-
-    def document(self, sent: Document, answer: Completion) -> Document:
-        """Return a whole answer as the API has it."""
-        changed = changes([*_texts(sent)], answer)
-        return _with(sent, {one.place: text for one, text in changed.items()})
-
-    def events(self, admission: Admission[Request]) -> Events:
-        """Return what reads the events of a request's answer."""
-        return _MessagesEvents(admission)
-
-    def own(self, answer: Completion, model: str) -> NoReturn:  # noqa: ARG002
-        """Refuse to answer."""
-        raise InternalError(reason="a stage has answered, where only the application can")
-
-    own_events = own
-
-    def failure(self, error: StormproofError) -> Document:
-        """Return what tells of an error."""
-        return {"type": "error", **to_wire(error)}
 
 
 class _MessagesEvents:
@@ -226,5 +187,15 @@ def _arguments(text: str) -> Document:
 
 
 def _event(document: Document) -> bytes:
-    kind = str(document["type"]).encode()
-    return b"event: %b\ndata: %b\n\n" % (kind, encode(document))
+    return written(ServerEvent(str(document["type"]), encode(document)))
+
+
+MESSAGES: Final = ViewedApi(
+    asked=lambda body: ViewedRequest(decoded(body), _view),
+    is_answer=lambda document: document.get("type") == "message",
+    texts=_texts,
+    with_texts=_with,
+    usage=usage_of,
+    events=_MessagesEvents,
+)
+"""That API, and the one that only counts the tokens of a request."""

@@ -14,8 +14,9 @@ from stormproof.errors import (
 from stormproof.providers import ChatRequest, Journey, TextRequest
 from stormproof.providers.chat import Document
 from stormproof.reflex.asgi.answers import Answer
-from stormproof.reflex.asgi.api import Api, Asked, encode
+from stormproof.reflex.asgi.api import Api, Asked
 from stormproof.reflex.asgi.apis import APIS, api_at
+from stormproof.reflex.asgi.wire import encode
 from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
 from stormproof.reflex.line import Admission, Reflex

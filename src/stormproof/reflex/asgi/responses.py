@@ -1,19 +1,21 @@
 """OpenAI's Responses API."""
 
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
-from stormproof.errors import InternalError, InvalidRequest, StormproofError, to_wire
-from stormproof.providers import Completion, Usage
+from stormproof.errors import InvalidRequest
+from stormproof.providers import Usage
 from stormproof.providers.chat import Document
 from stormproof.providers.documents import decoded, understood
 from stormproof.providers.sse import ServerEvent
-from stormproof.reflex.asgi.api import Asked, Events, document_in, encode, written
-from stormproof.reflex.asgi.spoken import Spoken, SpokenTexts, changes, completion
+from stormproof.reflex.asgi.api import Asked
+from stormproof.reflex.asgi.spoken import Spoken, SpokenTexts
+from stormproof.reflex.asgi.viewed_api import ViewedApi
 from stormproof.reflex.asgi.views import View, ViewedRequest
+from stormproof.reflex.asgi.wire import document_in, encode, written
 from stormproof.reflex.line import Admission
 from stormproof.reflex.passages import Place, rewritten
 from stormproof.reflex.stage import Request
@@ -40,53 +42,6 @@ class _Counted(Struct, frozen=True):
     output_tokens: int = 0
     input_tokens_details: Document | None = None
     output_tokens_details: Document | None = None
-
-
-class ResponsesApi:
-    """That API, and the one that only counts the tokens of a request; an `Api`.
-
-    Attributes:
-        remembers: See `Api`.
-    """
-
-    remembers: Final = False
-
-    def asked(self, body: bytes) -> Asked:
-        """Read the body of a request; see `Api`.
-
-        Raises:
-            InvalidRequest: It is none, or its answer is to be fetched elsewhere.
-        """
-        document = decoded(body)
-        if document.get("background"):
-            reason = "background: its answer would come by a way that is not guarded"
-            raise InvalidRequest(reason=reason, param="background")
-        return ViewedRequest(document, _view)
-
-    def completion(self, document: Document) -> Completion | None:
-        """Return a whole answer; None if the document is none."""
-        if not isinstance(document.get("output"), list):
-            return None
-        return completion(_texts(document), _usage(document.get("usage")))
-
-    def document(self, sent: Document, answer: Completion) -> Document:
-        """Return a whole answer as the API has it."""
-        changed = changes([*_texts(sent)], answer)
-        return _with(sent, {one.place: text for one, text in changed.items()})
-
-    def events(self, admission: Admission[Request]) -> Events:
-        """Return what reads the events of a request's answer."""
-        return _ResponsesEvents(admission)
-
-    def own(self, answer: Completion, model: str) -> NoReturn:  # noqa: ARG002
-        """Refuse to answer."""
-        raise InternalError(reason="a stage has answered, where only the application can")
-
-    own_events = own
-
-    def failure(self, error: StormproofError) -> Document:
-        """Return what tells of an error."""
-        return {"type": "error", **to_wire(error)}
 
 
 class _ResponsesEvents:
@@ -116,8 +71,7 @@ class _ResponsesEvents:
             return self._piece(key, said)
         if step in _ENDS and isinstance(response := document.get("response"), dict):
             return await self._ended(event.kind, document, response)
-        left = await self._left(key) if step == "done" else b""
-        return left + await self._again(event.kind, document, begins=step == "added")
+        return await self._again(event.kind, document, begins=step == "added")
 
     async def end(self) -> bytes:
         return b"".join([await self._left(key) for key in self._texts.open])
@@ -169,6 +123,19 @@ class _ResponsesEvents:
             self._number = number if self._number is None else self._number + 1
             document = {**document, "sequence_number": self._number}
         return written(ServerEvent(kind, encode(document)))
+
+
+def _asked(body: bytes) -> Asked:
+    """Return a request.
+
+    Raises:
+        InvalidRequest: It is none, or its answer is to be fetched elsewhere.
+    """
+    document = decoded(body)
+    if document.get("background"):
+        reason = "background: its answer would come by a way that is not guarded"
+        raise InvalidRequest(reason=reason, param="background")
+    return ViewedRequest(document, _view)
 
 
 def _view(document: Document) -> View:
@@ -303,3 +270,14 @@ def _usage(counted: object) -> Usage | None:
         tokens.input_tokens_details,
         tokens.output_tokens_details,
     )
+
+
+RESPONSES: Final = ViewedApi(
+    asked=_asked,
+    is_answer=lambda document: isinstance(document.get("output"), list),
+    texts=_texts,
+    with_texts=_with,
+    usage=_usage,
+    events=_ResponsesEvents,
+)
+"""That API, and those that only count the tokens of a request, or make it short."""

@@ -45,7 +45,7 @@ class Books:
 
     @cached_property
     def secret(self) -> bytes:
-        """By which no names are written down that say who somebody is; this machine's own.
+        """Of which names are made for users whose own say who they are; this machine's.
 
         Raises:
             ConfigurationError: It cannot be kept.
