@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anthropic
-import httpx
 import httpx2
 import openai
 import pytest
@@ -64,7 +63,7 @@ async def house() -> AsyncIterator[House]:
 async def test_openais_library_reads_what_comes_of_responses(house: House) -> None:
     """Whole, and with all its events."""
     async with (
-        httpx.AsyncClient(transport=httpx.ASGITransport(house.guarded)) as http,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(house.guarded)) as http,
         openai.AsyncOpenAI(base_url="http://app/v1", api_key="k", http_client=http) as client,
     ):
         asked: Any = {"model": "chat", "input": f"I am {ALICE}"}
