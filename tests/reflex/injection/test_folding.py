@@ -1,5 +1,7 @@
 """Letters that look alike become the same ones, and places can be counted back."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,3 +83,22 @@ def test_places_in_long_texts_are_counted_back(text: str, data: st.DataObject) -
         start, end = Counting(text, fold).back((place, len(folded)))
         assert len(fold(text[:start])) <= place < len(fold(text[: start + 1]))
         assert fold(text[end:]) == ""
+
+
+@given(ANY)
+def test_what_is_folded_stays_as_it_is(text: str) -> None:
+    """So what a disguise was taken off need not be folded again."""
+    assert fold(fold(text)) == fold(text)
+
+
+@given(ANY)
+def test_every_way_of_folding_gives_the_same(text: str) -> None:
+    """What a code page has, and what none has, which goes the long way."""
+    assert fold(text) == "".join(fold(f"{one}中")[:-1] for one in text)
+
+
+def test_ideographs_stay_what_they_are() -> None:
+    """They need no look, and are no look-alikes."""
+    ideographs = "".join(map(chr, [*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000)]))
+    assert unicodedata.normalize("NFKD", ideographs) == ideographs
+    assert "".join(fold(f"é{one}")[1:] for one in ideographs) == ideographs

@@ -13,16 +13,12 @@ class CodePage:
 
     def __init__(self, name: str, folding: Callable[[str], str]) -> None:
         self._name = name
-        became, simple, vanish = bytearray(range(256)), bytearray(), bytearray()
-        for code in range(256):
-            letters = folding(bytes([code]).decode(name, "replace"))
-            folded = letters.encode(name, "backslashreplace")  # many bytes if the page lacks one
-            if len(folded) <= 1:
-                simple.append(code)
-                became[code : code + 1] = folded or b" "
-            if not folded:
-                vanish.append(code)
-        self._became, self._simple, self._vanish = bytes(became), bytes(simple), bytes(vanish)
+        letters = [bytes([code]).decode(name, "replace") for code in range(256)]
+        folds = [folding(one).encode(name, "backslashreplace") for one in letters]
+        self._harder = next(one for one in map(_byte, range(0x80, 0x100)) if one not in folds)
+        """What stands for letters whose fold is longer, or not in the page."""
+        self._became = b"".join(one if len(one) == 1 else self._harder for one in folds)
+        self._vanish = bytes(code for code, one in enumerate(folds) if not one)
 
     def fold(self, text: str) -> str | None:
         """Return the fold of a text; None if it has letters of which that takes more than this."""
@@ -30,6 +26,11 @@ class CodePage:
             encoded = text.encode(self._name)
         except UnicodeEncodeError:
             return None
-        if encoded.translate(None, self._simple):
+        folded = encoded.translate(self._became, self._vanish)
+        if self._harder in folded:
             return None
-        return encoded.translate(self._became, self._vanish).decode(self._name)
+        return folded.decode("ascii" if folded.isascii() else self._name)
+
+
+def _byte(code: int) -> bytes:
+    return bytes([code])

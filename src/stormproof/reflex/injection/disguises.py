@@ -4,14 +4,15 @@ Each disguise is undone in the whole text at once; that makes no text longer, so
 bounded by the text's length.
 """
 
+import binascii
 import html
 import re
-from binascii import a2b_base64
+from binascii import a2b_base64, unhexlify
 from bisect import bisect_left, bisect_right
 from codecs import encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from string import ascii_letters
+from string import ascii_letters, hexdigits
 from sys import maxunicode
 from typing import Final, NamedTuple, TypeAlias
 
@@ -27,10 +28,12 @@ class Undisguised(NamedTuple):
         text: The text.
         back: From a part of it to the part of the text before that it was; None if that was in no
             disguise.
+        folded: Whether it is, if the text before was.
     """
 
     text: str
     back: Callable[[Span], Span | None]
+    folded: bool = True
 
 
 _TELLTALES: Final = (
@@ -79,23 +82,31 @@ SPELLED: Final = "|".join(
 
 _SPELLED: Final = re.compile(SPELLED, re.IGNORECASE)
 _INVISIBLE: Final = re.compile("[\U000e0020-\U000e007e\U000e0100-\U000e01ef]{4,}")
-_INVISIBLE_BYTES: Final = b"\xf3\xa0"
-"""How the characters between U+E0000 and U+E0FFF begin in UTF-8."""
+_INVISIBLE_BYTE: Final = b"\xf3"
+"""How the characters from U+C0000 on begin in UTF-8."""
 
 _TAGS: Final = 0xE0000
 _SELECTORS: Final = 0xE0100
 
 _ESCAPED: Final = re.compile(r"\\(?:u\{?|x)([0-9a-f]+)\}?", re.IGNORECASE)
-_BETWEEN_BYTES: Final = re.compile(r"0x|[ :,-]", re.IGNORECASE)
-_HEXADECIMAL: Final = re.compile(r"(?:[0-9a-f]{2})+", re.IGNORECASE)
+_BETWEEN_BYTES: Final = b" :,-"
+_OF_BYTES: Final = f"{hexdigits}xX :,-"
 
 _PRINTABLE: Final = bytes(range(0x20, 0x7F)) + b"\t\n\r"
 _HIGH: Final = bytes(range(0x80, 0x100))
 _MOST_NOISE: Final = 0.3
 """Which share of bytes may be none of a text's."""
 
+_NOT_UTF8: Final = re.compile(
+    rb"[\xc0\xc1\xf5-\xff]|[\xc2-\xf4][^\x80-\xbf]|(?:\A|[\x00-\x7f])[\x80-\xbf]"
+)
+_BEGINNING: Final = 64
+"""Bytes by which nearly everything is known that is no text."""
+
 _ROTATED: Final = str.maketrans(ascii_letters, encode(ascii_letters, "rot13"))
-_URL_SAFE: Final = str.maketrans("-_", "+/", "=:, \r\n")
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_NO_LETTERS: Final = b"=:, \r\n"
+_PADDING: Final = b"=="
 
 
 def decoded(text: str, runs: Iterable[Span]) -> Undisguised:
@@ -113,7 +124,7 @@ def revealed(text: str) -> Undisguised | None:
 
     Tags (U+E0020 and what follows) stand for ASCII, variation selectors for bytes.
     """
-    if _INVISIBLE_BYTES not in text.encode("utf-8", "replace"):
+    if _INVISIBLE_BYTE not in text.encode("utf-8", "replace"):
         return None
     runs = [run.span() for run in _INVISIBLE.finditer(text)]
     return _replaced(text, ((run, _visible(text[slice(*run)])) for run in runs)) if runs else None
@@ -154,13 +165,15 @@ def _replaced(text: str, replacements: Iterable[tuple[Span, str | None]]) -> Und
     parts: list[str] = []
     pieces: list[_Piece] = []
     length = copied = 0
+    folded = True
     for (start, end), replacement in replacements:
         if replacement is not None:
             parts += text[copied:start], replacement
+            folded = folded and replacement.isascii()
             begin = length + start - copied
             length, copied = begin + len(replacement), end
             pieces.append(_Piece(begin, length, start, end))
-    return Undisguised("".join([*parts, text[copied:]]), partial(_before, pieces))
+    return Undisguised("".join([*parts, text[copied:]]), partial(_before, pieces), folded)
 
 
 def _before(pieces: Sequence[_Piece], span: Span) -> Span | None:
@@ -206,24 +219,30 @@ _BY_FIRST: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def _hexadecimal(run: str) -> str | None:
-    digits = _BETWEEN_BYTES.sub("", run)
-    return _text(bytes.fromhex(digits)) if _HEXADECIMAL.fullmatch(digits) else None
+    if run.strip(_OF_BYTES):
+        return None
+    digits = run.encode().translate(None, _BETWEEN_BYTES)
+    if b"x" in digits or b"X" in digits:
+        digits = digits.replace(b"0x", b"").replace(b"0X", b"")
+    try:
+        return _text(unhexlify(digits))
+    except binascii.Error:
+        return None
 
 
 def _binary(run: str) -> str | None:
-    digits = run.replace(" ", "")
-    if digits.strip("01"):
+    if run.strip("01 "):
         return None
+    digits = run.replace(" ", "")
     return _text(bytes(int(digits[at : at + 8], 2) for at in range(0, len(digits), 8)))
 
 
 def _base64(run: str) -> str | None:
     """Return what a run stands for, or its end: up to three letters before may be no part of it."""
-    letters = run.translate(_URL_SAFE)
+    letters = run.encode().translate(_STANDARD, _NO_LETTERS)
     for skipped in range(4):
         part = letters[skipped:]
-        part = part[: len(part) - (len(part) % 4 == 1)]
-        text = _text(a2b_base64(part + "=" * (-len(part) % 4)))
+        text = _text(a2b_base64(part[:-1] if len(part) % 4 == 1 else part + _PADDING))
         if text is not None:
             return text
     return None
@@ -231,10 +250,13 @@ def _base64(run: str) -> str | None:
 
 def _text(raw: bytes) -> str | None:
     """Return what bytes say, in ASCII with some noise, UTF-8 or UTF-16; None if nothing."""
-    raw = raw.replace(b"\0", b"")
+    if 0 in raw:
+        raw = raw.replace(b"\0", b"")
     most = len(raw) * _MOST_NOISE
     if len(raw.translate(None, _PRINTABLE)) <= most:
         return raw.decode("utf-8", "replace")
+    if _NOT_UTF8.search(raw, 0, _BEGINNING):
+        return None
     if len(raw.translate(None, _PRINTABLE + _HIGH)) > most:
         return None
     try:

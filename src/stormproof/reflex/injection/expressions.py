@@ -13,6 +13,8 @@ except ModuleNotFoundError as error:
     hint = "InjectionGuard needs the extra: pip install 'stormproof[reflex]'"
     raise ModuleNotFoundError(hint, name=error.name) from error
 
+from stormproof.reflex.matches import matches
+
 _MEMORY: Final = 16 * 2**20
 """Bytes for a group's automaton, which grows while texts are read; beyond them it begins anew."""
 
@@ -46,9 +48,19 @@ class Expressions:
         return [first + n for first, present in self._groups for n in present(encoded)]
 
     def spans(self, number: int, text: str) -> Iterator[tuple[int, int]]:
-        """Yield the places of one expression in a text, in characters."""
-        for match in self._each[number].finditer(text):
-            yield match.span()
+        """Yield the places of one expression in a text, in characters; none is empty."""
+        encoded = text.encode()
+        places = matches(self._each[number], encoded)
+        return places if len(encoded) == len(text) else _in_characters(places, encoded)
+
+
+def _in_characters(places: Iterator[tuple[int, int]], text: bytes) -> Iterator[tuple[int, int]]:
+    """Yield places in a text, none of which overlap, in characters."""
+    characters = counted = 0
+    for start, end in places:
+        first = characters + len(text[counted:start].decode())
+        characters, counted = first + len(text[start:end].decode()), end
+        yield first, characters
 
 
 def _set(group: Sequence[str], options: re2.Options) -> re2.Set:

@@ -25,54 +25,55 @@ _PLANES: Final = (range(0x20000), range(0xE0000, 0xE01F0))
 """Where characters stand: letters, marks and symbols; tags and selectors."""
 
 
-class _Folded(dict[int, str | int | None]):
-    """What characters become; which one is no letter is found out when it is first seen."""
+class _Folded(dict[int, str]):
+    """What characters become, which is found out when they are first seen."""
 
-    def __missing__(self, code: int) -> str | int | None:
-        if not any(code in plane for plane in _PLANES):
-            return code
-        became = self[code] = _letter(code)
+    def __missing__(self, code: int) -> str:
+        parts = unicodedata.normalize("NFKD", chr(code))
+        became = "".join(_ALIKE.get(one) or _letter(one) for one in parts)
+        if any(code in plane for plane in _PLANES):
+            self[code] = became
         return became
 
 
-def _folded() -> Mapping[int, str | int | None]:
-    folded = _Folded()
+def _alike() -> Mapping[str, str]:
+    alike: dict[str, str] = {}
     for letters in table("look_alikes").values():
-        pairs = [(one, latin) for latin, alike in letters.items() for one in alike]
-        capitals = [(one.upper(), latin) for one, latin in pairs if not one.upper().isascii()]
-        folded |= {ord(one): latin for one, latin in [*capitals, *pairs]}
+        pairs = [(one, latin) for latin, those in letters.items() for one in those]
+        alike |= {one.upper(): latin for one, latin in pairs if not one.upper().isascii()}
+        alike |= dict(pairs)
     for first in _LETTER_SYMBOLS:
-        folded |= {first + n: chr(ord("a") + n) for n in range(26)}
-    return folded
+        alike |= {chr(first + n): chr(ord("a") + n) for n in range(26)}
+    return alike
 
 
-def _letter(code: int) -> str | int | None:
+def _letter(character: str) -> str:
     """Return a character; marks and invisible ones vanish, symbols are as spaces."""
-    character = chr(code)
     if character.isascii():
-        return code
+        return character
     kind = unicodedata.category(character)
     if kind in {"Mn", "Me", "Cf", "Cs"} or unicodedata.combining(character):
-        return None
-    return " " if kind[0] in "PSZ" else code
+        return ""
+    return " " if kind[0] in "PSZ" else character
 
 
-_FOLDED: Final = _folded()
+_ALIKE: Final = _alike()
+_FOLDED: Final = _Folded()
 
-
-_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
+_CHANGING: Final = re.compile("[^\x00-\x7f\u3400-\u4dbf\u4e00-\u9fff]+")
+"""Neither ASCII nor CJK ideographs, which stay what they are."""
 
 
 def _any(text: str) -> str:
-    return _NOT_ASCII.sub(_run, text)
+    return _CHANGING.sub(_run, text)
 
 
 def _run(run: re.Match[str]) -> str:
-    return unicodedata.normalize("NFKD", run[0]).translate(_FOLDED)
+    return run[0].translate(_FOLDED)
 
 
-_CODE_PAGES: Final = [CodePage(name, _any) for name in ("cp1252", "cp1251")]
-"""Of what is written in Western Europe, and in Cyrillic; with dashes and quotation marks."""
+_CODE_PAGES: Final = [CodePage(name, _any) for name in ("latin-1", "cp1252", "cp1251")]
+"""Of what is written in Western Europe, with dashes and quotation marks too, and in Cyrillic."""
 
 LOOSE: Final = str.maketrans("Ll0134578@$!|", "iioieastbasii")
 """Digits and signs by the letters that they are written for; small l, which 1 is as well, is i."""

@@ -36,7 +36,7 @@ _IN_SIGNS: Final = (
     _Worn(Disguise.MARKED_UP, disguises.MARKED_UP, disguises.unmarked),
     _Worn(Disguise.SPELLED, disguises.SPELLED, disguises.joined),
 )
-_IN_CODES: Final = (_Worn(Disguise.ENCODED, disguises.ENCODED, disguises.decoded),)
+_IN_CODES: Final = _Worn(Disguise.ENCODED, disguises.ENCODED, disguises.decoded)
 
 _DEPTH: Final = 2
 """Disguises that are taken off one after another."""
@@ -71,10 +71,11 @@ class InjectionGuard:
         orders = [*phrases("overrides"), *phrases("other_languages")]
         wishes = [*phrases("extraction"), *phrases("behaviour")]
         words: list[Sequence[Signature | _Worn]]
-        words = [[*orders, *wishes, *_IN_WORDS], [*marks(), *_IN_SIGNS], _IN_CODES]
+        words = [[*orders, *wishes, *_IN_WORDS], [*marks(), *_IN_SIGNS]]
         letters = [[one for one in group if one.squeezed] for group in (orders, wishes)]
         self._worded: Final = [*chain(*words)]
         self._words: Final = Expressions(*([one.expression for one in group] for group in words))
+        self._codes: Final = Expressions([_IN_CODES.expression])
         self._squeezed: Final = [*chain(*letters)]
         self._letters: Final = Expressions(*([one.squeezed for one in group] for group in letters))
 
@@ -94,10 +95,7 @@ class InjectionGuard:
 
     def may_be_in(self, texts: Iterable[str]) -> bool:
         """Return whether an attempt may be in one of several texts, sooner than by finding it."""
-        text = _APART.join(texts)
-        if text.isascii() and not self._words.present(text):
-            return False
-        return any(True for _ in self._places(text, _DEPTH))
+        return next(self._places(_APART.join(texts), _DEPTH), None) is not None
 
     def _places(self, text: str, depth: int) -> Iterator[_Place]:
         """Yield where signatures are in a text: as it is, and with disguises off, up to a depth."""
@@ -116,14 +114,24 @@ class InjectionGuard:
             if isinstance(found, Signature):
                 yield from (_Place(found, *span) for span in islice(spans, _MOST))
             elif depth:
-                undone = found.undo(text, spans)
-                if found.disguise is Disguise.SPELLED:
-                    hidden = self._in_letters(undone.text)
-                elif undone.text != text:
-                    hidden = self._places(undone.text, depth - 1)
-                else:
-                    continue
-                yield from _back(hidden, undone.back, found.disguise)
+                yield from self._behind(found, text, spans, depth)
+        if depth:  # what is decoded is replaced run by run: it is looked for in no other pass
+            yield from self._behind(_IN_CODES, text, self._codes.spans(0, text), depth)
+
+    def _behind(
+        self, worn: _Worn, text: str, spans: Iterable[Span], depth: int
+    ) -> Iterator[_Place]:
+        """Yield where signatures are in a folded text with a disguise off."""
+        undone = worn.undo(text, spans)
+        if worn.disguise is Disguise.SPELLED:
+            hidden = self._in_letters(undone.text)
+        elif undone.text == text:
+            return
+        elif undone.folded:
+            hidden = self._in_folded(undone.text, depth - 1)
+        else:
+            hidden = self._places(undone.text, depth - 1)
+        yield from _back(hidden, undone.back, worn.disguise)
 
     def _in_letters(self, text: str) -> Iterator[_Place]:
         for number in self._letters.present(text):
