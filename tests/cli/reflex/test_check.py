@@ -42,13 +42,13 @@ def test_what_is_found_is_shown_in_its_place_without_its_value(tmp_path: Path) -
 
 
 def test_values_are_shown_to_who_asks_for_them() -> None:
-    result = run("--show", f"write to {EMAIL}")
+    result = run("--show", "--text", f"write to {EMAIL}")
     assert (result.exit_code, EMAIL in result.stdout) == (1, True)
 
 
 def test_an_attack_is_shown_as_it_is() -> None:
     """It is no secret, and how severe it is matters."""
-    result = run(ATTACK)
+    result = run("--text", ATTACK)
     assert result.exit_code == 1
     assert "instruction_override" in result.stdout
     assert "Ignore all previous instructions" in result.stdout
@@ -88,21 +88,45 @@ def test_only_what_is_looked_for_is_found(kinds: str, expected: set[str]) -> Non
 )
 def test_a_kind_that_there_is_not_is_refused(kinds: str, told: str) -> None:
     """Who looks for nothing would be told that nothing was found."""
-    result = run("--kinds", kinds, "text")
+    result = run("--kinds", kinds, "--text", "text")
     assert result.exit_code == 2
     assert told in result.stderr
 
 
-def test_a_file_that_is_not_there_is_no_text() -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing.txt", "No such file"),
+        ("notes/missing.txt", "No such file"),
+        (f"write to {EMAIL}", "No such file"),
+        (".", "Is a directory"),
+        ("x" * 5000, "name too long"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error_and_no_text(name: str, reason: str) -> None:
     """Who mistypes a name would be told that nothing was found."""
-    result = run("notes/missing.txt")
+    result = run(name)
     assert result.exit_code == 2
-    assert "there is no file" in result.stderr
+    assert reason in result.stderr
+    assert "--text" in result.stderr
+    assert json.loads(run(name, "--json").stderr)["error"]["code"] == "VALIDATION_ERROR"
 
 
-@pytest.mark.parametrize("name", [".", "x" * 5000])
-def test_what_cannot_be_opened_is_told_or_is_a_text(name: str) -> None:
-    assert run(name).exit_code == (0 if name.startswith("x") else 1)
+def test_of_a_file_and_a_text_one_is_looked_through() -> None:
+    """Who gives both would take what was not looked through for clean."""
+    result = run("notes.txt", "--text", "text")
+    assert result.exit_code == 2
+    assert "one of them" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",)])
+def test_without_a_file_standard_input_is_looked_through(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments, text=EMAIL).exit_code == 1
+
+
+def test_a_text_may_be_empty() -> None:
+    """A variable that is, for one; what stands in standard input is not meant."""
+    assert run("--text", "", text=EMAIL).exit_code == 0
 
 
 def test_what_would_steer_the_terminal_is_not_printed() -> None:
@@ -126,5 +150,5 @@ def test_bytes_that_are_no_text_are_looked_through_as_well(tmp_path: Path) -> No
 
 def test_help_says_what_it_is_for() -> None:
     result = run("--help")
-    for word in ("FILE", "standard input", "masked", "exit status is 1"):
+    for word in ("FILE", "standard input", "--text", "masked", "exit status is 1"):
         assert word in " ".join(result.stdout.split())

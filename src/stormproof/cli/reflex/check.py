@@ -9,13 +9,14 @@ import typer
 from rich.console import Console
 
 from stormproof.cli.failures import FAILED, failures
-from stormproof.errors import ConfigurationError, InvalidInput, PayloadTooLarge, translate
+from stormproof.errors import ConfigurationError, PayloadTooLarge, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stormproof.reflex.inspection import Spot
 
+_PIPE: Final = Path("-")
 _MOST_BYTES: Final = 64 << 20
 
 
@@ -32,14 +33,18 @@ class Source(NamedTuple):
 
 
 def check(
-    source: Annotated[
-        str,
+    file: Annotated[
+        Path,
         typer.Argument(
-            metavar="[FILE|-|TEXT]",
-            help="A file; `-` for standard input; anything else is the text itself.",
+            metavar="[FILE|-]",
+            help="What to look through; `-`, or nothing, for standard input.",
+            show_default=False,
         ),
-    ] = "-",
+    ] = _PIPE,
     *,
+    text: Annotated[
+        str | None, typer.Option("--text", metavar="TEXT", help="Look through this text instead.")
+    ] = None,
     kinds: Annotated[
         str,
         typer.Option(
@@ -58,12 +63,13 @@ def check(
     """Find personal data, secrets and prompt injection in a text, as the gateway would.
 
     Every finding is shown in its place, with line and column; values are masked. Nothing is sent
-    anywhere. The exit status is 1 if something was found, so it also serves as a hook: `git diff
-    --cached | stormproof reflex check --kinds secrets`.
+    anywhere. The exit status is 1 if something was found, and 2 if there is nothing to look
+    through, so it also serves as a hook: `git diff --cached | stormproof reflex check --kinds
+    secrets`.
     """
     with failures(as_json=as_json):
         wanted = _wanted(kinds)
-        read = _read(source)
+        read = _read(file) if text is None else _given(text, file)
         spots = _spots(read.text, wanted)
         if as_json:
             facts = {"source": read.name, "findings": [*_facts(read.text, spots, show=show)]}
@@ -84,10 +90,10 @@ def _wanted(kinds: str) -> frozenset[str]:
     for kind in filter(None, (word.strip() for word in kinds.split(","))):
         if kind not in inspection.GROUPS and kind not in inspection.KINDS:
             known = nearest(kind, {*inspection.GROUPS, *inspection.KINDS})
-            raise InvalidInput(reason=f"there is no kind {kind!r}{known}")
+            raise ValidationError(field="--kinds", reason=f"there is no kind {kind!r}{known}")
         wanted |= inspection.GROUPS.get(kind, {kind})
     if not wanted:
-        raise InvalidInput(reason="--kinds names none")
+        raise ValidationError(field="--kinds", reason="names none")
     return frozenset(wanted)
 
 
@@ -104,32 +110,32 @@ def _inspection() -> Any:
     return inspection
 
 
-def _read(source: str) -> Source:
-    """Return what is to be looked through.
+def _given(text: str, file: Path) -> Source:
+    """Return a text that stands in the command.
 
     Raises:
-        StorageError: A file cannot be read.
-        InvalidInput: Something looks like a path, and nothing is there.
+        ValidationError: So does a file.
+    """
+    if file != _PIPE:
+        raise ValidationError(field="--text", reason="takes the place of a file: give one of them")
+    return Source("the text", text)
+
+
+def _read(file: Path) -> Source:
+    """Return what is in a file, or in standard input.
+
+    Raises:
+        ValidationError: It cannot be read.
         PayloadTooLarge: It is too long.
     """
-    if source == "-":
+    if file == _PIPE:
         return Source("standard input", _text(sys.stdin.buffer.read(_MOST_BYTES + 1)))
-    if not _is_there(source):
-        if len(source.split()) == 1 and "/" in source and "://" not in source:
-            raise InvalidInput(reason=f"there is no file {source}; a text comes through -")
-        return Source("the text", source)
     try:
-        with Path(source).open("rb") as file:
-            return Source(source, _text(file.read(_MOST_BYTES + 1)))
+        with file.open("rb") as content:
+            return Source(str(file), _text(content.read(_MOST_BYTES + 1)))
     except OSError as error:
-        raise translate(error) from error
-
-
-def _is_there(source: str) -> bool:
-    try:
-        return Path(source).exists()
-    except OSError:  # no file has so long a name
-        return False
+        reason = f"{error.strerror} (a text is given with --text): {file}"
+        raise ValidationError(field="FILE", reason=reason) from error
 
 
 def _text(content: bytes) -> str:
