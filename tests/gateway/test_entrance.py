@@ -97,8 +97,8 @@ class Stage:
         self.calls.append(call)
         first = passages(call.request)[0].text
         if "reject" in first:
-            error = RateLimitExceeded(limit=1, retry_after=7)
-            return Rejected(error, {"x-ratelimit-remaining-requests": "0"})
+            left = "x-ratelimit-remaining-requests: 0"
+            return Rejected(RateLimitExceeded(limit=1, retry_after=7, headers=left))
         if "answer" in first:
             message = {"role": "assistant", "content": "kept"}
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
@@ -257,7 +257,7 @@ async def test_what_a_stage_answers_nobody_else_is_asked(
 
 @pytest.mark.parametrize("path", [CHAT, TEXT, MESSAGES, RESPONSES, VECTORS])
 @STREAMED
-async def test_what_a_stage_rejects_is_refused_with_its_headers(
+async def test_what_a_stage_rejects_is_refused_with_the_headers_of_its_error(
     stack: AsyncExitStack, path: str, stream: bool
 ) -> None:
     house = await serve(stack)

@@ -135,7 +135,7 @@ class Admission(Generic[Asked]):
         self.answer: Completion | None = None
         self.companions: Final[list[tuple[str, Companion]]] = []
         self.skipped: Final[list[str]] = []
-        self._refused: Rejected | None = None
+        self._refused: StormproofError | None = None
         self._usage: Usage | None = None
         self._slow = False
 
@@ -149,8 +149,8 @@ class Admission(Generic[Asked]):
         finally:
             publish(StagesEnded(pipeline=self.request.model, strategy="reflex", looks=looks))
         if self._refused:
-            await self._settle(self._refused.error)
-            raise self._refused.error
+            await self._settle(self._refused)
+            raise self._refused
         return self
 
     @cached_property
@@ -179,7 +179,7 @@ class Admission(Generic[Asked]):
         return found
 
     def headers(self) -> dict[str, str]:
-        """Return what the answer's headers are to say, also where it is a refusal."""
+        """Return what the answer's headers are to say: of a refusal, beside what its error does."""
         said: dict[str, str] = {}
         for name, companion in self.companions:
             if type(companion).headers is Companion.headers:
@@ -188,8 +188,6 @@ class Admission(Generic[Asked]):
                 said.update(companion.headers())
             except Exception as error:  # noqa: BLE001 - the answer is not worse for it
                 self._tell_failure(name, error, passes=True)
-        if self._refused:
-            said.update(self._refused.headers)
         if self.skipped:
             said["x-stormproof-skipped"] = ", ".join(self.skipped)
         return said
@@ -307,7 +305,7 @@ class Admission(Generic[Asked]):
     def _after(self, call: Call, stage: str, outcome: Outcome) -> Call | None:
         """Take note of what a stage makes of a call; return how it goes on, None if it does not."""
         if isinstance(outcome, Rejected):
-            self._refused = outcome
+            self._refused = outcome.error
             return None
         if isinstance(outcome, Answered):
             self.answer, self._journey.rung = outcome.answer, stage

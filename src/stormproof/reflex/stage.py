@@ -154,12 +154,11 @@ class Rejected(msgspec.Struct, frozen=True):
     """The request goes no further.
 
     Attributes:
-        error: Why; it says nothing of what was found but its kind and its place.
-        headers: What the answer's headers are to say.
+        error: Why, and whatever else its sender is told; it says nothing of what was found but its
+            kind and its place.
     """
 
     error: StormproofError
-    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 Outcome: TypeAlias = Passed | Changed | Answered | Rejected

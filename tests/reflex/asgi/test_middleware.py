@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
-from stormproof.errors import InvalidInput, PiiDetected
+from stormproof.errors import PiiDetected, RateLimitExceeded
 from stormproof.providers import Chunk, Completion, Usage
 from stormproof.reflex import (
     Answered,
@@ -78,7 +78,8 @@ class Stage:
         self.calls.append(call)
         [passage] = call.passages
         if passage.text == "reject":
-            return Rejected(InvalidInput(reason="hostile"), {"x-why": "because"})
+            left = "x-ratelimit-remaining-requests: 0"
+            return Rejected(RateLimitExceeded(retry_after=7, headers=left))
         if passage.text == "answer":
             choice = {"index": 0, "message": {"content": "kept"}, "finish_reason": "stop"}
             return Answered(Completion({"choices": [choice]}, Usage(1, 2)))
@@ -195,8 +196,9 @@ async def test_what_a_stage_answers_the_application_is_not_asked(
 async def test_what_a_stage_rejects_is_an_error_as_openais_are(house: House) -> None:
     response = await house.ask("reject")
     error = response.json()["error"]
-    assert (response.status_code, error["code"]) == (400, "INVALID_INPUT")
-    assert response.headers["x-why"] == "because"
+    assert (response.status_code, error["code"]) == (429, "RATE_LIMIT_EXCEEDED")
+    assert response.headers["retry-after"] == "7"
+    assert response.headers["x-ratelimit-remaining-requests"] == "0"
 
 
 async def test_texts_to_embed_pass_too(house: House) -> None:
@@ -274,4 +276,4 @@ async def test_no_spelling_of_a_path_leads_past_the_stages(house: House, path: s
     """The application may take it for the same."""
     asked = {"model": "m", "messages": [{"role": "user", "content": "reject"}]}
     response = await house.client.post(path, json=asked)
-    assert response.status_code == 400
+    assert response.status_code == 429
