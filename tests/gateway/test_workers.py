@@ -17,6 +17,7 @@ import pytest
 
 from stormproof.gateway import Workers
 from stormproof.testing.provider import Answer, Refusal, ScriptedProvider, text_of
+from support.background_provider import background_provider
 from support.processes import lives, servers
 from support.redis_server import PROGRAM, RedisServer
 from support.serving import Server, running
@@ -29,16 +30,8 @@ REACHABLE = "stormproof_store_reachable"
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[ScriptedProvider]:
-    """On an event loop of its own, so that tests may wait for what they ask."""
-    loop, provider = asyncio.new_event_loop(), ScriptedProvider()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(provider.__aenter__(), loop).result()
-    yield provider
-    asyncio.run_coroutine_threadsafe(provider.__aexit__(None, None, None), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with background_provider() as provider:
+        yield provider
 
 
 @pytest.fixture(scope="module")
