@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stormproof.errors import InvalidRequest
 from stormproof.gateway.bodies import again, read_body
 from stormproof.gateway.dialects.dialect import Dialect
+from stormproof.gateway.entrance import GuardedLadder
 from stormproof.gateway.exchange import Exchange
 from stormproof.gateway.headers import Headers, headers_of, in_time
 from stormproof.gateway.keys import Opened
@@ -76,7 +77,7 @@ class ChatEndpoint:
             return
         scope["route"] = self
         entrance = self._entrance()
-        answering = entrance.guard(ladder, scope) if entrance else ladder
+        answering = GuardedLadder(ladder, entrance, scope) if entrance else ladder
         headers = headers_of(scope)
         policy = _policy(headers, restarts=self._restarts)
         exchange = Exchange(scope, send, reply, answering, policy=policy)

@@ -74,7 +74,7 @@ class EmbeddingEndpoint:
             return
         scope["route"] = self
         entrance = self._entrance()
-        embedding = entrance.guard_embeddings(ladder, scope) if entrance else ladder
+        embedding = GuardedEmbeddings(ladder, entrance, scope) if entrance else ladder
         with self._lifecycle.calling():
             work = in_time(headers_of(scope), _answer, request, embedding, send)
             await unless_gone(scope, receive, work)

@@ -3,8 +3,9 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+import msgspec
 from starlette.types import Scope
 
 from stormproof.gateway.headers import header, headers_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from stormproof.reflex.sql import Books
 
 Asked = TypeVar("Asked", bound=Request)
+AnyLadder = TypeVar("AnyLadder", Ladder, EmbeddingLadder)
 
 
 class Entrance:
@@ -41,27 +43,21 @@ class Entrance:
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
 
-    def guard(self, ladder: Ladder, scope: Scope) -> "GuardedLadder":
-        """Return who answers a request: a ladder, behind the stages.
+    def admitted(self, request: Asked, journey: Journey, scope: Scope) -> Admission[Asked]:
+        """Return what lets a request in, to be entered.
 
         Args:
-            ladder: Who answers what is let in.
-            scope: The request's; there the answer finds what its headers are to say.
+            request: What is asked.
+            journey: Where it is written down who answered.
+            scope: Of the exchange; there the answer finds what its headers are to say.
         """
-        return GuardedLadder(ladder, self, scope)
-
-    def guard_embeddings(self, ladder: EmbeddingLadder, scope: Scope) -> "GuardedEmbeddings":
-        """Return who embeds; as for `guard`."""
-        return GuardedEmbeddings(ladder, self, scope)
-
-    def admitted(self, request: Asked, journey: Journey, scope: Scope) -> Admission[Asked]:
-        """Return what lets a request in, to be entered."""
-        known: Caller = scope["state"]["caller"]
+        state = scope["state"]
+        known: Caller = state["caller"]
         caller = self._lines.known(known.asking(request.document))
         cache_use = CacheUse.asked_for(header(headers_of(scope), b"cache-control"))
         reflex = self._lines.of(request.model, caller)
         admission = reflex.admitted(request, caller, journey, cache_use=cache_use)
-        scope["state"]["headers"] = admission.headers
+        state["headers"] = admission.headers
         return admission
 
 
@@ -95,58 +91,50 @@ def entrance_to(
     return kept.one(make, "entrance", tables.model_dump_json(), repr(models))
 
 
-class GuardedLadder:
-    """A ladder behind the stages, for one request.
+class _Guarded(msgspec.Struct, Generic[AnyLadder], frozen=True):
+    """Who answers, behind the stages, for one request: a struct, since each request makes one.
 
-    Args:
+    Attributes:
         ladder: Who answers what is let in.
         entrance: Where it is let in.
-        scope: The request's.
+        scope: Of the exchange.
     """
 
-    def __init__(self, ladder: Ladder, entrance: Entrance, scope: Scope) -> None:
-        self._ladder = ladder
-        self._entrance = entrance
-        self._scope = scope
+    ladder: AnyLadder
+    entrance: Entrance
+    scope: Scope
+
+
+class GuardedLadder(_Guarded[Ladder], frozen=True):
+    """A ladder behind the stages, for one request."""
 
     async def complete(self, request: Question, journey: Journey) -> Completion:
         """Answer at once, as a `Ladder` does."""
-        async with self._entrance.admitted(request, journey, self._scope) as admission:
-            answer = admission.answer or await self._ladder.complete(admission.request, journey)
+        async with self.entrance.admitted(request, journey, self.scope) as admission:
+            answer = admission.answer or await self.ladder.complete(admission.request, journey)
             return await admission.answered(answer)
 
     async def stream(
         self, request: Question, journey: Journey, *, policy: StreamPolicy | None
     ) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece, as a `Ladder` does."""
-        async with self._entrance.admitted(request, journey, self._scope) as admission:
+        async with self.entrance.admitted(request, journey, self.scope) as admission:
             if admission.answer:
                 chunks = _pieces(admission.answer)
             else:
-                chunks = self._ladder.stream(admission.request, journey, policy=policy)
+                chunks = self.ladder.stream(admission.request, journey, policy=policy)
             async with aclosing(admission.stream(chunks)) as pieces:
                 async for piece in pieces:
                     yield piece
 
 
-class GuardedEmbeddings:
-    """An embedding ladder behind the stages, for one request.
-
-    Args:
-        ladder: Who embeds what is let in.
-        entrance: Where it is let in.
-        scope: The request's.
-    """
-
-    def __init__(self, ladder: EmbeddingLadder, entrance: Entrance, scope: Scope) -> None:
-        self._ladder = ladder
-        self._entrance = entrance
-        self._scope = scope
+class GuardedEmbeddings(_Guarded[EmbeddingLadder], frozen=True):
+    """An embedding ladder behind the stages, for one request."""
 
     async def embed(self, request: EmbeddingRequest, journey: Journey) -> Embeddings:
         """Embed texts, as an `EmbeddingLadder` does."""
-        async with self._entrance.admitted(request, journey, self._scope) as admission:
-            embeddings = await self._ladder.embed(admission.request, journey)
+        async with self.entrance.admitted(request, journey, self.scope) as admission:
+            embeddings = await self.ladder.embed(admission.request, journey)
             admission.used(embeddings.usage)
             return embeddings
 
