@@ -187,6 +187,30 @@ async def test_a_new_day_has_a_new_budget_and_the_month_goes_on() -> None:
     assert error.period == "month"
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "limits"),
+    [
+        ("2026-11-21T23:59", "2026-11-22T00:00", a_day(10)),
+        ("2026-11-30T23:59", "2026-12-01T00:00", LimitSettings(money_per_month=10)),
+    ],
+    ids=["day", "month"],
+)
+async def test_a_clock_that_is_set_back_gives_nobody_a_second_budget(
+    before: str, after: str, limits: LimitSettings
+) -> None:
+    """Neither for what was before nor for what is now, however often it goes to and fro."""
+    time = Time(before)
+    budget = stage(time=time, key=limits)
+    await let_in(budget, tokens=7)
+    time.set(after)
+    await let_in(budget, tokens=6)
+    for moment, left in ((before, 3), (after, 4), (before, 0), (after, 0)):
+        time.set(moment)
+        await refused(budget, tokens=left + 1)
+        if left:
+            await let_in(budget, tokens=left)
+
+
 async def test_a_call_is_paid_on_the_day_on_which_it_began() -> None:
     """What it did not need is no gift to the next."""
     time = Time("2026-11-21T23:59")

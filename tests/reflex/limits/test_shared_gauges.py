@@ -28,9 +28,10 @@ class TimedStore(RedisStore):
     """Scripts take the time from the clock of the test and not from the server."""
 
     clock: FakeClock
+    set_back = 0.0
 
     def _time(self) -> float:
-        return 1_000_000 + self.clock.now()
+        return 1_000_000 + self.clock.now() - self.set_back
 
 
 def stage(store: RedisStore, **scopes: LimitSettings) -> LimitsStage:
@@ -97,6 +98,23 @@ async def test_a_killed_process_holds_its_places_for_a_while_and_no_longer(
     assert not await passes(limited)
     clock.advance(1)
     assert await passes(limited)
+    await store.aclose()
+
+
+async def test_a_server_whose_clock_is_set_back_keeps_nobody_waiting(
+    redis: RedisServer, prefix: str, clock: FakeClock
+) -> None:
+    """A minute stays a minute, and gives nobody more."""
+    store = TimedStore(redis.url, prefix=prefix, timeout=5.0)
+    store.clock = clock
+    limited = stage(store, key=LimitSettings(requests_per_minute=2))
+    for _ in range(2):
+        assert await passes(limited)
+    store.set_back = 3600.0
+    assert not await passes(limited)
+    clock.advance(31)
+    assert await passes(limited)
+    assert not await passes(limited)
     await store.aclose()
 
 

@@ -15,6 +15,7 @@ local action, call, lease = ARGV[3], ARGV[4], tonumber(ARGV[5])
 
 local function caught_up(key)
   local meter = load(key)
+  meter.set_back = (tonumber(meter.seen) or seen) > seen
   local passed = elapsed(meter)
   meter.at = (tonumber(meter.at) or 0) + passed
   local debts = type(meter.debts) == 'table' and meter.debts or {}
@@ -71,9 +72,9 @@ for i, key in ipairs(KEYS) do
   end
 end
 
-if granted then
-  for i, key in ipairs(KEYS) do
-    local meter = meters[i]
+for i, key in ipairs(KEYS) do
+  local meter = meters[i]
+  if granted then
     local places, amounts = wanted(i)
     charge(meter, amounts)
     if action == 'leave' then
@@ -82,6 +83,9 @@ if granted then
       meter.leases[call] = meter.at + lease
       meter.taken = meter.taken + 1
     end
+  end
+  -- Who is turned away changes nothing, but that time goes on from where it was set back to.
+  if granted or meter.set_back then
     keep(key, meter)
   end
 end

@@ -144,18 +144,22 @@ class _Purse:
         settings: What they are.
         windows: When they were put together.
         claims: The budgets.
+        before: Those of other windows, in which it may be once more: a clock can be set back.
     """
 
-    __slots__ = ("claims", "settings", "windows")
+    __slots__ = ("before", "claims", "settings", "windows")
 
     def __init__(self) -> None:
         self.settings: LimitSettings | None = None
         self.windows: Windows | None = None
         self.claims: Sequence[Claim] = ()
+        self.before: Sequence[Claim] = ()
 
     def renew(self, subject: Subject, settings: LimitSettings, windows: Windows) -> None:
-        """Put the budgets together again; what was spent in windows that are not over remains."""
-        known = {claim.window: claim.balance for claim in self.claims}
+        """Put the budgets together again; what was spent in the same windows remains."""
+        known = {claim.window: claim.balance for claim in (*self.before, *self.claims)}
+        if windows != self.windows:
+            self.before = self.claims
         limits = (settings.money_per_day, settings.money_per_month)
         self.settings, self.windows = settings, windows
         self.claims = [
