@@ -68,9 +68,9 @@ def test_only_what_nobody_holds_remains(tmp_path: Path) -> None:
     held, left = Journal(tmp_path, most=100), Journal(tmp_path, most=100)
     left.close()
     for found in remains(tmp_path):
-        assert found.path == left.path
+        assert found == left.path
         assert list(remains(tmp_path)) == []
-    assert [found.path for found in remains(tmp_path)] == [left.path]
+    assert list(remains(tmp_path)) == [left.path]
     held.close()
 
 
@@ -78,7 +78,20 @@ def test_what_is_removed_is_gone(tmp_path: Path) -> None:
     """With its lock."""
     Journal(tmp_path, most=100).close()
     for found in remains(tmp_path):
-        found.remove()
+        found.unlink()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_has_removed_meanwhile_leaves_nothing(tmp_path: Path) -> None:
+    """Neither itself nor its lock."""
+    for _ in range(2):
+        Journal(tmp_path, most=100).close()
+    slow = remains(tmp_path)
+    first = next(slow)
+    for found in remains(tmp_path):
+        found.unlink()
+    first.unlink()
+    assert list(slow) == []
     assert list(tmp_path.iterdir()) == []
 
 

@@ -193,6 +193,17 @@ def test_what_is_too_old_is_dropped_every_hour(book: Book, tmp_path: Path) -> No
     assert book.purges == [10_000.0, 13_610.0]
 
 
+def test_a_clock_that_is_set_back_puts_nothing_off(book: Book, tmp_path: Path) -> None:
+    """Else, had it been wrong by years, nobody would look round for years."""
+    now = [10_000_000.0]
+    ledger = UsageLedger(book, tmp_path, clock=lambda: now[0])
+    ledger.enter()
+    now[0] = 10_000.0
+    ledger.enter()
+    ledger.close()
+    assert book.purges == [10_000_000.0, 10_000.0]
+
+
 class Ledgers(RuleBasedStateMachine):
     """Two processes with a folder in common; the book comes and goes, and so do they."""
 

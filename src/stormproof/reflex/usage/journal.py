@@ -75,27 +75,8 @@ class Journal:
         self._lock.release()
 
 
-class Remains:
-    """A journal to which nobody adds any more; held while it is read.
-
-    Args:
-        path: Where it is.
-        lock: Held.
-    """
-
-    def __init__(self, path: Path, lock: FileLock) -> None:
-        self.path: Final = path
-        self._lock = lock
-
-    def remove(self) -> None:
-        """Remove it."""
-        self.path.unlink()
-        self._lock.release()
-        Path(self._lock.lock_file).unlink(missing_ok=True)
-
-
-def remains(folder: Path) -> Iterator[Remains]:
-    """Yield the journals that nobody holds, each held until the next."""
+def remains(folder: Path) -> Iterator[Path]:
+    """Yield the journals that nobody holds, each held until the next, to be read and removed."""
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         lock = _lock_of(path)
         try:
@@ -104,7 +85,9 @@ def remains(folder: Path) -> Iterator[Remains]:
             continue  # its process lives, or another reads it
         try:
             if path.exists():
-                yield Remains(path, lock)
+                yield path
+            if not path.exists():  # any more: nobody will ask for it again
+                Path(lock.lock_file).unlink(missing_ok=True)
         finally:
             lock.release()
 

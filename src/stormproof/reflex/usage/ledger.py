@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import Final, Protocol
@@ -81,7 +82,7 @@ class UsageLedger:
         self._most_bytes = most_bytes
         self._guard = Lock()
         self._full = self._torn = self._told = 0
-        self._next_round = 0.0
+        self._last_round = -inf
         self._journal = Journal(folder, most=most_bytes)
         self._repeating = Repeating(self.enter, name="usage", period=_PERIOD)
         self._enter_remains()
@@ -114,10 +115,11 @@ class UsageLedger:
         self._enter(self._journal.path)
         if self._journal.size >= _LONG:
             self._begin_another()
-        if (now := self._clock()) >= self._next_round:
+        now = self._clock()
+        if abs(now - self._last_round) >= _BETWEEN_ROUNDS:  # it may have been set back
             self._enter_remains()
             self._book.purge(now)
-            self._next_round = now + _BETWEEN_ROUNDS
+            self._last_round = now
 
     def _begin_another(self) -> None:
         """Leave a journal to the next round, which is now: nobody writes it any more."""
@@ -125,13 +127,13 @@ class UsageLedger:
         with self._guard:
             old, self._journal = self._journal, another
         old.close()
-        self._next_round = 0.0
+        self._last_round = -inf
 
     def _enter_remains(self) -> None:
         for left in remains(self._folder):
-            self._enter(left.path)
-            left.remove()
-            self._book.forget(left.path.name)
+            self._enter(left)
+            left.unlink()
+            self._book.forget(left.name)
 
     def _enter(self, path: Path) -> None:
         """Enter what a journal has and the book has not."""
