@@ -1,6 +1,5 @@
 """Keys and usage in a database, as a real server keeps them."""
 
-import asyncio
 import json
 import os
 import subprocess
@@ -19,6 +18,7 @@ from stormproof.reflex.keys import Key, KeyScope, digest_of
 from stormproof.reflex.pii.pseudonyms import is_pseudonym
 from stormproof.reflex.sql import By, Database, KeyTable, UsageSum, UsageTable
 from stormproof.testing.provider import Answer, ScriptedProvider
+from support.background_provider import background_provider
 from support.serving import Server, running
 
 SECRET = "sp-" + "k" * 43
@@ -26,16 +26,8 @@ SECRET = "sp-" + "k" * 43
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[ScriptedProvider]:
-    """On an event loop of its own, so that tests may wait for what they ask."""
-    loop, provider = asyncio.new_event_loop(), ScriptedProvider()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(provider.__aenter__(), loop).result()
-    yield provider
-    asyncio.run_coroutine_threadsafe(provider.__aexit__(None, None, None), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with background_provider() as provider:
+        yield provider
 
 
 @pytest.fixture
@@ -127,7 +119,9 @@ def test_what_was_used_adds_up_although_the_server_was_killed(
     with running("--config", str(settings), **environ) as server:
         seen = {**clients.seen, "after": ask(server, "after").json()["usage"]}
         assert server.terminate() == 0
-    assert list((tmp_path / "x.db.journals").iterdir()) == []
+    journals = tmp_path / "x.db.journals"
+    assert {*tmp_path.iterdir()} == {settings, tmp_path / "x.db", journals}
+    assert list(journals.iterdir()) == []
     database = Database(url)
     found = {one.name: one for one in UsageTable(database).sums(By.USER, 0.0)}
     database.close()

@@ -4,13 +4,10 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock
-
 from stormproof.errors import ConfigurationError
+from stormproof.reflex.private_files import alone_with
 
 SECRET_BYTES: Final = 32
-_LONGEST_WAIT: Final = 10.0
-"""Seconds, for another process that makes the same secret."""
 
 
 def secret_beside(file: Path, setting: str) -> bytes:
@@ -25,13 +22,13 @@ def secret_beside(file: Path, setting: str) -> bytes:
     """
     path = file.with_name(f"{file.name}.secret")
     try:
-        with FileLock(f"{path}.lock", timeout=_LONGEST_WAIT, mode=0o600):
-            secret = path.read_bytes() if path.exists() else b""
-            if len(secret) != SECRET_BYTES:  # or somebody was killed while he wrote it
+        with alone_with(path):
+            secret = path.read_bytes()
+            if len(secret) != SECRET_BYTES:  # it is new, or somebody was killed while he wrote it
                 secret = secrets.token_bytes(SECRET_BYTES)
-                path.touch(0o600)
                 path.write_bytes(secret)
             return secret
     except OSError as error:
-        reason = f"{path.name} cannot be read or written"
+        why = error.strerror or type(error).__name__
+        reason = f"{path.name} cannot be read or written: {why}"
         raise ConfigurationError(setting=setting, reason=reason) from error

@@ -267,6 +267,10 @@ def test_sqlite_tells_conflicts_from_failures_from_bugs(caught: Caught) -> None:
     database.execute("pragma max_page_count = 1")
     full = caught(lambda: database.execute("create table u as select zeroblob(100000)"))
     assert type(full) is DiskFull
+    database.execute("pragma query_only = on")
+    refused = caught(lambda: database.execute("insert into t values (2)"))
+    assert type(refused) is StorageRefused
+    assert type(caught(lambda: sqlite3.connect("/"))) is StorageError
     database.close()
 
 

@@ -21,6 +21,7 @@ from stormproof.reflex import Caller, Stage
 from stormproof.reflex.cache import CacheStage
 from stormproof.reflex.settings import LineBuilder, ReflexTables
 from support.kept_answers import House, answer, asked
+from support.permissions import modes_count
 from support.redis_server import RedisServer
 
 SECRET = {"SECRET": "a secret of some length"}
@@ -78,10 +79,11 @@ async def test_they_do_not_outlast_a_change_of_what_guards_answers() -> None:
 
 
 def test_in_a_file_they_outlast_the_process(tmp_path: Path) -> None:
-    """With the secret beside it, which only its owner may read."""
+    """With the secret beside it; both only their owner may read."""
     tables = {"cache": {"file": str(tmp_path / "answers")}}
     assert [asyncio.run(calls(Builder().stages(tables))) for _ in range(2)] == [1, 0]
-    assert tmp_path.joinpath("answers.secret").exists()
+    assert (tmp_path / "answers.secret").exists()
+    assert not list(tmp_path.glob("*.lock"))
     assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
 
 
@@ -108,6 +110,23 @@ def test_what_cannot_be_is_told(
     with pytest.raises(ConfigurationError, match=told) as caught:
         Builder(environment).stages({"cache": table})
     assert "/proc" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("mode", "of_folder", "told"),
+    [(0o400, 0o700, "answers cannot be opened: .*readonly"), (0o600, 0o500, "Permission denied")],
+)
+def test_a_file_that_can_only_be_read_is_told_at_once(
+    tmp_path: Path, mode: int, of_folder: int, told: str
+) -> None:
+    """Else every answer would be looked up in vain."""
+    tables = {"cache": {"file": str(tmp_path / "answers")}}
+    asyncio.run(calls(Builder().stages(tables)))
+    (tmp_path / "answers").chmod(mode)
+    tmp_path.chmod(of_folder)
+    with modes_count(), pytest.raises(ConfigurationError, match=told):
+        Builder().stages(tables)
+    tmp_path.chmod(0o700)
 
 
 def test_who_wants_similar_answers_says_where_they_are_kept() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stormproof.errors import DatabaseError
-from stormproof.reflex.keys import Key, digest_of
+from stormproof.errors import DatabaseError, StorageRefused
+from stormproof.reflex.keys import IssuedKeys, Key, digest_of
 from stormproof.reflex.sql import Books, By, Database, KeyTable, UsageTable
 from stormproof.reflex.usage import UsageLedger, UsageRow
 from support import postgres_server
@@ -79,6 +79,31 @@ def test_a_server_that_dies_and_returns_finds_everything(
     with Books(mortal.url(), tmp_path / "journals") as again:
         [total] = again.usage.sums(By.KEY, TIME)
     assert (total.requests, total.prompt_tokens) == (2, 7)
+
+
+def test_while_the_file_can_only_be_read_keys_are_known_and_rows_wait(tmp_path: Path) -> None:
+    """Afterwards nothing is missing."""
+    database = Database(f"sqlite:///{tmp_path}/x.db")
+    table, ledger = KeyTable(database), UsageLedger(UsageTable(database), tmp_path / "journals")
+    table.add(Key("ci", digest_of("sp-1"), created=0.0))
+    read_only(database, "ON")
+    keys = IssuedKeys(table)
+    assert keys.holder(digest_of("sp-1"))
+    ledger.record(UsageRow(time=TIME, key="ci"))
+    with pytest.raises(StorageRefused):
+        ledger.enter()
+    with pytest.raises(StorageRefused):
+        table.revoke("ci", 1.0)
+    read_only(database, "OFF")
+    ledger.close()
+    assert [one.requests for one in UsageTable(database).sums(By.KEY, TIME)] == [1]
+    database.close()
+
+
+def read_only(database: Database, state: str) -> None:
+    """Have the one connection that there is do nothing but read, or anything again."""
+    with database.reading() as connection:
+        connection.exec_driver_sql(f"PRAGMA query_only = {state}")
 
 
 def test_journals_lie_beside_the_file(tmp_path: Path) -> None:

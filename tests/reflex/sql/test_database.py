@@ -10,9 +10,10 @@ from threading import Barrier
 import pytest
 from sqlalchemy import select, update
 
-from stormproof.errors import ConfigurationError, DatabaseError, StorageError
+from stormproof.errors import ConfigurationError, DatabaseError, StorageError, StorageRefused
 from stormproof.reflex.sql import Database
 from stormproof.reflex.sql.schema import METADATA, STATE
+from support.permissions import modes_count
 
 
 def test_those_who_start_at_once_make_the_tables_once(database_url: str) -> None:
@@ -95,6 +96,33 @@ def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
         assert len(files) > 1
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     database.close()
+
+
+def test_nothing_but_the_file_is_left(tmp_path: Path) -> None:
+    """No log, and no lock."""
+    Database(f"sqlite:///{tmp_path}/x.db").close()
+    assert [file.name for file in tmp_path.iterdir()] == ["x.db"]
+
+
+@pytest.mark.parametrize(("mode", "of_folder"), [(0o400, 0o700), (0o600, 0o500), (0o400, 0o500)])
+def test_what_can_only_be_read_is_told_so(tmp_path: Path, mode: int, of_folder: int) -> None:
+    """The file or its folder: whoever comes has something to write."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    Database(url).close()
+    (tmp_path / "x.db").chmod(mode)
+    tmp_path.chmod(of_folder)
+    with modes_count(), pytest.raises(StorageRefused) as caught:
+        Database(url)
+    assert str(tmp_path) not in caught.value.message
+    tmp_path.chmod(0o700)
+    (tmp_path / "x.db").chmod(0o600)
+    Database(url).close()
+
+
+def test_a_folder_in_place_of_the_file_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "x.db").mkdir()
+    with pytest.raises(StorageError, match="unable to open database file"):
+        Database(f"sqlite:///{tmp_path}/x.db")
 
 
 def test_every_table_says_whose_it_is() -> None:

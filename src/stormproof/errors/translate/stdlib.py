@@ -9,6 +9,8 @@ from stormproof.errors.platform_errors import (
     DatabaseError,
     DeadlineExceeded,
     SerializationError,
+    StorageError,
+    StorageRefused,
 )
 from stormproof.errors.resource_errors import DiskFull, OutOfMemory, ServiceUnavailable
 from stormproof.errors.root import StormproofError
@@ -25,7 +27,9 @@ from stormproof.errors.translate.reading import (
     seconds,
 )
 
+_SQLITE_READONLY: Final = 8
 _SQLITE_FULL: Final = 13
+_SQLITE_CANTOPEN: Final = 14
 
 _TORCH_HAS_NO_MEMORY: Final = re.compile(r"DefaultCPUAllocator: (?:can't|not enough)")
 
@@ -82,8 +86,14 @@ def _http_error(exc: Any) -> StormproofError:
 
 def database_failed(exc: Any) -> StormproofError:
     """Return the error for a failure that a database driver calls operational."""
-    if read(exc, "sqlite_errorcode") == _SQLITE_FULL:
+    code = read(exc, "sqlite_errorcode")
+    kind = code & 0xFF if isinstance(code, int) else None  # the other bits say more of the same
+    if kind == _SQLITE_FULL:
         return DiskFull()
+    if kind == _SQLITE_READONLY:
+        return StorageRefused(operation="write the database", reason=message(exc))
+    if kind == _SQLITE_CANTOPEN:
+        return StorageError(operation="open the database", reason=message(exc))
     return DatabaseError(reason=message(exc))
 
 

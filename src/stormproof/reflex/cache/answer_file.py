@@ -1,34 +1,32 @@
 """Answers in a file of SQLite's."""
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from filelock import FileLock
+from stormproof.reflex.private_files import alone_with, make_private
 
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _PATIENCE: Final = 2.0
 """Seconds that a write waits for another process."""
 
-_LONGEST_WAIT: Final = 10.0
-"""Seconds that who opens it waits for another who does."""
-
-_LOOK: Final = 0.02
-"""Seconds that a look-up does: it blocks the event loop."""
+_LOOK: Final = 20
+"""Milliseconds that a look-up does: it blocks the event loop."""
 
 _SHARE: Final = 10
 """What part of the answers goes, the oldest first, where there is no room."""
 
 _SCHEMA: Final = """
+PRAGMA user_version = 1;
 CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY, value BLOB NOT NULL, expires REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS answers_expire ON answers (expires);
 """
+"""The first line writes, whatever is there: who may only read the file learns it here."""
 
 
 class Row(NamedTuple):
@@ -60,18 +58,19 @@ class AnswerFile:
     ) -> None:
         self._max_bytes = max_bytes
         self._clock = clock
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        make_private(path)
         self.inode: Final = path.stat().st_ino
-        self._writing = _connected(path, _PATIENCE)
+        self._writing, self._reading = _connected(path), _connected(path)
         try:
             self._writing.execute("PRAGMA journal_mode = WAL")
             self._writing.execute("PRAGMA synchronous = NORMAL")  # whole, whatever is killed
             self._writing.execute("PRAGMA journal_size_limit = 8388608")
             self._writing.executescript(_SCHEMA)
             self._page_size = self._number("page_size")
-            self._reading = _connected(path, _LOOK)
+            self.find(b"")  # opens the log beside it, before another file has one of that name
+            self._reading.execute(f"PRAGMA busy_timeout = {_LOOK}")
         except BaseException:
-            self._writing.close()
+            self.close()
             raise
 
     def find(self, key: bytes) -> bytes | None:
@@ -153,7 +152,7 @@ def opened(
         sqlite3.Error: It cannot be opened.
         OSError: The same.
     """
-    with FileLock(f"{path}.lock", timeout=_LONGEST_WAIT, mode=0o600):
+    with alone_with(path):
         aside = None
         if damaged is not None and path.exists() and path.stat().st_ino == damaged:
             aside = _set_aside(path)
@@ -181,5 +180,5 @@ def _set_aside(path: Path) -> str:
     return aside.name
 
 
-def _connected(path: Path, patience: float) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)

@@ -117,7 +117,7 @@ class CacheBuilder:
         try:
             return SqliteAnswers(table.file, max_bytes=table.max_bytes)
         except (OSError, sqlite3.Error) as error:
-            reason = f"{table.file.name} cannot be opened"
+            reason = f"{table.file.name} cannot be opened: {_why(error)}"
             raise ConfigurationError(setting=_SETTING, reason=reason) from error
 
     def _redis(self, variable: str) -> AnswerStore:
@@ -171,3 +171,9 @@ class _LadderEmbedder:
         request = EmbeddingRequest({"model": self._name, "input": list(texts)})
         found = await ladder.embed(request, Journey())
         return [_Vector(np.asarray(vector, np.float32)) for vector in found.vectors]
+
+
+def _why(error: OSError | sqlite3.Error) -> str:
+    """Return what the system or SQLite says, which names no path."""
+    said = error.strerror if isinstance(error, OSError) else str(error)
+    return said or type(error).__name__

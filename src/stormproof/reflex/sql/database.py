@@ -1,12 +1,9 @@
 """A database: opened, with its tables in it, and its errors as ours."""
 
-import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-
-from filelock import FileLock
 
 try:
     from sqlalchemy import (
@@ -20,6 +17,7 @@ try:
         inspect,
         make_url,
         select,
+        update,
     )
     from sqlalchemy.exc import SQLAlchemyError
 except ModuleNotFoundError as error:
@@ -27,6 +25,7 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(hint, name=error.name) from error
 
 from stormproof.errors import ConfigurationError, translate
+from stormproof.reflex.private_files import alone_with
 from stormproof.reflex.sql.schema import METADATA, STATE, VERSION
 
 _SETTING: Final = "database"
@@ -60,7 +59,7 @@ class Database:
     Raises:
         ConfigurationError: There is no such database, or its tables are those of another version.
         DatabaseError: It does not answer.
-        StorageError: Its file cannot be made.
+        StorageError: Its file cannot be made, or can only be read.
     """
 
     def __init__(self, url: str) -> None:
@@ -68,13 +67,12 @@ class Database:
         self.dialect: Final = parsed.get_backend_name()
         self.file: Final = Path(str(parsed.database)) if self.dialect == "sqlite" else None
         if self.file:
-            _make_private(self.file)
             self._engine = create_engine(parsed, connect_args=_FILE)
             event.listen(self._engine, "connect", _log_ahead)
         else:
             self._engine = _server(parsed)
         try:
-            with _alone(self.file):
+            with _opening(self.file):
                 self._make_tables()
         except BaseException:
             self.close()
@@ -118,6 +116,8 @@ class Database:
             if not inspect(connection).has_table(STATE.name):
                 METADATA.create_all(connection)
                 connection.execute(insert(STATE).values(only=0, version=VERSION, revision=0))
+            # Says nothing new: whoever may only read learns it here.
+            connection.execute(update(STATE).values(version=STATE.c.version))
             found = connection.scalar(select(STATE.c.version))
         if found != VERSION:
             reason = f"has tables of version {found}, and this program those of version {VERSION}"
@@ -151,19 +151,23 @@ def _refused(reason: str) -> ConfigurationError:
     return ConfigurationError(setting=_SETTING, reason=reason)
 
 
-def _make_private(file: Path) -> None:
-    """Have a file that is not there yet be readable to its owner alone."""
+@contextmanager
+def _opening(file: Path | None) -> Iterator[None]:
+    """Have one open a file at a time, since SQLite waits for nobody to begin a log.
+
+    Raises:
+        StorageError: Nothing can be made there.
+    """
+    if file is None:
+        yield
+        return
     try:
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        with alone_with(file):
+            yield
     except OSError as error:
         known = translate(error)
         known.operation = "open the database"
         raise known from error
-
-
-def _alone(file: Path | None) -> AbstractContextManager[object]:
-    """Return what lets one open a file at a time: SQLite waits for nobody to begin a log."""
-    return FileLock(f"{file}.lock", mode=0o600) if file else nullcontext()
 
 
 def _log_ahead(connection: Any, _record: object) -> None:
