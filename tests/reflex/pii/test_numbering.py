@@ -1,7 +1,11 @@
 """Versions, chapters and headings look like addresses of machines."""
 # ruff: noqa: RUF001  (texts in all scripts)
 
+from ipaddress import IPv4Address
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stormproof.reflex.pii.finding import Kind
 from support.findable import found
@@ -77,3 +81,17 @@ def test_a_small_number_without_such_a_word_is_an_address(text: str) -> None:
 def test_what_no_book_has_so_many_chapters_for_is_an_address(text: str, address: str) -> None:
     """A zero, or a number that is large, is one of networks; a list goes on with its like."""
     assert found(text) == [(Kind.IP_ADDRESS, None, address)]
+
+
+@given(st.ip_addresses(v=4))
+def test_an_address_is_that_of_one_machine(address: IPv4Address) -> None:
+    """Not of none, of the same one, of groups, or of every one."""
+    first = address.packed[0]
+    kinds = {kind for kind, *_ in found(f"It is {address}.")}
+    assert (Kind.IP_ADDRESS in kinds) == (first not in {0, 127} and first < 224)
+
+
+@pytest.mark.parametrize("number", ["256.1.1.1", "1.2.3.256", "1.2.3.04", "1.2.3", "1.2.3.1000"])
+def test_no_other_number_is_one(number: str) -> None:
+    """With parts that are too large, begin with zero, or are not four."""
+    assert Kind.IP_ADDRESS not in {kind for kind, *_ in found(f"It is {number}.")}

@@ -1,7 +1,8 @@
 """Addresses of machines."""
 
+import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 from typing import Final
 
 from stormproof.reflex.pii.finding import Finding, Kind
@@ -17,9 +18,9 @@ _IPV6: Final = (
     r"(?:(?:[0-9A-Fa-f]{1,4}:){1,7}|:):[0-9A-Fa-f:.]*[0-9A-Fa-f]"
     r"|(?:[0-9A-Fa-f]{1,4}:){6}(?:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}|[0-9.]+\d)"
 )
-_LONGEST_IPV4: Final = len("255.255.255.255")
-_NOBODYS: Final = frozenset({0, 127, *range(224, 256)})
-"""What addresses of no machine begin with, or of every one, of groups (RFC 5771), and masks."""
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_SOMEBODYS: Final = re.compile(rf"(?!(?:0|127|22[4-9]|2[345][0-9])\.){_OCTET}(?:\.{_OCTET}){{3}}")
+"""Neither an address of no machine nor one of every machine, of groups (RFC 5771), or a mask."""
 
 _IPV6_COLONS: Final = 7
 
@@ -34,13 +35,9 @@ _MAC: Final = (
 
 def _ipv4(text: str, start: int, end: int) -> Iterable[Finding]:
     """Yield an address of a machine; not a version, nor a piece of a longer list of numbers."""
-    if end - start > _LONGEST_IPV4 or _joined(text, start, end, "."):
-        return
-    try:
-        address = IPv4Address(text[start:end])
-    except ValueError:
-        return
-    if address.packed[0] not in _NOBODYS and not is_numbering(text, start, end):
+    if _SOMEBODYS.fullmatch(text, start, end) and not (
+        _joined(text, start, end, ".") or is_numbering(text, start, end)
+    ):
         yield Finding(Kind.IP_ADDRESS, start, end)
 
 

@@ -30,16 +30,17 @@ _BEHIND_PARTS: Final = frozenset("版章节節条條款項项장절조항")
 _WORD: Final = r"(?:[A-Z]|(?<![^\W\d_A-Z]))[^\W\d_A-Z]++\.?|(?<![A-Z])[A-Z]++\.?"
 """Of names that are written together, the last: ``appVersion``."""
 
-_LIST: Final = (
-    r"(?:(\d{1,4})(?:\.\d{1,4}){1,5}(?:[,;-] ?| - | (?:and|or|to|und|bis|et|ou|y|e|и) ))*"
-)
+_AND: Final = ("and", "or", "to", "und", "bis", "et", "ou", "y", "e", "и")
+_LIST: Final = rf"(?:(\d{{1,4}})(?:\.\d{{1,4}}){{1,5}}(?:[,;-] ?| - | (?:{'|'.join(_AND)}) ))*"
+_SIGNS: Final = " \t:=\"'#(\\-"
 _BEFORE: Final = re.compile(
-    rf"({_WORD}|§|\w/|[<>~]=)(?!==\Z)[ \t:=\"'#(\\-]*{_LIST}\Z"
+    rf"({_WORD}|§|\w/|[<>~]=)(?!==\Z)[{re.escape(_SIGNS)}]*{_LIST}\Z"
     r"|(?<=\w)(?<![iI][pP])(?<![aA]ddr)(?<![hH]ost)(?<!src)(?<!dst)[=!]=\Z"
 )
 """What tells of a number; and, if that goes on with a list, how the one before it begins."""
 
 _MAY_TELL: Final = re.compile(r"[^\W\d_]|[§=]")
+_ENDS_OF_ITEMS: Final = frozenset("0123456789,;")
 _FARTHEST: Final = 48
 _INDENT: Final = 8
 _BULLETS: Final = " \t#*|"
@@ -65,11 +66,21 @@ def _word_before(text: str, start: int) -> str:
     """Return the word that tells what a number is, or the list that it goes on; none is empty."""
     first = max(0, start - _FARTHEST)
     line = max(first, text.rfind("\n", first, start) + 1)
-    told = _MAY_TELL.search(text, line, start) and _BEFORE.search(text, line, start)
-    if not told or (told[2] and not text.startswith(f"{told[2]}.", start)):
+    told = _BEFORE.search(text, _beginning_of_word(text, line, start), start)
+    if not told or not _MAY_TELL.search(text, line, start):
+        return ""
+    if told[2] and not text.startswith(f"{told[2]}.", start):
         return ""
     word = (told[1] or "=").lower()
     return "version" if word.endswith(_ENDS_OF_VERSIONS) else word
+
+
+def _beginning_of_word(text: str, line: int, start: int) -> int:
+    """Return where the word, or the list, may begin that stands before a number in a line."""
+    before = text[line:start].rstrip(_SIGNS)
+    word = before[before.rfind(" ") + 1 :]
+    goes_on = word in _AND or before[-1:] in _ENDS_OF_ITEMS
+    return line if goes_on else line + len(before) - len(word)
 
 
 def _may_be_part(number: str) -> bool:

@@ -11,11 +11,13 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
+from string import ascii_letters
 from typing import Final
 
 from stormproof.reflex.pii.finding import Kind
 
 _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
+_LETTER_OF: Final = bytes(ord(_LETTERS[byte % len(_LETTERS)]) for byte in range(256))
 _FEWEST: Final = 4
 _MOST: Final = 16
 _NAMES: Final = "|".join(kind.upper().replace("_", r"\\?_") for kind in Kind)
@@ -29,6 +31,9 @@ another at its end: else it stood in front of the value."""
 
 _BEGUN: Final = re.compile(r"(?:\\?\[|(?<!\w)(?=[A-Z]))(?:[A-Z]|\\?_)*\\?\Z|\\\Z", _SHAPE)
 _CODE: Final = re.compile(rf"_([{_LETTERS}]{{{_FEWEST},{_MOST}}})(?!\w)", _SHAPE)
+_BROKEN_OFF: Final = frozenset(f"{ascii_letters}_\\[")
+"""What the beginning of a placeholder may end with."""
+
 _LONGEST: Final = 80
 """Characters of a placeholder that is written with every escape."""
 
@@ -64,6 +69,8 @@ class Placeholders:
 
     def settled(self, text: str, start: int) -> int:
         """Return up to where a text, from a place on, cannot become a placeholder any more."""
+        if text[-1:] not in _BROKEN_OFF:
+            return len(text)
         begun = _BEGUN.search(text, max(start, len(text) - _LONGEST))
         return begun.start() if begun and self._begins(_bare(begun[0])) else len(text)
 
@@ -79,6 +86,6 @@ def _bare(written: str) -> str:
 def _code(value: str, taken: set[str], key: bytes) -> str:
     """Return the letters of a value: a few, or more where those are another's."""
     digest = blake2b(value.encode("utf-8", "surrogatepass"), key=key, digest_size=_MOST).digest()
-    letters = "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest)
+    letters = digest.translate(_LETTER_OF).decode()
     free = (letters[:n] for n in range(_FEWEST, _MOST) if letters[:n] not in taken)
     return next(free, letters)

@@ -1,5 +1,6 @@
 """A conversation without its personal data: the same placeholder wherever a value stands."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
@@ -91,8 +92,9 @@ def _everywhere(
     text: str, findings: Sequence[Finding], values: Mapping[str, Kind]
 ) -> Sequence[Finding]:
     """Return what was found in a text, and where else in it values stand."""
+    known = Counter(text[one.start : one.end] for one in findings)
     for value, kind in islice(values.items(), _MOST):
-        if len(value) >= _SHORTEST and value in text:
+        if len(value) >= _SHORTEST and text.count(value) > known[value]:
             findings = merged(findings, _standing(value, kind, text))
     return findings
 

@@ -30,12 +30,14 @@ class Restoring:
 
     def _restored(self, known: str, end: int) -> str:
         """Return what is written up to a place, and remember the rest, and what stood before it."""
-        parts, seen = [], len(self._before)
+        seen = len(self._before)
+        self._before, self._held = known[max(end - 1, 0) : end], known[end:]
+        if "_" not in known:  # which every placeholder has
+            return known[seen:end]
+        parts = []
         for match in WRITTEN.finditer(known, seen, end):
             value = self._placeholders.value(match[0])
             if value is not None:
                 parts += [known[seen : match.start()], escape(value) if self._json else value]
                 seen = match.end()
-        parts.append(known[seen:end])
-        self._before, self._held = known[max(end - 1, 0) : end], known[end:]
-        return "".join(parts)
+        return "".join([*parts, known[seen:end]])

@@ -34,8 +34,8 @@ from stormproof.reflex.stage import (
 _MANY: Final = 1000
 """Texts, in each of which each value is looked for."""
 
-_SHORT: Final = 2048
-"""Characters of all texts together: so few are looked through sooner than they are recognised."""
+_SHORT: Final = 512
+"""Characters of all texts together: so few often have no sign of anything, which is seen sooner."""
 
 _MOST_NAMED: Final = 10
 """Places that an error tells."""
