@@ -36,7 +36,7 @@ def check(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="[FILE|-]",
+            metavar="FILE|-",
             help="What to look through; `-`, or nothing, for standard input.",
             show_default=False,
         ),
