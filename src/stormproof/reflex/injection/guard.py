@@ -95,7 +95,10 @@ class InjectionGuard:
 
     def may_be_in(self, texts: Iterable[str]) -> bool:
         """Return whether an attempt may be in one of several texts, sooner than by finding it."""
-        return next(self._places(_APART.join(texts), _DEPTH), None) is not None
+        text = _APART.join(texts)
+        if text.isascii() and not (self._words.present(text) or self._codes.present(text)):
+            return False
+        return next(self._places(text, _DEPTH), None) is not None
 
     def _places(self, text: str, depth: int) -> Iterator[_Place]:
         """Yield where signatures are in a text: as it is, and with disguises off, up to a depth."""
