@@ -9,6 +9,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from stormproof.gateway.http_protocol import HttpProtocol
+from stormproof.gateway.presence import GONE
 
 REQUEST: Final = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello"
 
@@ -18,15 +19,17 @@ class Impatient(HttpProtocol):
 
 
 class Server:
-    """A server that answers when it is let."""
+    """A server that answers when it is let; what tells that a client has left it keeps."""
 
     def __init__(self) -> None:
         self.let = asyncio.Event()
         self.asked = asyncio.Event()
+        self.gone: list[asyncio.Future[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
             pass
+        self.gone.append(scope["state"][GONE])
         self.asked.set()
         await self.let.wait()
         headers = [(b"content-length", b"2")]
@@ -79,3 +82,17 @@ async def test_who_waits_for_us_may_say_nothing(server: Server, behind: bytes) -
     assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
     for one in (writer, other):
         one.close()
+
+
+async def test_whoever_works_for_a_client_is_told_that_he_leaves(server: Server) -> None:
+    """Also in the second request of a connection; who got his answer and stays has not left."""
+    reader, writer = await server.connect(REQUEST)
+    server.let.set()
+    await reader.readuntil(b"ok")
+    assert not server.gone[0].done()
+    server.let.clear()
+    server.asked.clear()
+    writer.write(REQUEST)
+    await server.asked.wait()
+    writer.close()
+    await server.gone[1]
