@@ -4,7 +4,6 @@ What is made for every request is a struct: it takes no call of Python to make o
 """
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
@@ -42,15 +41,23 @@ class Call(msgspec.Struct, frozen=True, dict=True):
     private: bool = False
     cache_use: CacheUse = CacheUse.FULL
 
-    @cached_property
+    # Kept by hand: a cached property of Python 3.11 has a lock, which all calls share.
+
+    @property
     def passages(self) -> Sequence[Passage]:
         """Its texts; looked for once for all stages."""
-        return passages(self.request)
+        found: Sequence[Passage] | None = self.__dict__.get("passages")
+        if found is None:
+            found = self.__dict__["passages"] = passages(self.request)
+        return found
 
-    @cached_property
+    @property
     def text(self) -> str:
         """All its texts, with an end of a line between them: what is not in it is in none."""
-        return "\n".join([one.text for one in self.passages])
+        joined: str | None = self.__dict__.get("text")
+        if joined is None:
+            joined = self.__dict__["text"] = "\n".join([one.text for one in self.passages])
+        return joined
 
 
 class Ending(msgspec.Struct, frozen=True):

@@ -134,6 +134,15 @@ def test_an_encoded_run_is_one_place() -> None:
     assert found.disguise is Disguise.ENCODED
 
 
+def test_a_run_is_read_of_which_a_part_was_encoded_once_more() -> None:
+    """What was decoded, and what stands beside it, may go on to be something encoded."""
+    run = base64.b64encode(OVERRIDE.encode()).decode()
+    for part in (run[:25], run[-25:]):
+        again = "".join(f"%{ord(one):02x}" for one in part)
+        (found,) = GUARD.find(f"Look: {run.replace(part, again)}")
+        assert found.disguise is Disguise.ENCODED
+
+
 def test_a_tag_hides_nothing_that_is_encoded_in_it() -> None:
     """What is taken off and what is decoded are looked at apart, and one in the other."""
     assert GUARD.find(f"<a &#73;{OVERRIDE[1:]}>")

@@ -60,8 +60,11 @@ def _letter(character: str) -> str:
 _ALIKE: Final = _alike()
 _FOLDED: Final = _Folded()
 
-_CHANGING: Final = re.compile("[^\x00-\x7f\u3400-\u4dbf\u4e00-\u9fff]+")
+_MAY_CHANGE: Final = "[^\x00-\x7f\u3400-\u4dbf\u4e00-\u9fff]"
 """Neither ASCII nor CJK ideographs, which stay what they are."""
+
+_CHANGING: Final = re.compile(f"{_MAY_CHANGE}++(?:[^A-Za-z]{{1,3}}{_MAY_CHANGE}++)*+")
+"""What may change, and as much of what stays between as is sooner passed than left out."""
 
 
 def _any(text: str) -> str:

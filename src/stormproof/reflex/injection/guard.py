@@ -111,7 +111,10 @@ class InjectionGuard:
             hidden = self._places(visible.text, depth - 1)
             yield from _back(hidden, visible.back, Disguise.INVISIBLE)
 
-    def _in_folded(self, text: str, depth: int) -> Iterator[_Place]:
+    def _in_folded(
+        self, text: str, depth: int, was_decoded: Callable[[Span], object] | None = None
+    ) -> Iterator[_Place]:
+        """Yield where they are in a folded text, of which some parts may have been decoded."""
         for number in self._words.present(text):
             found, spans = self._worded[number], self._words.spans(number, text)
             if isinstance(found, Signature):
@@ -119,7 +122,10 @@ class InjectionGuard:
             elif depth:
                 yield from self._behind(found, text, spans, depth)
         if depth:  # what is decoded is replaced run by run: it is looked for in no other pass
-            yield from self._behind(_IN_CODES, text, self._codes.spans(0, text), depth)
+            runs = self._codes.spans(0, text)
+            if was_decoded:  # others stand for nothing, as they did before
+                runs = (run for run in runs if was_decoded((run[0] - 1, run[1] + 1)))
+            yield from self._behind(_IN_CODES, text, runs, depth)
 
     def _behind(
         self, worn: _Worn, text: str, spans: Iterable[Span], depth: int
@@ -131,7 +137,8 @@ class InjectionGuard:
         elif undone.text == text:
             return
         elif undone.folded:
-            hidden = self._in_folded(undone.text, depth - 1)
+            decoded = undone.back if worn is _IN_CODES else None
+            hidden = self._in_folded(undone.text, depth - 1, decoded)
         else:
             hidden = self._places(undone.text, depth - 1)
         yield from _back(hidden, undone.back, worn.disguise)

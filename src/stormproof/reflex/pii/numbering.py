@@ -66,10 +66,10 @@ def _word_before(text: str, start: int) -> str:
     """Return the word that tells what a number is, or the list that it goes on; none is empty."""
     first = max(0, start - _FARTHEST)
     line = max(first, text.rfind("\n", first, start) + 1)
-    told = _BEFORE.search(text, _beginning_of_word(text, line, start), start)
-    if not told or not _MAY_TELL.search(text, line, start):
+    if not _MAY_TELL.search(text, line, start):
         return ""
-    if told[2] and not text.startswith(f"{told[2]}.", start):
+    told = _BEFORE.search(text, _beginning_of_word(text, line, start), start)
+    if not told or (told[2] and not text.startswith(f"{told[2]}.", start)):
         return ""
     word = (told[1] or "=").lower()
     return "version" if word.endswith(_ENDS_OF_VERSIONS) else word
