@@ -46,7 +46,10 @@ _INDENT: Final = 8
 _BULLETS: Final = " \t#*|"
 _BEGINNING: Final = re.compile("[\n>]")
 _TITLE: Final = re.compile(r"\.?[ \t]{1,4}([^\W\d_])")
-_LARGEST_PART: Final = 50
+_PART: Final = "(?:[1-4]?[1-9]|[1-5]0)"
+_PARTS: Final = re.compile(rf"{_PART}(?:\.{_PART})*")
+"""Of chapters: books have so many; networks have a zero somewhere, or more."""
+
 _PRIVATE: Final = "10."
 
 
@@ -55,7 +58,7 @@ def is_numbering(text: str, start: int, end: int) -> bool:
     words = {_word_before(text, start), *words_above(text, start)}
     if not _OF_VERSIONS.isdisjoint(words):
         return True
-    return _may_be_part(text[start:end]) and (
+    return _PARTS.fullmatch(text, start, end) is not None and (
         text[end : end + 1] in _BEHIND_PARTS
         or not _OF_PARTS.isdisjoint(words)
         or _is_heading(text, start, end)
@@ -81,11 +84,6 @@ def _beginning_of_word(text: str, line: int, start: int) -> int:
     word = before[before.rfind(" ") + 1 :]
     goes_on = word in _AND or before[-1:] in _ENDS_OF_ITEMS
     return line if goes_on else line + len(before) - len(word)
-
-
-def _may_be_part(number: str) -> bool:
-    """Return whether books have so many chapters; networks have a zero somewhere, or more."""
-    return all(0 < int(part) <= _LARGEST_PART for part in number.split("."))
 
 
 def _is_heading(text: str, start: int, end: int) -> bool:
