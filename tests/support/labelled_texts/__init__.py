@@ -37,7 +37,17 @@ from support.labelled_texts.forms import FORMS, Maker
 from support.labelled_texts.page import Item, Label, LabelledText, Page
 from support.labelled_texts.prose import language, paragraph
 
-__all__ = ["MAKERS", "Chance", "Item", "Label", "LabelledText", "Page", "labelled_texts", "sized"]
+__all__ = [
+    "MAKERS",
+    "Chance",
+    "Item",
+    "Label",
+    "LabelledText",
+    "Page",
+    "labelled_texts",
+    "plain",
+    "sized",
+]
 
 MAKERS: Final[Mapping[Kind, Sequence[Maker]]] = {
     Kind.EMAIL: (contacts.email,),
@@ -89,6 +99,19 @@ def sized(count: int, size: int, seed: int) -> Sequence[str]:
     """
     chance = Chance(seed)
     return [_of_size(chance, size) for _ in range(count)]
+
+
+def plain(count: int, size: int, seed: int) -> Sequence[str]:
+    """Return texts of ``size`` characters that are clean prose, each in languages of its own."""
+    chance = Chance(seed)
+    return [_prose(chance, size) for _ in range(count)]
+
+
+def _prose(chance: Chance, size: int) -> str:
+    text = ""
+    while len(text) < size:
+        text += f"{paragraph(chance, language(chance))}\n\n"
+    return text[:size]
 
 
 def _drawn(chance: Chance, most: int = _MOST) -> LabelledText:
