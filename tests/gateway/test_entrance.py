@@ -54,7 +54,7 @@ CHAT, TEXT, MESSAGES, RESPONSES, VECTORS = (
     *("/v1/chat/completions", "/v1/completions", "/v1/messages"),
     *("/v1/responses", "/v1/embeddings"),
 )
-SECRET = "4711"
+SECRET = "471147114711"
 
 
 class Hiding(Companion):
