@@ -14,7 +14,7 @@ from stormproof.gateway.exchange import Exchange
 from stormproof.gateway.headers import Headers, headers_of, in_time
 from stormproof.gateway.keys import Opened
 from stormproof.gateway.lifecycle import Lifecycle
-from stormproof.gateway.model_routes import check_model
+from stormproof.gateway.model_routes import check_served
 from stormproof.gateway.native import FindEntrance
 from stormproof.gateway.presence import unless_gone
 from stormproof.providers import Ladder, StreamPolicy
@@ -72,7 +72,9 @@ class ChatEndpoint:
         request = reply.request
         ladder = self.ladders.get(request.model)
         if ladder is None:
-            self._check_other(request.model, scope)
+            served = (*self._others, *self.ladders)
+            caller = scope["state"]["caller"]
+            check_served(request.model, served, self._opened, caller, KeyScope.CHAT)
             await self._others[request.model](scope, again(body, receive), send)
             return
         scope["route"] = self
@@ -87,16 +89,6 @@ class ChatEndpoint:
                 await unless_gone(scope, receive, in_time(headers, answer))
         except Exception as error:  # noqa: BLE001 - a stream that has begun must say how it ends
             await exchange.fail(error)
-
-    def _check_other(self, model: str, scope: Scope) -> None:
-        """Refuse a model that nobody here answers for.
-
-        Raises:
-            ModelNotFound: It is none; those are named that the caller may ask.
-        """
-        if model not in self._others:
-            served = (*self._others, *self.ladders)
-            check_model(model, *self._opened(scope["state"]["caller"], KeyScope.CHAT, served))
 
 
 def _policy(headers: Headers, *, restarts: bool) -> StreamPolicy | None:

@@ -15,7 +15,7 @@ from stormproof.gateway.exchange import send_whole, told
 from stormproof.gateway.headers import headers_of, in_time
 from stormproof.gateway.keys import Opened
 from stormproof.gateway.lifecycle import Lifecycle
-from stormproof.gateway.model_routes import check_model
+from stormproof.gateway.model_routes import check_served
 from stormproof.gateway.native import FindEntrance
 from stormproof.gateway.presence import unless_gone
 from stormproof.providers import EmbeddingLadder, EmbeddingRequest, Embeddings, Journey
@@ -69,7 +69,9 @@ class EmbeddingEndpoint:
         request = EmbeddingRequest.parse(body)
         ladder = self.ladders.get(request.model)
         if ladder is None:
-            self._check_other(request.model, scope)
+            served = (*self._others, *self.ladders)
+            caller = scope["state"]["caller"]
+            check_served(request.model, served, self._opened, caller, KeyScope.EMBEDDINGS)
             await self._others[request.model](scope, again(body, receive), send)
             return
         scope["route"] = self
@@ -78,16 +80,6 @@ class EmbeddingEndpoint:
         with self._lifecycle.calling():
             work = in_time(headers_of(scope), _answer, request, embedding, send)
             await unless_gone(scope, receive, work)
-
-    def _check_other(self, model: str, scope: Scope) -> None:
-        """Refuse a model that nobody here answers for.
-
-        Raises:
-            ModelNotFound: It is none; those are named that the caller may ask.
-        """
-        if model not in self._others:
-            served = (*self._others, *self.ladders)
-            check_model(model, *self._opened(scope["state"]["caller"], KeyScope.EMBEDDINGS, served))
 
 
 async def _answer(

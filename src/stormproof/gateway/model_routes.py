@@ -1,6 +1,6 @@
 """Which models are served."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Security
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Security
 from stormproof.errors import ModelNotFound
 from stormproof.gateway.keys import Opened
 from stormproof.gateway.openapi import BEARER, ERRORS
+from stormproof.reflex import Caller
 from stormproof.reflex.keys import KeyScope
 
 Card = dict[str, Any]
@@ -70,3 +71,15 @@ def check_model(name: str, *served: str) -> None:
     """
     if name not in served:
         raise ModelNotFound(model=name[:200], available=served)
+
+
+def check_served(
+    name: str, served: Collection[str], opened: Opened, caller: Caller, scope: KeyScope
+) -> None:
+    """Refuse a model that is none of those ``served``; name those that a caller may ask.
+
+    Raises:
+        ModelNotFound: It is not.
+    """
+    if name not in served:
+        check_model(name, *opened(caller, scope, served))
