@@ -36,6 +36,9 @@ Document = dict[str, Any]
 Says = Callable[[Document], Document | list[Document]]
 """Answers a request, with one document or with events."""
 
+Said = Callable[[str, int, Document], list[Document]]
+"""Returns the events that say words, in pieces of a size, and call a tool with arguments."""
+
 
 def redacting(action: PiiAction = PiiAction.REDACT, *, answers: bool = False) -> PiiStage:
     """Return a stage that finds two people, in answers too where that is wanted."""
@@ -94,6 +97,35 @@ class GuardedApp:
         else:
             response = Response(streamed(said), media_type="text/event-stream")
         await response(scope, receive, send)
+
+
+async def restored_stream(
+    path: str, asked: Document, said: Said, *, size: int, answers: bool
+) -> list[Document]:
+    """Return the events that a client gets of a stream which says what stands for ALICE.
+
+    In words, ``hi …, [EMAIL``, and between quotes in the argument ``to``; the stages hear of its
+    end, and of seven tokens.
+
+    Args:
+        path: Where it is asked for.
+        asked: By what, which names ALICE.
+        said: Makes its events.
+        size: Characters of a piece.
+        answers: Whether all that a model says is looked through.
+    """
+    noting = Noting()
+    app = GuardedApp(redacting(answers=answers), noting)
+
+    def says(asked: Document) -> list[Document]:
+        word = placeholder(asked)
+        return said(f"hi {word}, [EMAIL", size, {"to": f'"{word}"'})
+
+    app.says = says
+    told = events(await app.ask(path, {**asked, "stream": True}))
+    [ending] = noting.endings
+    assert (ending.error, ending.usage and ending.usage.total_tokens) == (None, 7)
+    return told
 
 
 def streamed(events: Sequence[Document]) -> str:

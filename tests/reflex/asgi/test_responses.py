@@ -17,6 +17,7 @@ from support.guarded_app import (
     events,
     placeholder,
     redacting,
+    restored_stream,
 )
 
 PATH = "/v1/responses"
@@ -186,22 +187,12 @@ async def test_values_are_put_back_into_an_answer() -> None:
 @pytest.mark.parametrize("answers", [False, True])
 async def test_and_into_a_stream(size: int, answers: bool) -> None:
     """However it is cut; what is told again is what was told, and events are numbered anew."""
-    noting = Noting()
-    app = GuardedApp(redacting(answers=answers), noting)
-
-    def says(asked: Document) -> list[Document]:
-        word = placeholder(asked)
-        return said(f"hi {word}, [EMAIL", size, {"to": f'"{word}"'})
-
-    app.says = says
-    told = events(await app.ask(PATH, {**SHORT, "stream": True}))
+    told = await restored_stream(PATH, SHORT, said, size=size, answers=answers)
     words, arguments = f"hi {ALICE}, [EMAIL", {"to": f'"{ALICE}"'}
     assert heard(told) == [words, words, json.dumps(arguments)]
     expected = wholes(said(words, 1, arguments))
     assert wholes(told) == replaced(expected, '"logprobs": [1]', '"logprobs": []')
     assert [one["sequence_number"] for one in told] == [*range(len(told))]
-    [ending] = noting.endings
-    assert (ending.error, ending.usage and ending.usage.total_tokens) == (None, 7)
 
 
 async def test_of_a_stream_in_which_nothing_is_found_all_is_as_it_was() -> None:

@@ -1,5 +1,6 @@
 """Dotted numbers of versions, chapters and masks, which look like addresses."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from support.labelled_texts.chance import Chance
@@ -51,10 +52,7 @@ _VERSION_LISTS: Final = ("versions {} and {}", "from version {} to {}")
 
 def part(chance: Chance) -> str:
     """Return a chapter, or several that belong to the same one."""
-    number = _dotted(chance, 1, 20)
-    if chance.often(0.2):
-        return chance.choice(_LISTS).format(number, _next(number))
-    return chance.choice(_PARTS).format(number)
+    return _told(chance, _dotted(chance, 1, 20), _PARTS, _LISTS)
 
 
 def heading(chance: Chance) -> str:
@@ -65,10 +63,7 @@ def heading(chance: Chance) -> str:
 
 def release(chance: Chance) -> str:
     """Return a version of four numbers, each as small as those of an address."""
-    number = _dotted(chance, 0, 40)
-    if chance.often(0.2):
-        return chance.choice(_VERSION_LISTS).format(number, _next(number))
-    return chance.choice(_VERSIONS).format(number)
+    return _told(chance, _dotted(chance, 0, 40), _VERSIONS, _VERSION_LISTS)
 
 
 def mask(chance: Chance) -> str:
@@ -76,6 +71,13 @@ def mask(chance: Chance) -> str:
     bits = chance.randint(8, 30)
     number = (1 << 32) - (1 << (32 - bits))
     return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+def _told(chance: Chance, number: str, alone: Sequence[str], lists: Sequence[str]) -> str:
+    """Return what says what a number is, of it alone or of it and the next one."""
+    if chance.often(0.2):
+        return chance.choice(lists).format(number, _next(number))
+    return chance.choice(alone).format(number)
 
 
 def _dotted(chance: Chance, least: int, most: int) -> str:
