@@ -1,10 +1,14 @@
 """Rungs whose providers follow a script."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import TypeVar
 
 from stormproof.providers import AnthropicModel, Endpoint, HttpClient, Ladder, OpenAIModel, Rung
 from stormproof.testing.provider import Reply, ScriptedProvider, ScriptedTarget, Step
 from support.ladder_server import serving_ladders
+
+ClientT = TypeVar("ClientT")
 
 
 class ScriptedRungs:
@@ -36,3 +40,9 @@ class ScriptedRungs:
         """Serve them as the model ``chat``, until the test ends; return where."""
         ladders = {"chat": Ladder("chat", rungs)}
         return await self._stack.enter_async_context(serving_ladders(ladders))
+
+    async def connect(
+        self, client: Callable[[str, AsyncExitStack], ClientT], *rungs: Rung
+    ) -> ClientT:
+        """Serve them, and return a client that asks there; it is closed with the test."""
+        return client(await self.serve(*rungs), self._stack)

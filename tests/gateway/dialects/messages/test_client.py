@@ -1,8 +1,7 @@
 """Anthropic's own client talks to whoever answers, and takes it for Anthropic's API."""
 
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any, TypeAlias
+from typing import Any
 
 import anthropic
 import httpx2
@@ -30,20 +29,8 @@ ASKED: Any = {"max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]}
 TOOL: Any = {"name": "f", "description": "F.", "input_schema": {"type": "object"}}
 TEXT = text_of(32)
 
-Connect: TypeAlias = Callable[..., Awaitable[anthropic.AsyncAnthropic]]
 
-
-@pytest.fixture
-def connect(gateway: ScriptedRungs, stack: AsyncExitStack) -> Connect:
-    """Serve rungs; return a client."""
-
-    async def connect(*rungs: Rung, **options: Any) -> anthropic.AsyncAnthropic:
-        return client(await gateway.serve(*rungs), stack, **options)
-
-    return connect
-
-
-def client(url: str, stack: AsyncExitStack, **options: Any) -> anthropic.AsyncAnthropic:
+def official(url: str, stack: AsyncExitStack, **options: Any) -> anthropic.AsyncAnthropic:
     made = anthropic.AsyncAnthropic(base_url=url, **{"api_key": KEY, "max_retries": 0, **options})
     stack.push_async_callback(made.close)
     return made
@@ -63,10 +50,10 @@ async def ask(
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
 async def test_a_text_is_answered_with_a_text(
-    gateway: ScriptedRungs, connect: Connect, kind: str, streams: bool
+    gateway: ScriptedRungs, kind: str, streams: bool
 ) -> None:
     """With who answered, why it ended, and the tokens."""
-    client = await connect(gateway.rung(kind))
+    client = await gateway.connect(official, gateway.rung(kind))
     message = await ask(client, streams=streams)
     assert [block.text for block in message.content] == [TEXT]
     assert (message.model, message.role, message.type) == ("chat", "assistant", "message")
@@ -79,11 +66,11 @@ async def test_a_text_is_answered_with_a_text(
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
 async def test_calls_of_tools_come_as_blocks(
-    gateway: ScriptedRungs, connect: Connect, kind: str, streams: bool
+    gateway: ScriptedRungs, kind: str, streams: bool
 ) -> None:
     """Several, behind a text; a call without arguments has an empty input."""
     calls = ToolCall("f", '{"a": [1, "é"]}'), ToolCall("g")
-    client = await connect(gateway.rung(kind, reply=Reply("Wait. ", calls)))
+    client = await gateway.connect(official, gateway.rung(kind, reply=Reply("Wait. ", calls)))
     message = await ask(client, streams=streams, tools=[TOOL, {**TOOL, "name": "g"}])
     text, first, second = message.content
     assert text.text == "Wait. "
@@ -98,23 +85,19 @@ async def test_calls_of_tools_come_as_blocks(
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
-async def test_a_stream_that_breaks_is_gone_on_with(
-    gateway: ScriptedRungs, connect: Connect, kind: str
-) -> None:
+async def test_a_stream_that_breaks_is_gone_on_with(gateway: ScriptedRungs, kind: str) -> None:
     """In one message, with every word once."""
     broken = gateway.rung(kind, Broken(Break.CUT, 5))
-    client = await connect(broken, gateway.rung("openai"))
+    client = await gateway.connect(official, broken, gateway.rung("openai"))
     message = await ask(client, streams=True)
     assert [block.text for block in message.content] == [TEXT]
     assert message.stop_reason == "end_turn"
     assert [target.calls for target in gateway.targets] == [1, 1]
 
 
-async def test_a_stream_that_nobody_goes_on_with_tells_of_the_error(
-    gateway: ScriptedRungs, connect: Connect
-) -> None:
+async def test_a_stream_that_nobody_goes_on_with_tells_of_the_error(gateway: ScriptedRungs) -> None:
     """After what there was of it; the client raises, and does not take it for the end."""
-    client = await connect(gateway.rung("openai", Broken(Break.ERROR, 5)))
+    client = await gateway.connect(official, gateway.rung("openai", Broken(Break.ERROR, 5)))
     heard: list[str] = []
 
     async def listen() -> None:
@@ -143,7 +126,6 @@ async def test_a_stream_that_nobody_goes_on_with_tells_of_the_error(
 )
 async def test_a_failure_is_one_that_the_client_knows(
     gateway: ScriptedRungs,
-    connect: Connect,
     *,
     step: Step,
     status: int,
@@ -152,7 +134,7 @@ async def test_a_failure_is_one_that_the_client_knows(
     streams: bool,
 ) -> None:
     """By its type; our own code stands beside."""
-    client = await connect(gateway.rung("openai", step))
+    client = await gateway.connect(official, gateway.rung("openai", step))
     with pytest.raises(anthropic.APIStatusError) as caught:
         await ask(client, streams=streams)
     body: Any = caught.value.body
@@ -162,10 +144,8 @@ async def test_a_failure_is_one_that_the_client_knows(
     assert body["request_id"] == caught.value.response.headers["x-request-id"]
 
 
-async def test_what_is_no_request_is_refused_by_field(
-    gateway: ScriptedRungs, connect: Connect
-) -> None:
-    client = await connect(gateway.rung("openai"))
+async def test_what_is_no_request_is_refused_by_field(gateway: ScriptedRungs) -> None:
+    client = await gateway.connect(official, gateway.rung("openai"))
     with pytest.raises(anthropic.BadRequestError) as caught:
         await ask(client, streams=False, messages=[{"role": "user", "content": [{"type": "x"}]}])
     body: Any = caught.value.body
@@ -174,10 +154,8 @@ async def test_what_is_no_request_is_refused_by_field(
     assert gateway.targets[0].calls == 0
 
 
-async def test_a_model_that_nobody_has_is_not_found(
-    gateway: ScriptedRungs, connect: Connect
-) -> None:
-    client = await connect(gateway.rung("openai"))
+async def test_a_model_that_nobody_has_is_not_found(gateway: ScriptedRungs) -> None:
+    client = await gateway.connect(official, gateway.rung("openai"))
     with pytest.raises(anthropic.NotFoundError) as caught:
         await ask(client, streams=False, model="nobody")
     body: Any = caught.value.body
@@ -186,14 +164,14 @@ async def test_a_model_that_nobody_has_is_not_found(
 
 @pytest.mark.parametrize("how", ["api_key", "auth_token"])
 async def test_keys_are_asked_for_in_both_ways(
-    gateway: ScriptedRungs, connect: Connect, how: str
+    gateway: ScriptedRungs, stack: AsyncExitStack, how: str
 ) -> None:
     """In the header that this client uses, and in the usual one."""
-    rung = gateway.rung("openai", Answer(1))
+    url = await gateway.serve(gateway.rung("openai", Answer(1)))
     keys = {"api_key": None, "auth_token": None}
-    good = await connect(rung, **{**keys, how: KEY})
+    good = official(url, stack, **{**keys, how: KEY})
     assert (await ask(good, streams=False)).content[0].text == "w0 "
-    wrong = await connect(rung, **{**keys, how: "wrong"})
+    wrong = official(url, stack, **{**keys, how: "wrong"})
     with pytest.raises(anthropic.AuthenticationError) as caught:
         await ask(wrong, streams=False)
     body: Any = caught.value.body
@@ -206,18 +184,16 @@ async def test_the_model_of_the_engine_answers(stack: AsyncExitStack, streams: b
     engine = AsyncLLM(make_core())
     stack.callback(engine.close)
     url = await stack.enter_async_context(serving_ladders({}, engine))
-    message = await ask(client(url, stack), streams=streams, model="local", max_tokens=3)
+    message = await ask(official(url, stack), streams=streams, model="local", max_tokens=3)
     assert message.stop_reason == "max_tokens"
     assert message.usage.output_tokens == 3
     assert message.stormproof["rung"] == "engine"
 
 
-async def test_events_come_in_the_order_of_the_api(
-    gateway: ScriptedRungs, connect: Connect
-) -> None:
+async def test_events_come_in_the_order_of_the_api(gateway: ScriptedRungs) -> None:
     """And each names itself twice."""
     reply = Reply("A b ", (ToolCall("f", '{"a": 1}'),))
-    client = await connect(gateway.rung("openai", reply=reply))
+    client = await gateway.connect(official, gateway.rung("openai", reply=reply))
     sent = {"model": "chat", **ASKED, "stream": True, "tools": [TOOL]}
     async with httpx2.AsyncClient() as plain:
         response = await plain.post(
@@ -240,11 +216,9 @@ async def test_events_come_in_the_order_of_the_api(
     assert response.headers["x-stormproof-rung"] == "rung-0"
 
 
-async def test_it_is_part_of_what_the_server_tells_of_itself(
-    gateway: ScriptedRungs, connect: Connect
-) -> None:
+async def test_it_is_part_of_what_the_server_tells_of_itself(gateway: ScriptedRungs) -> None:
     """Its place in the schema, and an answer in its own words to a method that it has not."""
-    client = await connect(gateway.rung("openai"))
+    client = await gateway.connect(official, gateway.rung("openai"))
     async with httpx2.AsyncClient(base_url=client.base_url) as plain:
         schema = (await plain.get("/openapi.json")).json()
         refused = await plain.get("/v1/messages", headers={"x-api-key": KEY})
@@ -266,6 +240,6 @@ async def test_the_header_of_the_client_reaches_a_model_of_anthropic(
     url = await server.answering(wire.whole({"type": "text", "text": "Hi"}))
     rung = Rung(AnthropicModel(Endpoint(provider="a", url=url), "m", client=http))
     ladders = {"chat": Ladder("chat", [rung])}
-    asked = client(await stack.enter_async_context(serving_ladders(ladders)), stack)
+    asked = official(await stack.enter_async_context(serving_ladders(ladders)), stack)
     await ask(asked, streams=False, extra_headers={"anthropic-beta": "context-1m"})
     assert b"\r\nanthropic-beta: context-1m\r\n" in server.requests[0]

@@ -1,9 +1,8 @@
 """OpenAI's own client asks for responses, whoever answers."""
 
 import json
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any, TypeAlias
+from typing import Any
 
 import httpx2
 import openai
@@ -12,7 +11,6 @@ from pydantic import BaseModel
 
 from stormproof.engine import AsyncLLM
 from stormproof.errors import from_wire
-from stormproof.providers import Rung
 from stormproof.testing.provider import (
     Break,
     Broken,
@@ -29,20 +27,8 @@ from support.scripted_rungs import ScriptedRungs
 TEXT = text_of(32)
 TOOL: Any = {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": False}
 
-Connect: TypeAlias = Callable[..., Awaitable[openai.AsyncOpenAI]]
 
-
-@pytest.fixture
-def connect(gateway: ScriptedRungs, stack: AsyncExitStack) -> Connect:
-    """Serve rungs; return a client."""
-
-    async def connect(*rungs: Rung) -> openai.AsyncOpenAI:
-        return client(await gateway.serve(*rungs), stack)
-
-    return connect
-
-
-def client(url: str, stack: AsyncExitStack) -> openai.AsyncOpenAI:
+def official(url: str, stack: AsyncExitStack) -> openai.AsyncOpenAI:
     made = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
     stack.push_async_callback(made.close)
     return made
@@ -60,10 +46,11 @@ async def ask(client: openai.AsyncOpenAI, *, streams: bool, **fields: Any) -> An
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("api", ["openai", "anthropic"])
 async def test_a_text_is_answered_with_a_text(
-    gateway: ScriptedRungs, connect: Connect, api: str, streams: bool
+    gateway: ScriptedRungs, api: str, streams: bool
 ) -> None:
     """With who answered, and the tokens."""
-    response = await ask(await connect(gateway.rung(api)), streams=streams, temperature=0.5)
+    asked = await gateway.connect(official, gateway.rung(api))
+    response = await ask(asked, streams=streams, temperature=0.5)
     assert response.output_text == TEXT
     assert (response.status, response.object, response.model) == ("completed", "response", "chat")
     assert (response.temperature, response.store) == (0.5, False)
@@ -71,17 +58,17 @@ async def test_a_text_is_answered_with_a_text(
     assert usage.output_tokens == 32
     assert usage.total_tokens == usage.input_tokens + 32
     assert response.stormproof == {"rung": "rung-0", "attempts": 1, "degraded": False}
-    assert (await ask(await connect(gateway.rung(api)), streams=False)).id != response.id
+    assert (await ask(asked, streams=False)).id != response.id
 
 
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("api", ["openai", "anthropic"])
 async def test_functions_are_called_and_their_results_are_heard(
-    gateway: ScriptedRungs, connect: Connect, api: str, streams: bool
+    gateway: ScriptedRungs, api: str, streams: bool
 ) -> None:
     """What the client got goes back as it came, with the results behind it."""
     calls = ToolCall("f", '{"a": [1, "é"]}'), ToolCall("g")
-    asked = await connect(gateway.rung(api, reply=Reply("Wait. ", calls)))
+    asked = await gateway.connect(official, gateway.rung(api, reply=Reply("Wait. ", calls)))
     tools = [TOOL, {**TOOL, "name": "g"}]
     response = await ask(asked, streams=streams, tools=tools)
     message, first, second = response.output
@@ -97,7 +84,7 @@ async def test_functions_are_called_and_their_results_are_heard(
         for call in (first, second)
     ]
     user: Any = {"role": "user", "content": "Hi"}
-    answered = await connect(gateway.rung("openai"))
+    answered = await gateway.connect(official, gateway.rung("openai"))
     response = await ask(answered, streams=streams, input=[user, *response.output, *told])
     assert response.output_text == TEXT
     _, said, *results = json.loads(gateway.targets[1].body)["messages"]
@@ -109,11 +96,9 @@ class Place(BaseModel):
     name: str
 
 
-async def test_an_answer_has_the_form_that_was_asked_for(
-    gateway: ScriptedRungs, connect: Connect
-) -> None:
+async def test_an_answer_has_the_form_that_was_asked_for(gateway: ScriptedRungs) -> None:
     """By the client's own way to ask for it."""
-    asked = await connect(gateway.rung("openai", reply=Reply('{"name": "Oslo"}')))
+    asked = await gateway.connect(official, gateway.rung("openai", reply=Reply('{"name": "Oslo"}')))
     response = await asked.responses.parse(model="chat", input="Where?", text_format=Place)
     assert response.output_parsed == Place(name="Oslo")
     form = json.loads(gateway.targets[0].body)["response_format"]
@@ -122,21 +107,18 @@ async def test_an_answer_has_the_form_that_was_asked_for(
 
 
 @pytest.mark.parametrize("api", ["openai", "anthropic"])
-async def test_a_stream_that_breaks_is_gone_on_with(
-    gateway: ScriptedRungs, connect: Connect, api: str
-) -> None:
+async def test_a_stream_that_breaks_is_gone_on_with(gateway: ScriptedRungs, api: str) -> None:
     """In one item, with every word once."""
-    asked = await connect(gateway.rung(api, Broken(Break.CUT, 5)), gateway.rung("openai"))
+    broken = gateway.rung(api, Broken(Break.CUT, 5))
+    asked = await gateway.connect(official, broken, gateway.rung("openai"))
     response = await ask(asked, streams=True)
     assert (response.output_text, len(response.output)) == (TEXT, 1)
     assert [target.calls for target in gateway.targets] == [1, 1]
 
 
-async def test_a_stream_that_nobody_goes_on_with_has_failed(
-    gateway: ScriptedRungs, connect: Connect
-) -> None:
+async def test_a_stream_that_nobody_goes_on_with_has_failed(gateway: ScriptedRungs) -> None:
     """With what there is of it, and our error; it is not said to be complete."""
-    asked = await connect(gateway.rung("openai", Broken(Break.ERROR, 5)))
+    asked = await gateway.connect(official, gateway.rung("openai", Broken(Break.ERROR, 5)))
     events = [
         event
         async for event in await asked.responses.create(
@@ -158,20 +140,20 @@ async def test_a_stream_that_nobody_goes_on_with_has_failed(
 
 @pytest.mark.parametrize("streams", [False, True])
 async def test_a_failure_is_one_that_the_client_knows(
-    gateway: ScriptedRungs, connect: Connect, streams: bool
+    gateway: ScriptedRungs, streams: bool
 ) -> None:
-    asked = await connect(gateway.rung("openai", Refusal(429, 7)))
+    asked = await gateway.connect(official, gateway.rung("openai", Refusal(429, 7)))
     with pytest.raises(openai.RateLimitError) as caught:
         await ask(asked, streams=streams)
     assert caught.value.code == "RATE_LIMIT_EXCEEDED"
     step: Step = Refusal(500)
     with pytest.raises(openai.InternalServerError):
-        await ask(await connect(gateway.rung("openai", step)), streams=streams)
+        await ask(await gateway.connect(official, gateway.rung("openai", step)), streams=streams)
 
 
-async def test_nothing_is_kept_for_later(gateway: ScriptedRungs, connect: Connect) -> None:
+async def test_nothing_is_kept_for_later(gateway: ScriptedRungs) -> None:
     """Who wants that is told, before anybody is asked."""
-    asked = await connect(gateway.rung("openai"))
+    asked = await gateway.connect(official, gateway.rung("openai"))
     for field, value in {"previous_response_id": "resp_1", "store": True}.items():
         with pytest.raises(openai.BadRequestError) as caught:
             await ask(asked, streams=False, **{field: value})
@@ -186,7 +168,7 @@ async def test_the_model_of_the_engine_answers(stack: AsyncExitStack, streams: b
     stack.callback(engine.close)
     url = await stack.enter_async_context(serving_ladders({}, engine))
     fields: Any = {"model": "local", "input": "Hi", "max_output_tokens": 3, "stream": streams}
-    answer: Any = await client(url, stack).responses.create(**fields)
+    answer: Any = await official(url, stack).responses.create(**fields)
     response = [event async for event in answer][-1].response if streams else answer
     assert response.status == "incomplete"
     assert response.incomplete_details.reason == "max_output_tokens"
@@ -194,12 +176,10 @@ async def test_the_model_of_the_engine_answers(stack: AsyncExitStack, streams: b
     assert response.usage.output_tokens == 3
 
 
-async def test_events_come_in_the_order_of_the_api(
-    gateway: ScriptedRungs, connect: Connect
-) -> None:
+async def test_events_come_in_the_order_of_the_api(gateway: ScriptedRungs) -> None:
     """Each names itself twice, and has its number."""
     reply = Reply("A b ", (ToolCall("f", '{"a": 1}'),))
-    asked = await connect(gateway.rung("openai", reply=reply))
+    asked = await gateway.connect(official, gateway.rung("openai", reply=reply))
     sent = {"model": "chat", "input": "Hi", "stream": True, "tools": [TOOL]}
     headers = {"authorization": f"Bearer {KEY}"}
     async with httpx2.AsyncClient(headers=headers) as plain:
