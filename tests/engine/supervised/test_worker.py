@@ -50,7 +50,7 @@ def test_commands_that_take_long_do_not_hold_up_steps() -> None:
 
 
 def test_reports_are_no_more_frequent_than_anybody_can_read() -> None:
-    """The first token is told at once; then, a hundred times a second, whatever there is."""
+    """The first token is told at once; then, forty times a second, whatever there is."""
     milliseconds = itertools.count()
     ours, theirs = socket.socketpair()
     with ours, theirs, tempfile.TemporaryFile() as file:

@@ -80,6 +80,7 @@ class Succession:
         self, start: Start, overseer: Overseer, *, step_deadline: float, clock: Clock
     ) -> None:
         self._memory = shared_memory("weights")
+        self._shared = False
         self._start = replace(start, memory=self._memory)
         self._reserve = Reserve(clock.now)
         self._overseer = overseer
@@ -173,7 +174,9 @@ class Succession:
         return self._reserve.replenish(self._start) if life.served >= _SETTLED else _SETTLED
 
     def _weights_are_shared(self) -> bool:
-        return self._memory is not None and os.fstat(self._memory).st_size > 0
+        if self._memory is not None and not self._shared:
+            self._shared = os.fstat(self._memory).st_size > 0
+        return self._shared
 
     def _attend(self, worker: WorkerProcess, life: Life) -> str | None:
         """Pass on what is said; returns what looks like a hang, or nothing when it is to end."""
