@@ -29,8 +29,8 @@ class Server:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
             pass
-        self.gone.append(scope["state"][GONE])
         self.asked.set()
+        self.gone.append(scope["state"][GONE])
         await self.let.wait()
         headers = [(b"content-length", b"2")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -94,5 +94,7 @@ async def test_whoever_works_for_a_client_is_told_that_he_leaves(server: Server)
     server.asked.clear()
     writer.write(REQUEST)
     await server.asked.wait()
+    writer.write_eof()
+    assert await reader.read() == b""
     writer.close()
-    await server.gone[1]
+    assert server.gone[1].done()
