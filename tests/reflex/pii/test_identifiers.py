@@ -1,6 +1,9 @@
 """Numbers of states, by the rules of each."""
 
+import os
 import string
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -19,6 +22,18 @@ PICTURED = sorted(
     for picture in identifier.telling | identifier.vague
 )
 
+READING = """
+import sys
+from support.findable import NUMBERS, detector
+
+detector()
+opened = []
+sys.addaudithook(lambda event, about: opened.append(about[0]) if event == "open" else None)
+for _, _, written in NUMBERS:
+    assert detector().find(written)
+sys.exit(", ".join(map(str, opened)) or None)
+"""
+
 
 @pytest.mark.parametrize(("kind", "country", "written"), NUMBERS)
 def test_numbers_of_states_are_found(kind: Kind, country: str, written: str) -> None:
@@ -31,6 +46,14 @@ def test_numbers_of_states_are_found(kind: Kind, country: str, written: str) -> 
 def test_numbers_of_many_states_are_told() -> None:
     """There are more of them than we promise."""
     assert len({country for _, country, _ in NUMBERS}) >= 30
+
+
+def test_no_request_waits_for_a_table() -> None:
+    """Of the places that a state's rule knows: they are read when a detector is made."""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", READING]
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @given(st.data(), st.sampled_from(PICTURED))

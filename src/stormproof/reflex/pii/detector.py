@@ -32,7 +32,7 @@ from stormproof.reflex.pii import (
 from stormproof.reflex.pii.cards import CARD
 from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.folding import folded
-from stormproof.reflex.pii.identifiers import IDENTIFIERS
+from stormproof.reflex.pii.identifiers import IDENTIFIERS, read_tables
 
 ALL: Final = frozenset(Kind) - {Kind.PERSON, Kind.PLACE}
 """What has a form to be found by."""
@@ -61,6 +61,7 @@ class Detector:
     """
 
     def __init__(self, kinds: Collection[Kind] = ALL) -> None:
+        read_tables()
         self._kinds = frozenset(kinds)
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1

@@ -4,6 +4,7 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from stdnum import numdb
 from stdnum.eu import vat
 
 from stormproof.reflex.pii.finding import Kind
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
 
 _PERSON: Final = Kind.NATIONAL_ID
 _TAX: Final = Kind.TAX_NUMBER
+_TABLES: Final = ("at/fa", "cn/loc", "id/loc", "my/bp")
+"""Those of offices and of places, which some of the rules look numbers up in."""
+
+
+def read_tables() -> None:
+    """Read what python-stdnum reads when it is first asked: no request is to wait for that."""
+    for table in _TABLES:
+        numdb.get(table)
+    vat.guess_country("")  # imports the rules of all members of the European Union
 
 
 def _of(kind: Kind, module: str, telling: str, vague: str = "", words: str = "") -> Identifier:
