@@ -149,7 +149,7 @@ def _others(request: "Request") -> Iterator[Passage]:
 
 
 def with_texts(request: "Request", texts: Mapping[Place, str]) -> "Request":
-    """Return a request with other texts in some of its places; at least one."""
+    """Return a request with other texts in some of its places."""
     document = rewritten(request.document, texts)
     if isinstance(request, ChatRequest):
         return ChatRequest(document, extended=request.extended)
@@ -161,23 +161,20 @@ def rewritten(document: Document, values: Mapping[Place, Any]) -> Document:
 
     Args:
         document: Of a request, or of an answer.
-        values: Texts, by the places of passages, or others; at least one.
+        values: Texts, by the places of passages, or others.
     """
-    copied: Document = _with(document, list(values.items()))
+    copied = document.copy()
+    own: set[int] = set()  # the copies that were made on the way to other places
+    for place, value in values.items():
+        inner: Any = copied
+        for key in place[:-1]:
+            within = inner[key]
+            if id(within) not in own:
+                within = inner[key] = within.copy()
+                own.add(id(within))
+            inner = within
+        inner[place[-1]] = value
     return copied
-
-
-def _with(value: Any, texts: Sequence[tuple[Place, Any]]) -> Any:
-    """Return a value, with others in some places of it."""
-    if not texts[0][0]:
-        return texts[0][1]
-    inner: dict[str | int, list[tuple[Place, Any]]] = {}
-    for place, text in texts:
-        inner.setdefault(place[0], []).append((place[1:], text))
-    copy = value.copy()
-    for key, those in inner.items():
-        copy[key] = _with(copy[key], those)
-    return copy
 
 
 def _plainly_said(messages: Sequence[Document]) -> Sequence[Passage]:

@@ -14,6 +14,7 @@ from stormproof.reflex.thoughts import unsigned_texts
 _THOUGHTS: Final = ("reasoning", "reasoning_content")
 _SAID: Final = ("content", "refusal")
 _DETAILS: Final = "reasoning_details"
+_SAID_WITHIN: Final = (("function_call", "arguments"), ("audio", "transcript"))
 
 
 MakeFilter: TypeAlias = Callable[[Place], Filter]
@@ -81,7 +82,9 @@ class AnswerTexts:
         texts: dict[Place, str] = {}
         for one in _texts(message):
             passed = self._make(one.whole)
-            texts[one.place] = passed.push(one.text) + passed.rest()
+            text = passed.push(one.text) + passed.rest()
+            if text != one.text:
+                texts[one.place] = text
         return {**choice, "message": rewritten(message, texts)} if texts else choice
 
     def _pushed(self, filters: dict[Place, Filter], piece: _Text) -> str:
@@ -113,12 +116,14 @@ def _texts(message: Mapping[str, Any]) -> Iterator[_Text]:
     for field in _SAID if "thinking_blocks" in message else (*_THOUGHTS, *_SAID):
         if (text := message.get(field)) and isinstance(text, str):
             yield _Text((field,), (field,), text)
-    for position, field, text in unsigned_texts(message.get(_DETAILS)):
-        number = message[_DETAILS][position].get("index", position)
-        yield _Text((_DETAILS, position, field), (_DETAILS, number, field), text)
-    yield from _arguments(message.get("tool_calls") or ())
-    for place in (("function_call", "arguments"), ("audio", "transcript")):
-        if text := _field(message.get(place[0]), place[1]):
+    if details := message.get(_DETAILS):
+        for position, field, text in unsigned_texts(details):
+            number = details[position].get("index", position)
+            yield _Text((_DETAILS, position, field), (_DETAILS, number, field), text)
+    if calls := message.get("tool_calls"):
+        yield from _arguments(calls)
+    for place in _SAID_WITHIN:
+        if (within := message.get(place[0])) and (text := _field(within, place[1])):
             yield _Text(place, place, text)
 
 

@@ -109,4 +109,4 @@ class PiiCompanion(Companion):
             filters.append(self._judgement.screen(json=json))
         if self._placeholders:
             filters.append(Restoring(self._placeholders, json=json))
-        return Chain(filters)
+        return Chain(filters) if len(filters) > 1 else filters[0]

@@ -51,17 +51,19 @@ class Placeholders:
 
     def __init__(self, values: Mapping[str, Kind], texts: Iterable[str], key: bytes) -> None:
         taken = {code.upper() for text in texts for code in _CODE.findall(text)}
-        self._words: Final[dict[str, str]] = {}
+        self._placeholders: Final[dict[str, str]] = {}
+        self._values: Final[dict[str, str]] = {}
         for value, kind in values.items():
             code = _code(value, taken, key)
             taken.add(code)
-            self._words[value] = f"{kind.upper()}_{code}"
-        self._values: Final = {word: value for value, word in self._words.items()}
+            word = f"{kind.upper()}_{code}"
+            self._placeholders[value] = f"[{word}]"
+            self._values[word] = value
         self._sorted: Final = sorted(self._values)
 
     def of(self, value: str) -> str:
         """Return the placeholder of a value."""
-        return f"[{self._words[value]}]"
+        return self._placeholders[value]
 
     def value(self, written: str) -> str | None:
         """Return what a text of the form `WRITTEN` stands for; None if it is only a text."""
@@ -87,5 +89,7 @@ def _code(value: str, taken: set[str], key: bytes) -> str:
     """Return the letters of a value: a few, or more where those are another's."""
     digest = blake2b(value.encode("utf-8", "surrogatepass"), key=key, digest_size=_MOST).digest()
     letters = digest.translate(_LETTER_OF).decode()
-    free = (letters[:n] for n in range(_FEWEST, _MOST) if letters[:n] not in taken)
-    return next(free, letters)
+    for n in range(_FEWEST, _MOST):
+        if letters[:n] not in taken:
+            return letters[:n]
+    return letters

@@ -1,6 +1,5 @@
 """A conversation without its personal data: the same placeholder wherever a value stands."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
@@ -58,25 +57,26 @@ def redacted(texts: Sequence[Passage], found: Sequence[Sequence[Finding]], key: 
         found: In each, by the places in what it says; at least one altogether.
         key: Of the placeholders.
     """
-    readings = [read(one) for one in texts]
+    readings = [
+        (passage, read(passage), findings) for passage, findings in zip(texts, found, strict=True)
+    ]
     values: dict[str, Kind] = {}
-    for reading, findings in zip(readings, found, strict=True):
+    for _, reading, findings in readings:
         for one in findings:
             values.setdefault(reading.text[one.start : one.end], one.kind)
     everywhere = [
-        _everywhere(reading.text, findings, values)
-        for reading, findings in zip(readings, found, strict=True)
+        (passage, reading, _everywhere(reading.text, findings, values))
+        for passage, reading, findings in readings
     ]
-    rest = (
-        part
-        for passage, reading, findings in zip(texts, readings, everywhere, strict=True)
-        if _THOUGHTS.isdisjoint(passage.place[2:3])
-        for part in _between(reading.text, findings)
-    )
+    rest: list[str] = []
+    for passage, reading, findings in everywhere:
+        # No placeholder is without an underscore.
+        if "_" in reading.text and _THOUGHTS.isdisjoint(passage.place[2:3]):
+            rest += _between(reading.text, findings)
     placeholders = Placeholders(values, rest, key)
     changed = {
         passage.place: reading.replaced(_replacements(reading.text, findings, placeholders))
-        for passage, reading, findings in zip(texts, readings, everywhere, strict=True)
+        for passage, reading, findings in everywhere
         if findings
     }
     return Redaction(changed, placeholders)
@@ -92,9 +92,12 @@ def _everywhere(
     text: str, findings: Sequence[Finding], values: Mapping[str, Kind]
 ) -> Sequence[Finding]:
     """Return what was found in a text, and where else in it values stand."""
-    known = Counter(text[one.start : one.end] for one in findings)
+    known: dict[str, int] = {}
+    for one in findings:
+        value = text[one.start : one.end]
+        known[value] = known.get(value, 0) + 1
     for value, kind in islice(values.items(), _MOST):
-        if len(value) >= _SHORTEST and text.count(value) > known[value]:
+        if len(value) >= _SHORTEST and text.count(value) > known.get(value, 0):
             findings = merged(findings, _standing(value, kind, text))
     return findings
 
@@ -112,12 +115,13 @@ def _within_word(text: str, place: int) -> bool:
     return 0 < place < len(text) and joins(text[place - 1]) and joins(text[place])
 
 
-def _between(text: str, findings: Sequence[Finding]) -> Iterator[str]:
+def _between(text: str, findings: Sequence[Finding]) -> Sequence[str]:
+    parts: list[str] = []
     seen = 0
     for one in findings:
-        yield text[seen : one.start]
+        parts.append(text[seen : one.start])
         seen = one.end
-    yield text[seen:]
+    return [*parts, text[seen:]]
 
 
 def _replacements(

@@ -1,8 +1,8 @@
 """Personal data and secrets do not reach a model, or its caller from one."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import Final
@@ -14,7 +14,7 @@ from stormproof.reflex.passages import DEFINITION, Passage, told, with_texts
 from stormproof.reflex.pii.companion import PiiCompanion, Private
 from stormproof.reflex.pii.events import PiiFound
 from stormproof.reflex.pii.finder import Finder, QuickFinder
-from stormproof.reflex.pii.finding import Finding
+from stormproof.reflex.pii.finding import Finding, Kind
 from stormproof.reflex.pii.placeholders import Placeholders
 from stormproof.reflex.pii.policy import PiiAction, PiiPolicy
 from stormproof.reflex.pii.redacting import redacted, said
@@ -36,6 +36,9 @@ _MANY: Final = 1000
 
 _SHORT: Final = 512
 """Characters of all texts together: so few often have no sign of anything, which is seen sooner."""
+
+_MOST_TENANTS: Final = 1024
+"""Whose keys are remembered."""
 
 _MOST_NAMED: Final = 10
 """Places that an error tells."""
@@ -75,6 +78,7 @@ class PiiStage:
         self._most_characters = most_characters
         self._short = 0 if names else min(_SHORT, most_characters)
         self._key = blake2b(key or token_bytes(32)).digest()
+        self._tenant_key = lru_cache(_MOST_TENANTS)(self._key_of)
 
     def enter(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Look through the texts of a request.
@@ -119,19 +123,21 @@ class PiiStage:
         self, call: Call, texts: Sequence[Passage], found: Sequence[Sequence[Finding]]
     ) -> Outcome:
         """Do something about what was found."""
-        kinds = Counter(one.kind for findings in found for one in findings)
+        kinds = _counted(found)
         publish(
             PiiFound(pipeline=call.request.model, strategy=self.name, kinds=kinds, answer=False)
         )
-        if any(blocked := self._those(found, PiiAction.BLOCK)):
-            return Rejected(_detected(texts, blocked))
-        if not any(to_redact := self._those(found, PiiAction.REDACT)):
+        actions = {self._policy.of(kind) for kind in kinds}
+        if PiiAction.BLOCK in actions:
+            return Rejected(_detected(texts, self._those(found, PiiAction.BLOCK)))
+        if PiiAction.REDACT not in actions:
             return Passed(self._companion(call.request, private=True))
+        to_redact = self._those(found, PiiAction.REDACT)
         changed, placeholders = redacted(texts, to_redact, self._tenant_key(call.caller.tenant))
         request = with_texts(call.request, changed)
         return Changed(request, self._companion(request, placeholders, private=True))
 
-    def _tenant_key(self, tenant: str) -> bytes:
+    def _key_of(self, tenant: str) -> bytes:
         return blake2b(tenant.encode(), key=self._key).digest()
 
     def _those(
@@ -155,6 +161,15 @@ class PiiStage:
 
     def _judgement(self) -> Judgement:
         return Judgement(self._detector, self._policy, self._names)
+
+
+def _counted(found: Sequence[Sequence[Finding]]) -> Mapping[Kind, int]:
+    """Return what was found altogether: how much of each kind."""
+    kinds: dict[Kind, int] = {}
+    for findings in found:
+        for one in findings:
+            kinds[one.kind] = kinds.get(one.kind, 0) + 1
+    return kinds
 
 
 def _detected(texts: Sequence[Passage], found: Sequence[Sequence[Finding]]) -> PiiDetected:
