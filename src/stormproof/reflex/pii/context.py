@@ -28,11 +28,11 @@ def words_near(text: str, start: int, end: int) -> Sequence[str]:
     if not (_LETTER.search(before) or _LETTER.search(after)):
         return ()
     for cut in _CUTS:
-        nearer = before.rpartition(cut)[2]
-        before = nearer if _WORD.search(nearer) else before
+        if cut in before and _WORD.search(nearer := before.rpartition(cut)[2]):
+            before = nearer
         after = after.partition(cut)[0]
     words = _words(f"{before} {_SENTENCE.split(after, 1)[0]}")
-    return [*words, *unspaced_words(before[-_CLOSE:]), *unspaced_words(after[:_CLOSE])]
+    return [*words, *unspaced_words(f"{before[-_CLOSE:]} {after[:_CLOSE]}")]
 
 
 def words_above(text: str, start: int) -> Sequence[str]:

@@ -111,6 +111,9 @@ def _disjoint(found: Iterable[Finding]) -> Sequence[Finding]:
     """Return findings in the text's order, without those that overlap an earlier one."""
     kept: list[Finding] = []
     for finding in found:
+        if not kept or kept[-1].end <= finding.start:
+            kept.append(finding)
+            continue
         place = bisect(kept, finding.start, key=_start)
         before_ends = place == 0 or kept[place - 1].end <= finding.start
         if before_ends and (place == len(kept) or finding.end <= kept[place].start):

@@ -40,7 +40,8 @@ _BEFORE: Final = re.compile(
 """What tells of a number; and, if that goes on with a list, how the one before it begins."""
 
 _MAY_TELL: Final = re.compile(r"[^\W\d_]|[§=]")
-_ENDS_OF_ITEMS: Final = frozenset("0123456789,;")
+_DIGITS: Final = frozenset("0123456789")
+_ENDS_OF_ITEMS: Final = _DIGITS | {",", ";"}
 _FARTHEST: Final = 48
 _INDENT: Final = 8
 _BULLETS: Final = " \t#*|"
@@ -55,7 +56,7 @@ _PRIVATE: Final = "10."
 
 def is_numbering(text: str, start: int, end: int) -> bool:
     """Return whether a dotted number in a text is one of a version, a chapter or a heading."""
-    words = {_word_before(text, start), *words_above(text, start)}
+    words = (_word_before(text, start), *words_above(text, start))
     if not _OF_VERSIONS.isdisjoint(words):
         return True
     return _PARTS.fullmatch(text, start, end) is not None and (
@@ -69,8 +70,9 @@ def _word_before(text: str, start: int) -> str:
     """Return the word that tells what a number is, or the list that it goes on; none is empty."""
     first = max(0, start - _FARTHEST)
     line = max(first, text.rfind("\n", first, start) + 1)
-    if not _MAY_TELL.search(text, line, start):
-        return ""
+    before = text[line:start]
+    if before.rstrip(" \t")[-1:] in _DIGITS or not _MAY_TELL.search(before):
+        return ""  # nothing tells of a number that only stands behind another one
     told = _BEFORE.search(text, _beginning_of_word(text, line, start), start)
     if not told or (told[2] and not text.startswith(f"{told[2]}.", start)):
         return ""
@@ -88,8 +90,8 @@ def _beginning_of_word(text: str, line: int, start: int) -> int:
 
 def _is_heading(text: str, start: int, end: int) -> bool:
     """Return whether a number begins a line, or an element, that goes on with a title."""
-    before = _BEGINNING.split(text[max(0, start - _INDENT) : start])[-1]
-    if before.strip(_BULLETS) or (text.startswith(_PRIVATE, start) and "#" not in before):
-        return False
     title = _TITLE.match(text, end)
-    return title is not None and title[1].isupper()
+    if not title or not title[1].isupper():
+        return False
+    before = _BEGINNING.split(text[max(0, start - _INDENT) : start])[-1]
+    return not before.strip(_BULLETS) and ("#" in before or not text.startswith(_PRIVATE, start))

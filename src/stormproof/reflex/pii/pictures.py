@@ -207,6 +207,8 @@ def _near_words(pictured: _Pictured, text: str, start: int, end: int) -> tuple[K
 
 def _named(pictured: _Pictured, words: Iterable[str], number: str) -> tuple[Kind, str] | None:
     """Return what a number is by some words."""
+    if pictured.vague.keys().isdisjoint(words):
+        return None
     for word in words:
         if (meant := pictured.vague.get(word)) and (given := _given(meant, number)):
             return given

@@ -31,6 +31,8 @@ def is_of_word(character: str) -> bool:
 
 def unspaced_words(text: str) -> Sequence[str]:
     """Return all that may be a word in a text of scripts that put no space between them."""
+    if text.isascii():
+        return ()
     return [
         run[start : start + length]
         for run in _UNSPACED.findall(text)
