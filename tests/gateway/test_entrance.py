@@ -65,8 +65,8 @@ class Hiding(Companion):
     def __init__(self) -> None:
         self.endings: list[Ending] = []
 
-    def headers(self) -> Mapping[str, str]:
-        return {"x-hidden": "1"}
+    def headers(self) -> Mapping[bytes, bytes]:
+        return {b"x-hidden": b"1"}
 
     def whole(self, answer: Completion) -> Completion:
         text = json.dumps(answer.document).replace("<N>", SECRET)

@@ -44,8 +44,8 @@ class Suffix(Companion):
         self.private = private
         self.endings: list[Ending] = []
 
-    def headers(self) -> dict[str, str]:
-        return {f"x-{self._letter}": "1"}
+    def headers(self) -> dict[bytes, bytes]:
+        return {b"x-%b" % self._letter.encode(): b"1"}
 
     def whole(self, answer_: Completion) -> Completion:
         return answer(answer_.text + self._letter)
@@ -184,7 +184,7 @@ async def test_a_stage_that_fails_open_is_passed_and_named() -> None:
     """The caller can see without what he was answered."""
     reflex = line(Saying("injection", RuntimeError("boom")), on_failure=OnFailure.OPEN)
     async with reflex.admitted(ASKED, Caller(), Journey()) as admission:
-        assert admission.headers() == {"x-stormproof-skipped": "injection"}
+        assert admission.headers() == {b"x-stormproof-skipped": b"injection"}
 
 
 async def test_every_look_and_every_failure_is_told() -> None:
@@ -213,8 +213,8 @@ async def test_a_companion_that_does_one_thing_is_asked_for_that() -> None:
     settled: list[Ending] = []
 
     class Signing(Companion):
-        def headers(self) -> dict[str, str]:
-            return {"x-signed": "1"}
+        def headers(self) -> dict[bytes, bytes]:
+            return {b"x-signed": b"1"}
 
     class Shouting(Companion):
         def whole(self, answer_: Completion) -> Completion:
@@ -230,7 +230,7 @@ async def test_a_companion_that_does_one_thing_is_asked_for_that() -> None:
     companions = (Companion(), Signing(), Writing(), Loud())
     reflex = line(*(Saying(str(at), Passed(one)) for at, one in enumerate(companions)))
     async with reflex.admitted(ASKED, Caller(), Journey()) as admission:
-        assert admission.headers() == {"x-signed": "1"}
+        assert admission.headers() == {b"x-signed": b"1"}
         assert admission.whole(answer("x")).text == "X"
     [ending] = settled
     assert ending.usage == USAGE
@@ -273,7 +273,7 @@ async def test_a_refusal_has_the_headers_of_stages_before() -> None:
     )
     with pytest.raises(InvalidInput):
         await admission.__aenter__()
-    assert admission.headers() == {"x-a": "1"}
+    assert admission.headers() == {b"x-a": b"1"}
 
 
 class Failing(Suffix):
@@ -417,9 +417,9 @@ async def test_headers_that_cannot_be_told_leave_the_answer_as_it_is() -> None:
     """And the headers of other stages."""
 
     class Silent(Companion):
-        def headers(self) -> dict[str, str]:
+        def headers(self) -> dict[bytes, bytes]:
             raise RuntimeError("secret 4711")
 
     reflex = line(Saying("a", Passed(Silent())), Saying("b", Passed(Suffix("b"))))
     async with reflex.admitted(ASKED, Caller(), Journey()) as admission:
-        assert admission.headers() == {"x-b": "1"}
+        assert admission.headers() == {b"x-b": b"1"}

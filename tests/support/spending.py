@@ -19,7 +19,7 @@ from stormproof.reflex import (
     Scope,
     SharedLedger,
 )
-from support.reflex_calls import call
+from support.reflex_calls import call, entered
 
 LIMITS: Final = Limits({Scope.KEY: LimitSettings(money_per_month=100)})
 QUOTES: Final = {"m": Quote(0.0, 1_000_000.0)}
@@ -37,7 +37,7 @@ async def spend(url: str, prefix: str, calls: int) -> None:
     stage = spender(store)
 
     async def ask() -> None:
-        if isinstance(await stage.enter(call(tokens=1)), Passed):
+        if isinstance(await entered(stage, call(tokens=1)), Passed):
             print("passed", flush=True)
 
     await asyncio.gather(*(ask() for _ in range(calls)))

@@ -177,7 +177,7 @@ class _Exchange:
         headers = [pair for pair in message.get("headers", ()) if pair[0] != b"x-request-id"]
         headers.append((b"x-request-id", self.request_id.encode()))
         if said := self._scope["state"].get("headers"):
-            headers += [(name.encode(), value.encode()) for name, value in said().items()]
+            headers += said().items()
         return headers
 
 

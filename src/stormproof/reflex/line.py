@@ -178,9 +178,9 @@ class Admission(Generic[Asked]):
             found = found or companion.private
         return found
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> dict[bytes, bytes]:
         """Return what the answer's headers are to say: of a refusal, beside what its error does."""
-        said: dict[str, str] = {}
+        said: dict[bytes, bytes] = {}
         for name, companion in self.companions:
             if type(companion).headers is Companion.headers:
                 continue  # which says nothing
@@ -189,7 +189,7 @@ class Admission(Generic[Asked]):
             except Exception as error:  # noqa: BLE001 - the answer is not worse for it
                 self._tell_failure(name, error, passes=True)
         if self.skipped:
-            said["x-stormproof-skipped"] = ", ".join(self.skipped)
+            said[b"x-stormproof-skipped"] = ", ".join(self.skipped).encode()
         return said
 
     def used(self, usage: Usage) -> None:

@@ -92,8 +92,8 @@ class Companion:
     private: bool = False
     slow: bool = False
 
-    def headers(self) -> Mapping[str, str]:
-        """Return what the answer's headers are to say."""
+    def headers(self) -> Mapping[bytes, bytes]:
+        """Return what the answer's headers are to say; names in small letters."""
         return {}
 
     def whole(self, answer: Completion) -> Completion:

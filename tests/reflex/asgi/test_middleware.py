@@ -39,8 +39,8 @@ class Shouting(Companion):
     def __init__(self) -> None:
         self.endings: list[Ending] = []
 
-    def headers(self) -> dict[str, str]:
-        return {"x-shouted": "1"}
+    def headers(self) -> dict[bytes, bytes]:
+        return {b"x-shouted": b"1"}
 
     def whole(self, answer: Completion) -> Completion:
         if "forbidden" in answer.text:

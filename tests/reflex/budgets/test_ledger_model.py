@@ -10,12 +10,14 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from msgspec import Struct
 
 from stormproof.errors import ServiceUnavailable
 from stormproof.recovery.redis import RedisStore
 from stormproof.reflex import Balances, LimitSettings, LocalLedger, Scope, SharedLedger, Subject
-from stormproof.reflex.budgets.ledger import Ledger, Payment, Refused
-from stormproof.reflex.budgets.windows import Calendar
+from stormproof.reflex.budgets.ledger import Ledger, Payment, Refused, Verdict
+from stormproof.reflex.budgets.windows import Calendar, Windows
+from stormproof.reflex.limits.applying import Limited
 from stormproof.testing import FakeClock
 from support.redis_server import PROGRAM, RedisServer
 
@@ -72,10 +74,10 @@ class LedgerMachine(RuleBasedStateMachine):
             if limit is not None
         }
 
-    def ask(self, process: int, subjects: Sequence[Subject], amount: int) -> Payment | Refused:
+    def ask(self, process: int, subjects: Sequence[Subject], amount: int) -> Verdict:
         limited = [(subject, LIMITS[subject]) for subject in subjects]
         ledger, windows = self.ledgers[process % len(self.ledgers)], self.calendar.windows()
-        return self.loop.run(ledger.spend(limited, windows, amount))
+        return self.loop.run(verdict_of(ledger, limited, windows, amount))
 
     @rule(
         target=begun,
@@ -164,6 +166,13 @@ class SharedLedgerMachine(LedgerMachine):
         for key in now:  # and tell it, by a call that costs nothing and asks for nothing
             self.ask(process, [key[0]], 0)
         self.spent.update(dict.fromkeys(keys, more))
+
+
+async def verdict_of(
+    ledger: Ledger, limited: Sequence[Limited], windows: Windows, amount: int
+) -> Verdict:
+    verdict = ledger.spend(limited, windows, amount)
+    return verdict if isinstance(verdict, Struct) else await verdict
 
 
 async def gone(operation: object) -> object:

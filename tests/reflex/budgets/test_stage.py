@@ -35,7 +35,7 @@ from stormproof.reflex import (
     Unpriced,
 )
 from stormproof.reflex.budgets.windows import Calendar
-from support.reflex_calls import CALLER, answered, call, failed
+from support.reflex_calls import CALLER, answered, call, entered, failed
 
 QUOTES = {
     "m": Quote(0.0, 1_000_000.0, free=frozenset({"engine"})),
@@ -96,14 +96,14 @@ def a_day(money: float) -> LimitSettings:
 
 
 async def let_in(stage: BudgetStage, caller: Caller = CALLER, **asked: Any) -> Companion:
-    outcome = await stage.enter(call(caller, **asked))
+    outcome = await entered(stage, call(caller, **asked))
     assert isinstance(outcome, Passed)
     assert outcome.companion
     return outcome.companion
 
 
 async def refused(stage: BudgetStage, caller: Caller = CALLER, **asked: Any) -> StormproofError:
-    outcome = await stage.enter(call(caller, **asked))
+    outcome = await entered(stage, call(caller, **asked))
     assert isinstance(outcome, Rejected)
     return outcome.error
 
@@ -113,7 +113,7 @@ async def test_of_a_thousand_calls_at_once_as_many_pass_as_are_paid_for() -> Non
     budget = stage(key=a_day(100), all=a_day(1000))
 
     async def ask() -> bool:
-        outcome = await budget.enter(call(tokens=1))
+        outcome = await entered(budget, call(tokens=1))
         await asyncio.sleep(0)
         if isinstance(outcome, Passed) and outcome.companion:
             outcome.companion.settle(answered(1, cost=1.0))
@@ -254,7 +254,7 @@ async def test_a_call_costs_what_was_done_for_it(ending: Ending, spent: float) -
 async def test_where_nobody_knows_the_price_no_budget_is_spent(model: str) -> None:
     """The call is rejected: it is the settings that are wrong. Without a budget it is not."""
     assert isinstance(await refused(stage(key=a_day(100)), model=model), ConfigurationError)
-    assert await stage().enter(call(model=model)) == Passed()
+    assert stage().enter(call(model=model)) == Passed()
 
 
 async def test_what_has_no_quote_may_be_known_to_cost_nothing() -> None:
@@ -282,7 +282,7 @@ async def test_budgets_begin_with_what_the_books_say() -> None:
     books = Books(95 * 10**9)
     month = LimitSettings(money_per_day=100, money_per_month=1000)
     budget = stage(ledger=LocalLedger(Balances(books)), key=month)
-    outcomes = await asyncio.gather(*(budget.enter(call(tokens=1)) for _ in range(20)))
+    outcomes = await asyncio.gather(*(entered(budget, call(tokens=1)) for _ in range(20)))
     assert sum(isinstance(outcome, Passed) for outcome in outcomes) == 5
     key = Subject(Scope.KEY, "acme", "key")
     assert books.asked == [
@@ -297,7 +297,7 @@ async def test_books_that_cannot_be_read_are_an_error_of_the_stage() -> None:
     books.broken = True
     budget = stage(ledger=LocalLedger(Balances(books)), key=a_day(100))
     with pytest.raises(OSError, match="fire"):
-        await budget.enter(call())
+        await entered(budget, call())
     books.broken = False
     await let_in(budget)
 
@@ -305,7 +305,7 @@ async def test_books_that_cannot_be_read_are_an_error_of_the_stage() -> None:
 async def test_a_caller_who_goes_does_not_keep_others_from_the_books() -> None:
     """Who waits with him gets them all the same."""
     budget = stage(ledger=LocalLedger(Balances(Books(0))), key=a_day(100))
-    gone, stays = (asyncio.ensure_future(budget.enter(call())) for _ in range(2))
+    gone, stays = (asyncio.ensure_future(entered(budget, call())) for _ in range(2))
     await asyncio.sleep(0)
     gone.cancel()
     assert isinstance(await stays, Passed)

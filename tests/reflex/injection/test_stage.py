@@ -111,9 +111,9 @@ async def test_reported_requests_pass(events: list[Event]) -> None:
     assert isinstance(outcome, Passed)
     assert outcome.companion is not None
     assert outcome.companion.headers() == {
-        "x-stormproof-injection": (
-            "instruction override (high) in messages.2.content, from the tool search, "
-            "instruction override (high) in messages.0.content"
+        b"x-stormproof-injection": (
+            b"instruction override (high) in messages.2.content, from the tool search, "
+            b"instruction override (high) in messages.0.content"
         )
     }
     assert events[0] == InjectionFound(

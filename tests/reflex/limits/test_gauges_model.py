@@ -10,10 +10,12 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule
+from msgspec import Struct
 
 from stormproof.recovery.redis import RedisStore
 from stormproof.reflex import Gauges, LimitSettings, LocalGauges, Scope, SharedGauges, Subject
-from stormproof.reflex.limits.gauges import Seat, Standing
+from stormproof.reflex.limits.applying import Limited
+from stormproof.reflex.limits.gauges import Seat, Standing, Taken
 from stormproof.testing import FakeClock
 from support.redis_server import PROGRAM, RedisServer
 
@@ -96,7 +98,7 @@ class GaugesMachine(RuleBasedStateMachine):
     def begin(self, subjects: Sequence[Subject], tokens: int) -> Any:
         fits = all(self.levels[subject].fits(tokens) for subject in subjects)
         limited = [(subject, LIMITS[subject]) for subject in subjects]
-        outcome = self.loop.run(self.gauges.take(limited, tokens))
+        outcome = self.loop.run(self.taken(limited, tokens))
         if isinstance(outcome, Standing):
             assert not fits
             return None, ()
@@ -105,6 +107,10 @@ class GaugesMachine(RuleBasedStateMachine):
             self.levels[subject].taken += 1
             self.levels[subject].change(Fraction(-1), Fraction(-tokens))
         return outcome, subjects
+
+    async def taken(self, limited: Sequence[Limited], tokens: int) -> Taken:
+        taken = self.gauges.take(limited, tokens)
+        return taken if isinstance(taken, Struct) else await taken
 
     @rule(call=consumes(begun), extra=st.sampled_from([-65, -8, 0, 1, 40]))
     def end(self, call: Begun, extra: int) -> None:

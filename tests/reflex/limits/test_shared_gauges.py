@@ -21,7 +21,7 @@ from stormproof.reflex import (
 )
 from stormproof.testing import FakeClock
 from support.redis_server import RedisServer
-from support.reflex_calls import CALLER, answered, call
+from support.reflex_calls import CALLER, answered, call, entered
 
 
 class TimedStore(RedisStore):
@@ -40,7 +40,7 @@ def stage(store: RedisStore, **scopes: LimitSettings) -> LimitsStage:
 
 
 async def passes(stage: LimitsStage, caller: Caller = CALLER, tokens: int = 10) -> Companion | None:
-    outcome = await stage.enter(call(caller, tokens=tokens))
+    outcome = await entered(stage, call(caller, tokens=tokens))
     if isinstance(outcome, Rejected):
         assert isinstance(outcome.error, RateLimitExceeded)
         return None
@@ -79,7 +79,7 @@ async def test_tokens_and_places_come_back_when_a_call_ends(stores: Sequence[Red
     ours, theirs = (stage(store, key=limits) for store in stores)
     companion = await passes(ours, tokens=80)
     assert companion
-    assert companion.headers()["x-ratelimit-remaining-tokens"] == "20"
+    assert companion.headers()[b"x-ratelimit-remaining-tokens"] == b"20"
     assert not await passes(theirs, tokens=10)
     companion.settle(answered(20))
     await stores[0].aclose()

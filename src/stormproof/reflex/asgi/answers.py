@@ -1,5 +1,6 @@
 """An application's answer on its way back: what the stages are to see of it, and what is sent."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.types import Message, Send
@@ -14,8 +15,6 @@ from stormproof.reflex.stage import Request
 
 _ERROR: Final = 400
 """From this status on there is no answer."""
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class Answer:
@@ -92,7 +91,7 @@ class Answer:
         if kind == b"text/event-stream":
             self._events = self._api.events(self._admission)
         self.begun = True
-        await self._send(_headed(message, self._headers()))
+        await self._send(_headed(message, self._admission.headers()))
 
     async def _collect(self, message: Message) -> None:
         self._body.append(message.get("body", b""))
@@ -103,8 +102,8 @@ class Answer:
             return
         body, start = await self._whole(b"".join(self._body)), self._start or {}
         self._start, self.begun = None, True
-        length = (b"content-length", b"%d" % len(body))
-        await self._send(_headed(start, [length, *self._headers()]))
+        length = {b"content-length": b"%d" % len(body)}
+        await self._send(_headed(start, length | self._admission.headers()))
         await self._send({**message, "body": body})
 
     async def _whole(self, body: bytes) -> bytes:
@@ -119,10 +118,6 @@ class Answer:
         changed = await self._admission.answered(answer)
         return body if changed is answer else encode(self._api.document(document, changed))
 
-    def _headers(self) -> Headers:
-        said = self._admission.headers()
-        return [(name.encode(), value.encode()) for name, value in said.items()]
-
 
 def _kind(message: Message) -> bytes:
     """Return what an answer is, if it is one that can be read."""
@@ -132,8 +127,7 @@ def _kind(message: Message) -> bytes:
     return kind if readable else b""
 
 
-def _headed(message: Message, headers: Headers) -> Message:
+def _headed(message: Message, headers: Mapping[bytes, bytes]) -> Message:
     """Return the beginning of an answer with some headers in place of its own."""
-    names = {name for name, _ in headers}
-    own = [pair for pair in message.get("headers", ()) if pair[0].lower() not in names]
-    return {**message, "headers": [*own, *headers]}
+    own = [pair for pair in message.get("headers", ()) if pair[0].lower() not in headers]
+    return {**message, "headers": [*own, *headers.items()]}

@@ -1,7 +1,7 @@
 """The stages in front of any application."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -176,16 +176,19 @@ async def _answer(api: Api, admission: Admission[Request], send: Send) -> None:
     await _send(200, kind, body, admission.headers(), send)
 
 
-async def _refuse(api: Api, error: StormproofError, headers: Mapping[str, str], send: Send) -> None:
-    body, said = encode(api.failure(error)), {**headers, **http_headers(error)}
-    await _send(error.http_status, b"application/json", body, said, send)
+async def _refuse(
+    api: Api, error: StormproofError, headers: Mapping[bytes, bytes], send: Send
+) -> None:
+    why = {name.encode(): value.encode() for name, value in http_headers(error).items()}
+    body = encode(api.failure(error))
+    await _send(error.http_status, b"application/json", body, {**headers, **why}, send)
 
 
 async def _send(
-    status: int, kind: bytes, body: bytes, headers: Mapping[str, str], send: Send
+    status: int, kind: bytes, body: bytes, headers: Mapping[bytes, bytes], send: Send
 ) -> None:
-    said: list[Any] = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
-    said += [(name.encode(), value.encode()) for name, value in headers.items()]
+    length = b"%d" % len(body)
+    said = [(b"content-type", kind), (b"content-length", length), *headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": said})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 

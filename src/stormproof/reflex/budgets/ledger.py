@@ -1,8 +1,9 @@
 """Who has spent how much, and spending from several budgets together."""
 
+from abc import abstractmethod
 from asyncio import Future, ensure_future, shield
-from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Awaitable, Sequence
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -31,16 +32,16 @@ class Balance:
 
     __slots__ = ("begun", "looked_up", "looking", "owed", "spent", "turn")
 
-    def __init__(self) -> None:
+    def __init__(self, *, looked_up: bool) -> None:
         self.spent = 0
-        self.looked_up = False
+        self.looked_up = looked_up
         self.looking: Future[None] | None = None
         self.begun = ""
         self.turn = 0
         self.owed = 0
 
 
-class Claim(NamedTuple):
+class Claim(Struct, frozen=True):
     """A budget that a call has to keep.
 
     Attributes:
@@ -56,7 +57,7 @@ class Claim(NamedTuple):
     balance: Balance
 
 
-class Refused(NamedTuple):
+class Refused(Struct, frozen=True):
     """Why nothing was spent.
 
     Attributes:
@@ -66,30 +67,45 @@ class Refused(NamedTuple):
     claim: Claim
 
 
-class Payment(Protocol):
-    """What was spent for a call, as far as that is known before it is made."""
+class Payment(Struct, frozen=True):
+    """What was spent for a call, as far as that is known before it is made.
 
+    Attributes:
+        claims: From which budgets.
+        amount: From each, in billionths.
+    """
+
+    claims: Sequence[Claim]
+    amount: int
+
+    @abstractmethod
     def settle(self, cost: int) -> None:
         """Take note of what the call has cost; called once.
 
         Args:
             cost: In billionths.
         """
-        ...
+
+
+Verdict: TypeAlias = Payment | Refused
+"""Whether a call is paid."""
 
 
 class Ledger(Protocol):
     """Who has spent how much."""
 
-    async def spend(
+    def spend(
         self, limited: Sequence[Limited], windows: Windows, amount: int
-    ) -> Payment | Refused:
+    ) -> Verdict | Awaitable[Verdict]:
         """Spend an amount from every budget that a call has to keep, or from none.
 
         Args:
             limited: Who pays, and what each may spend.
             windows: When.
             amount: In billionths.
+
+        Returns:
+            What was spent, or what that is waited for.
 
         Raises:
             Exception: It cannot be found out what was spent.
@@ -110,23 +126,26 @@ class Balances:
         self._books: Final = books
         self._table: Final = KeyTable[Subject, _Purse](lambda _: _Purse(), most)
 
-    async def claims(self, limited: Sequence[Limited], windows: Windows) -> Sequence[Claim]:
-        """Return the budgets that a call has to keep, with what was spent before.
-
-        Raises:
-            Exception: The books cannot be read.
-        """
+    def claims(self, limited: Sequence[Limited], windows: Windows) -> Sequence[Claim]:
+        """Return the budgets that a call has to keep."""
         found: list[Claim] = []
         for subject, settings in limited:
             purse = self._table.entry(subject).value
             if purse.settings is not settings or purse.windows is not windows:
-                purse.renew(subject, settings, windows)
+                purse.renew(subject, settings, windows, looked_up=self._books is None)
             found += purse.claims
+        return found
+
+    async def look_up(self, claims: Sequence[Claim]) -> None:
+        """Look up what the books say of those of which that is not known yet.
+
+        Raises:
+            Exception: They cannot be read.
+        """
         if self._books:
-            for claim in found:
+            for claim in claims:
                 if not claim.balance.looked_up:
                     await self._look(claim, self._books)
-        return found
 
     async def _look(self, claim: Claim, books: Spending) -> None:
         """Look up what was spent; calls that come meanwhile wait for the same."""
@@ -155,7 +174,9 @@ class _Purse:
         self.claims: Sequence[Claim] = ()
         self.before: Sequence[Claim] = ()
 
-    def renew(self, subject: Subject, settings: LimitSettings, windows: Windows) -> None:
+    def renew(
+        self, subject: Subject, settings: LimitSettings, windows: Windows, *, looked_up: bool
+    ) -> None:
         """Put the budgets together again; what was spent in the same windows remains."""
         known = {claim.window: claim.balance for claim in (*self.before, *self.claims)}
         if windows != self.windows:
@@ -163,7 +184,7 @@ class _Purse:
         limits = (settings.money_per_day, settings.money_per_month)
         self.settings, self.windows = settings, windows
         self.claims = [
-            Claim(subject, window, nanos(limit), known.get(window) or Balance())
+            Claim(subject, window, nanos(limit), known.get(window) or Balance(looked_up=looked_up))
             for window, limit in zip(windows, limits, strict=True)
             if limit is not None
         ]
@@ -190,29 +211,32 @@ class LocalLedger:
     def __init__(self, balances: Balances) -> None:
         self._balances: Final = balances
 
-    async def spend(
+    def spend(
         self, limited: Sequence[Limited], windows: Windows, amount: int
-    ) -> Payment | Refused:
-        """Spend an amount from every budget, or from none."""
-        claims = await self._balances.claims(limited, windows)
+    ) -> Verdict | Awaitable[Verdict]:
+        """Spend an amount from every budget, or from none; waits only for the books."""
+        claims = self._balances.claims(limited, windows)
         for claim in claims:
-            if claim.balance.spent + amount > claim.limit:
-                return Refused(insufficient(claims, amount))
-        for claim in claims:
-            claim.balance.spent += amount
-        return _LocalPayment(claims, amount)
+            if not claim.balance.looked_up:
+                return self._spend_known(claims, amount)
+        return _spend(claims, amount)
+
+    async def _spend_known(self, claims: Sequence[Claim], amount: int) -> Verdict:
+        await self._balances.look_up(claims)
+        return _spend(claims, amount)
 
 
-class _LocalPayment(Struct, frozen=True):
-    """What was spent in this process.
+def _spend(claims: Sequence[Claim], amount: int) -> Verdict:
+    for claim in claims:
+        if claim.balance.spent + amount > claim.limit:
+            return Refused(insufficient(claims, amount))
+    for claim in claims:
+        claim.balance.spent += amount
+    return _LocalPayment(claims, amount)
 
-    Attributes:
-        claims: From which budgets.
-        amount: From each, in billionths.
-    """
 
-    claims: Sequence[Claim]
-    amount: int
+class _LocalPayment(Payment, frozen=True):
+    """What was spent in this process."""
 
     def settle(self, cost: int) -> None:
         """Take note of what the call has cost."""

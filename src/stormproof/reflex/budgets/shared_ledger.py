@@ -22,6 +22,7 @@ from stormproof.reflex.budgets.ledger import (
     Claim,
     Payment,
     Refused,
+    Verdict,
     insufficient,
     last_to_begin,
 )
@@ -70,22 +71,21 @@ class SharedLedger:
         self._process: Final = uuid4().hex
         self._serial: Final = count()
 
-    async def spend(
-        self, limited: Sequence[Limited], windows: Windows, amount: int
-    ) -> Payment | Refused:
+    async def spend(self, limited: Sequence[Limited], windows: Windows, amount: int) -> Verdict:
         """Spend an amount from every budget, or from none.
 
         Raises:
             ServiceUnavailable: The store is out of reach.
         """
-        claims = await self._balances.claims(limited, windows)
-        spent = await self._ask(claims, amount)
-        if spent is None:
+        claims = self._balances.claims(limited, windows)
+        await self._balances.look_up(claims)
+        heard = await self._ask(claims, amount)
+        if heard is None:
             return self._spend_alone(claims, amount)
-        for claim, state in zip(claims, spent.states, strict=True):
+        for claim, state in zip(claims, heard.states, strict=True):
             _hear(claim.balance, state)
-        if spent.granted:
-            return _SharedPayment(self._store, claims, amount)
+        if heard.granted:
+            return _SharedPayment(claims, amount, self._store)
         return Refused(insufficient(claims, amount))
 
     async def _ask(self, claims: Sequence[Claim], amount: int) -> Spent | None:
@@ -103,7 +103,7 @@ class SharedLedger:
                     claim.balance.owed += one.owed
         return heard
 
-    def _spend_alone(self, claims: Sequence[Claim], amount: int) -> Payment | Refused:
+    def _spend_alone(self, claims: Sequence[Claim], amount: int) -> Verdict:
         if not self._share:
             reason = "what was spent cannot be looked up, and nothing is spent unseen"
             raise ServiceUnavailable(reason=reason, retry_after=_SOON)
@@ -119,42 +119,35 @@ class SharedLedger:
         return (claim.limit - claim.balance.spent) * self._share
 
 
-class _SharedPayment:
-    """What was spent in a store."""
+class _SharedPayment(Payment, frozen=True):
+    """What was spent in a store.
 
-    __slots__ = ("_amount", "_claims", "_store")
+    Attributes:
+        store: Where it is.
+    """
 
-    def __init__(self, store: Store, claims: Sequence[Claim], amount: int) -> None:
-        self._store: Final = store
-        self._claims: Final = claims
-        self._amount: Final = amount
+    store: Store
 
     def settle(self, cost: int) -> None:
         """Have the store told, without waiting for it."""
-        if cost != self._amount:
-            self._store.tell(self._steps(cost - self._amount))
+        if cost != self.amount:
+            self.store.tell(self._steps(cost - self.amount))
 
     def _steps(self, more: int) -> Steps[None]:
-        names = tuple(_name(claim) for claim in self._claims)
+        names = tuple(_name(claim) for claim in self.claims)
         heard = yield from result_of(Settle(names, more))
         if heard is None and more > 0:
-            for claim in self._claims:
+            for claim in self.claims:
                 claim.balance.owed += more
 
 
-class _OwedPayment:
+class _OwedPayment(Payment, frozen=True):
     """What was spent while the store was out of reach."""
-
-    __slots__ = ("_amount", "_claims")
-
-    def __init__(self, claims: Sequence[Claim], amount: int) -> None:
-        self._claims: Final = claims
-        self._amount: Final = amount
 
     def settle(self, cost: int) -> None:
         """Take note of what the call has cost; the store is told with the next one."""
-        for claim in self._claims:
-            claim.balance.owed += cost - self._amount
+        for claim in self.claims:
+            claim.balance.owed += cost - self.amount
 
 
 def _name(claim: Claim) -> str:

@@ -1,12 +1,14 @@
 """The stage that lets calls be made for as much money as somebody may spend."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from enum import StrEnum
 from typing import Final
 
+from msgspec import Struct
+
 from stormproof.errors import BudgetExceeded, ConfigurationError
 from stormproof.recovery import publish
-from stormproof.reflex.budgets.ledger import Claim, Ledger, Payment, Refused
+from stormproof.reflex.budgets.ledger import Claim, Ledger, Payment, Refused, Verdict
 from stormproof.reflex.budgets.money import amount, nanos
 from stormproof.reflex.budgets.quotes import Quote
 from stormproof.reflex.budgets.windows import Calendar
@@ -62,7 +64,7 @@ class BudgetStage:
         self._calendar: Final = calendar or Calendar()
         self._said: Final[set[str]] = set()
 
-    async def enter(self, call: Call) -> Outcome:
+    def enter(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Let a call in if its budgets suffice.
 
         Raises:
@@ -71,20 +73,29 @@ class BudgetStage:
         limited = self._limits.of(call).budgeted
         if not limited:
             return PASSED
-        quote = self._quotes.get(call.request.model, self._otherwise)
+        model = call.request.model
+        quote = self._quotes.get(model, self._otherwise)
         if quote is None or quote.unpriced:
             if self._rejects:
                 return Rejected(_no_price())
-            self._say_once(call.request.model)
+            if model not in self._said:
+                self._say(model)
         quote = quote or _FREE
-        most = quote.nanos(call.request)
-        spent = await self._ledger.spend(limited, self._calendar.windows(), most)
+        spent = self._ledger.spend(limited, self._calendar.windows(), quote.nanos(call.request))
+        if isinstance(spent, Struct):
+            return self._outcome(spent, quote)
+        return self._awaited(spent, quote)
+
+    async def _awaited(self, spending: Awaitable[Verdict], quote: Quote) -> Outcome:
+        return self._outcome(await spending, quote)
+
+    def _outcome(self, spent: Verdict, quote: Quote) -> Outcome:
         if isinstance(spent, Refused):
             return Rejected(self._refusal(spent.claim))
-        return Passed(_Paying(spent, most, quote))
+        return Passed(_Paying(spent, quote))
 
-    def _say_once(self, model: str) -> None:
-        if model in self._quotes and model not in self._said:
+    def _say(self, model: str) -> None:
+        if model in self._quotes:  # names that clients make up are not remembered
             self._said.add(model)
             publish(PriceUnknown(pipeline=model, strategy=self.name))
 
@@ -98,25 +109,29 @@ class BudgetStage:
         )
 
 
-class _Paying(Companion):
-    """A call that something was spent for."""
+class _Paying(Struct, Companion, frozen=True):
+    """A call that something was spent for.
 
-    def __init__(self, payment: Payment, most: int, quote: Quote) -> None:
-        self._payment: Final = payment
-        self._most: Final = most
-        self._quote: Final = quote
+    Attributes:
+        payment: What was spent.
+        quote: What it may cost.
+    """
+
+    payment: Payment
+    quote: Quote
 
     def settle(self, ending: Ending) -> None:
         """Take note of what the call has cost."""
-        self._payment.settle(self._cost(ending))
+        self.payment.settle(self._cost(ending))
 
     def _cost(self, ending: Ending) -> int:
         journey = ending.journey
         counted = None if journey.cost is None else nanos(journey.cost)
         if counted is not None and ending.error is None:
             return counted
-        paid = was_worked_on(ending) and journey.rung not in self._quote.free
-        return max(counted or 0, self._most if paid else 0)  # a count so far is not the last
+        paid = was_worked_on(ending) and journey.rung not in self.quote.free
+        least = self.payment.amount if paid else 0  # a count so far is not the last
+        return max(counted or 0, least)
 
 
 def _no_price() -> ConfigurationError:

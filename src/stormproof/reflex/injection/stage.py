@@ -170,9 +170,9 @@ class _Report(Companion):
     def __init__(self, hostile: Iterable[_Hostile]) -> None:
         self._said = ", ".join(map(_description, islice(hostile, _MOST_TOLD)))
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[bytes, bytes]:
         """Return what was found."""
-        return {"x-stormproof-injection": self._said}
+        return {b"x-stormproof-injection": self._said.encode()}
 
 
 def _description(hostile: _Hostile) -> str:

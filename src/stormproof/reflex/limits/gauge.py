@@ -28,7 +28,7 @@ class Gauge:
 
     def set(self, settings: LimitSettings, now: float) -> None:
         """Go by other limits from now on, which are used up to the same part of a minute."""
-        requests, tokens = self.state(now).debts
+        requests, tokens = self.debts(now)
         self.settings = settings
         self._places = settings.concurrency or inf
         self._requests = _bucket(settings.requests_per_minute, requests, now)
@@ -54,14 +54,18 @@ class Gauge:
     def leave(self, extra: int, now: float) -> None:
         """Return a request's place, and correct its tokens, by a minute's worth at most."""
         self._taken -= 1
-        if self._tokens:
+        if extra and self._tokens:
             self._tokens.charge(min(extra, self.settings.tokens_per_minute or 0), now)
+
+    def debts(self, now: float) -> tuple[float, float]:
+        """Return the seconds until all its requests are there, and all its tokens."""
+        requests = self._requests.full_in(now) if self._requests else 0.0
+        tokens = self._tokens.full_in(now) if self._tokens else 0.0
+        return requests, tokens
 
     def state(self, now: float) -> MeterState:
         """Return how its limits stand."""
-        requests = self._requests.full_in(now) if self._requests else 0.0
-        tokens = self._tokens.full_in(now) if self._tokens else 0.0
-        return MeterState((requests, tokens), self._taken)
+        return MeterState(self.debts(now), self._taken)
 
 
 def _bucket(per_minute: int | None, debt: float, now: float) -> TokenBucket | None:

@@ -1,7 +1,8 @@
 """What all have left of their limits, and taking from several of them together."""
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from abc import abstractmethod
+from collections.abc import Awaitable, Sequence
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -27,13 +28,19 @@ class Standing(Struct, frozen=True):
     states: Sequence[MeterState]
 
 
-class Seat(Protocol):
-    """What was taken for a request."""
+class Seat(Struct, frozen=True):
+    """What was taken for a request.
 
-    def standing(self) -> Standing:
-        """Return how its limits stand."""
-        ...
+    Attributes:
+        limited: From whose limits.
+        debts: Of each of them the seconds until all requests are there, and all tokens, as it was
+            when they were taken.
+    """
 
+    limited: Sequence[Limited]
+    debts: Sequence[tuple[float, float]]
+
+    @abstractmethod
     def leave(self, extra: int) -> None:
         """Give the places back, now that the request has ended.
 
@@ -41,17 +48,20 @@ class Seat(Protocol):
             extra: Tokens that it took beyond those that it was taken to need; less than 0 if it
                 took fewer.
         """
-        ...
+
+
+Taken: TypeAlias = Seat | Standing
+"""What was taken; if one had too little left, how each limit stands."""
 
 
 class Gauges(Protocol):
     """What all have left."""
 
-    async def take(self, limited: Sequence[Limited], tokens: int) -> Seat | Standing:
+    def take(self, limited: Sequence[Limited], tokens: int) -> Taken | Awaitable[Taken]:
         """Take a request, its tokens and a place from every limit, or nothing from any.
 
         Returns:
-            What was taken; if one had too little left, how each limit stands.
+            What was taken, or what that is waited for.
         """
         ...
 
@@ -67,8 +77,8 @@ class LocalGauges:
     def __init__(self, most: int = _MOST) -> None:
         self._table: Final = KeyTable[Subject, Gauge](lambda _: Gauge(), most)
 
-    async def take(self, limited: Sequence[Limited], tokens: int) -> Seat | Standing:
-        """Take from every limit, or nothing from any; nobody else gets a turn meanwhile."""
+    def take(self, limited: Sequence[Limited], tokens: int) -> Taken:
+        """Take from every limit, or nothing from any."""
         now = current_clock().now()
         gauges: list[Gauge] = []
         for subject, settings in limited:
@@ -76,32 +86,30 @@ class LocalGauges:
             if gauge.settings is not settings and gauge.settings != settings:
                 gauge.set(settings, now)
             gauges.append(gauge)
-        for place, gauge in enumerate(gauges):
+        debts: list[tuple[float, float]] = []
+        for gauge in gauges:
             if not gauge.take(tokens, now):
-                for one in gauges[:place]:
+                for one in gauges[: len(debts)]:
                     one.give_back(tokens, now)
                 return Standing(limited, [one.state(now) for one in gauges])
-        return LocalSeat(limited, gauges)
+            debts.append(gauge.debts(now))
+        return LocalSeat(limited, debts, gauges, now)
 
 
-class LocalSeat(Struct, frozen=True):
+class LocalSeat(Seat, frozen=True):
     """What was taken in this process.
 
     Attributes:
-        limited: From whose limits.
         gauges: What is left of each.
+        since: When it was taken.
     """
 
-    limited: Sequence[Limited]
     gauges: Sequence[Gauge]
-
-    def standing(self) -> Standing:
-        """Return how its limits stand."""
-        now = current_clock().now()
-        return Standing(self.limited, [gauge.state(now) for gauge in self.gauges])
+    since: float
 
     def leave(self, extra: int) -> None:
         """Give the places back, and correct the tokens."""
-        now = current_clock().now()
+        # What is given back only fills up what is not yet full: it does not matter when.
+        now = current_clock().now() if extra > 0 else self.since
         for gauge in self.gauges:
             gauge.leave(extra, now)

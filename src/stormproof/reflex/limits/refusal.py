@@ -1,10 +1,11 @@
 """What a caller is told about limits: in headers, and when he is turned away."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil, inf
 from typing import Final, NamedTuple
 
 from stormproof.errors import CostTooHigh, RateLimitExceeded, StormproofError
+from stormproof.reflex.limits.applying import Limited
 from stormproof.reflex.limits.gauge import MINUTE
 from stormproof.reflex.limits.gauges import Standing
 from stormproof.reflex.limits.subject import Scope
@@ -15,8 +16,12 @@ _SOON: Final = 1.0
 _ROUNDING: Final = 1e-6
 
 _HEADERS: Final = tuple(
-    tuple(f"x-ratelimit-{what}-{unit}" for what in ("limit", "remaining", "reset"))
-    for unit in ("requests", "tokens")
+    (
+        b"x-ratelimit-limit-%b" % unit,
+        b"x-ratelimit-remaining-%b" % unit,
+        b"x-ratelimit-reset-%b" % unit,
+    )
+    for unit in (b"requests", b"tokens")
 )
 
 _WHOSE: Final = {
@@ -44,26 +49,31 @@ class _Lack(NamedTuple):
     what: str
 
 
-def limit_headers(standing: Standing) -> dict[str, str]:
+def limit_headers(
+    limited: Sequence[Limited], debts: Sequence[tuple[float, float]]
+) -> dict[bytes, bytes]:
     """Return how much is left, as OpenAI's API tells it: of several limits that with the least.
 
     What a caller shares with others is not told: it would say what those do.
+
+    Args:
+        limited: Whose limits there are.
+        debts: Of each the seconds until all requests are there, and all tokens.
     """
-    said: dict[str, str] = {}
+    said: dict[bytes, bytes] = {}
     least = [inf, inf]
-    for (subject, settings), state in zip(standing.limited, standing.states, strict=True):
-        if not subject.scope.own:
+    for ((scope, *_), settings), resets in zip(limited, debts, strict=True):
+        if not scope.own:
             continue
-        limits = (settings.requests_per_minute, settings.tokens_per_minute)
-        for place, (limit, reset) in enumerate(zip(limits, state.debts, strict=True)):
+        for place, limit in enumerate((settings.requests_per_minute, settings.tokens_per_minute)):
             if limit is None:
                 continue
-            left = max(limit - ceil(reset * limit / MINUTE - _ROUNDING), 0)
+            left = max(limit - ceil(resets[place] * limit / MINUTE - _ROUNDING), 0)
             if left < least[place]:
                 least[place] = left
                 limit_name, left_name, reset_name = _HEADERS[place]
-                said[limit_name], said[left_name] = str(limit), str(left)
-                said[reset_name] = f"{reset:.3f}s"
+                said[limit_name], said[left_name] = b"%d" % limit, b"%d" % left
+                said[reset_name] = b"%.3fs" % resets[place]
     return said
 
 
@@ -79,12 +89,12 @@ def refusal(standing: Standing, tokens: int) -> StormproofError:
         if most is not None and tokens > most:
             return CostTooHigh(limit=f"tokens per minute {_WHOSE[scope]}", cost=tokens, most=most)
     lack = max(_lacks(standing, tokens))
-    said = limit_headers(standing)
+    said = limit_headers(standing.limited, [state.debts for state in standing.states])
     shown = f"{lack.limit} {lack.what}" if lack.scope.own else lack.what
     return RateLimitExceeded(
         reason=f"{shown} {_WHOSE[lack.scope]}",
         retry_after=max(lack.wait, 0.0),
-        headers="\n".join(f"{name}: {value}" for name, value in said.items()) or None,
+        headers=b"\n".join(b"%b: %b" % header for header in said.items()).decode() or None,
     )
 
 

@@ -20,7 +20,7 @@ from stormproof.recovery.sharing.joint_operations import (
 from stormproof.recovery.sharing.store import result_of
 from stormproof.reflex.limits.applying import Limited
 from stormproof.reflex.limits.gauge import MINUTE
-from stormproof.reflex.limits.gauges import LocalGauges, Seat, Standing
+from stormproof.reflex.limits.gauges import LocalGauges, Seat, Standing, Taken
 from stormproof.reflex.limits.limit_settings import LimitSettings
 from stormproof.reflex.limits.subject import Subject
 
@@ -54,38 +54,36 @@ class SharedGauges:
         self._process: Final = uuid4().hex
         self._calls: Final = count()
 
-    async def take(self, limited: Sequence[Limited], tokens: int) -> Seat | Standing:
+    async def take(self, limited: Sequence[Limited], tokens: int) -> Taken:
         """Take from every limit, or nothing from any."""
         meters = tuple(_meter(subject, settings, tokens) for subject, settings in limited)
         call = f"{self._process}-{next(self._calls)}"
         entered = await self._store.aask(EnterMeters(meters, call, self._longest))
         if entered is None:
             shares = [(subject, _part(settings, self._share)) for subject, settings in limited]
-            return await self._alone.take(shares, tokens)
+            return self._alone.take(shares, tokens)
         if entered.granted:
+            debts = [state.debts for state in entered.states]
             leaving = LeaveMeters(meters, call, self._longest)
-            return _SharedSeat(self._store, leaving, Standing(limited, entered.states))
+            return _SharedSeat(limited, debts, self._store, leaving)
         return Standing(limited, entered.states)
 
 
-class _SharedSeat:
-    """What was taken from a store."""
+class _SharedSeat(Seat, frozen=True):
+    """What was taken from a store.
 
-    __slots__ = ("_leaving", "_standing", "_store")
+    Attributes:
+        store: Where it is.
+        leaving: Gives the places back.
+    """
 
-    def __init__(self, store: Store, leaving: LeaveMeters, standing: Standing) -> None:
-        self._store: Final = store
-        self._leaving: Final = leaving
-        self._standing: Final = standing
-
-    def standing(self) -> Standing:
-        """Return how its limits stood when it was taken."""
-        return self._standing
+    store: Store
+    leaving: LeaveMeters
 
     def leave(self, extra: int) -> None:
         """Have the store told, without waiting for it."""
-        meters = tuple(_corrected(one, extra) for one in self._leaving.meters)
-        self._store.tell(result_of(dataclasses.replace(self._leaving, meters=meters)))
+        meters = tuple(_corrected(one, extra) for one in self.leaving.meters)
+        self.store.tell(result_of(dataclasses.replace(self.leaving, meters=meters)))
 
 
 def _meter(subject: Subject, settings: LimitSettings, tokens: int) -> Meter:

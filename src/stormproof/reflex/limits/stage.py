@@ -1,10 +1,12 @@
 """The stage that lets in as many requests and tokens as somebody may have."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Final
 
+from msgspec import Struct
+
 from stormproof.reflex.limits.applying import Limits
-from stormproof.reflex.limits.gauges import Gauges, Seat, Standing
+from stormproof.reflex.limits.gauges import Gauges, Seat, Standing, Taken
 from stormproof.reflex.limits.refusal import limit_headers, refusal
 from stormproof.reflex.limits.work import was_worked_on
 from stormproof.reflex.stage import PASSED, Call, Companion, Ending, Outcome, Passed, Rejected
@@ -29,35 +31,47 @@ class LimitsStage:
         self._limits: Final = limits
         self._gauges: Final = gauges
 
-    async def enter(self, call: Call) -> Outcome:
+    def enter(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Let a call in if its limits do."""
         limited = self._limits.of(call).metered
         if not limited:
             return PASSED
         tokens = call.request.tokens
-        taken = await self._gauges.take(limited, tokens)
-        if isinstance(taken, Standing):
-            return Rejected(refusal(taken, tokens))
-        return Passed(_Seated(taken, tokens))
+        taken = self._gauges.take(limited, tokens)
+        return _outcome(taken, tokens) if isinstance(taken, Struct) else _awaited(taken, tokens)
 
 
-class _Seated(Companion):
-    """A request that was let in."""
+async def _awaited(taking: Awaitable[Taken], tokens: int) -> Outcome:
+    return _outcome(await taking, tokens)
 
-    def __init__(self, seat: Seat, tokens: int) -> None:
-        self._seat: Final = seat
-        self._tokens: Final = tokens
 
-    def headers(self) -> Mapping[str, str]:
-        """Return how much is left."""
-        return limit_headers(self._seat.standing())
+def _outcome(taken: Taken, tokens: int) -> Outcome:
+    if isinstance(taken, Standing):
+        return Rejected(refusal(taken, tokens))
+    return Passed(_Seated(taken, tokens))
+
+
+class _Seated(Struct, Companion, frozen=True):
+    """A request that was let in.
+
+    Attributes:
+        seat: What was taken for it.
+        tokens: How many of them.
+    """
+
+    seat: Seat
+    tokens: int
+
+    def headers(self) -> Mapping[bytes, bytes]:
+        """Return how much was left when it was let in."""
+        return limit_headers(self.seat.limited, self.seat.debts)
 
     def settle(self, ending: Ending) -> None:
         """Take note of the tokens that were counted."""
-        self._seat.leave(self._used(ending) - self._tokens)
+        self.seat.leave(self._used(ending) - self.tokens)
 
     def _used(self, ending: Ending) -> int:
         counted = max(ending.usage.total_tokens, 0) if ending.usage else 0
         if ending.usage and ending.error is None:
             return counted
-        return max(counted, self._tokens if was_worked_on(ending) else 0)  # so far, not at last
+        return max(counted, self.tokens if was_worked_on(ending) else 0)  # so far, not at last
