@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import msgspec
 from starlette.types import Scope
 
-from stormproof.gateway.headers import header, headers_of
+from stormproof.gateway.headers import headers_of
 from stormproof.providers import (
     Chunk,
     Completion,
@@ -54,7 +54,8 @@ class Entrance:
         state = scope["state"]
         known: Caller = state["caller"]
         caller = self._lines.known(known.asking(request.document))
-        cache_use = CacheUse.asked_for(header(headers_of(scope), b"cache-control"))
+        said = headers_of(scope).get(b"cache-control")
+        cache_use = CacheUse.asked_for(said.decode("latin-1")) if said else CacheUse.FULL
         reflex = self._lines.of(request.model, caller)
         admission = reflex.admitted(request, caller, journey, cache_use=cache_use)
         state["headers"] = admission.headers
@@ -112,7 +113,7 @@ class GuardedLadder(_Guarded[Ladder], frozen=True):
         """Answer at once, as a `Ladder` does."""
         async with self.entrance.admitted(request, journey, self.scope) as admission:
             answer = admission.answer or await self.ladder.complete(admission.request, journey)
-            return await admission.answered(answer)
+            return await admission.answered(answer) if admission.slow else admission.whole(answer)
 
     async def stream(
         self, request: Question, journey: Journey, *, policy: StreamPolicy | None

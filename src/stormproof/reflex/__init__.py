@@ -1,5 +1,6 @@
 """What needs no model: stages that look at a request before a model does, in microseconds."""
 
+from stormproof.reflex.admission import Admission
 from stormproof.reflex.budgets.ledger import Balances, Ledger, LocalLedger
 from stormproof.reflex.budgets.quotes import Quote, quotes
 from stormproof.reflex.budgets.shared_ledger import SharedLedger
@@ -23,7 +24,7 @@ from stormproof.reflex.limits.limit_settings import LimitSettings
 from stormproof.reflex.limits.shared_gauges import SharedGauges
 from stormproof.reflex.limits.stage import LimitsStage
 from stormproof.reflex.limits.subject import Scope, Subject
-from stormproof.reflex.line import Admission, OnFailure, Reflex, Step
+from stormproof.reflex.line import OnFailure, Reflex, Step
 from stormproof.reflex.passages import Passage, passages
 from stormproof.reflex.pii.events import PiiFound
 from stormproof.reflex.pii.policy import PiiAction, PiiPolicy

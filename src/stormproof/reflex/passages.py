@@ -30,6 +30,9 @@ DEFINITION: Final = "definition"
 _USUAL: Final = frozenset({"role", "content", "name", "tool_call_id"})
 """Fields of most messages: without others, there is no text but the content."""
 
+_HOLDING: Final = (str, list, dict)
+"""What texts may be in."""
+
 _PLAIN_FIELDS: Final = 2
 """Of a message: ``role``, which each has, and ``content``."""
 
@@ -144,7 +147,7 @@ def _others(request: "Request") -> Iterator[Passage]:
             continue
         if field in _DEFINING:
             yield from _definitions(field, value)
-        elif isinstance(value, str | list | dict):
+        elif isinstance(value, _HOLDING):
             yield from _within(value, (field,))
 
 

@@ -4,7 +4,7 @@ What is made for every request is a struct: it takes no call of Python to make o
 """
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, final
 
 import msgspec
 
@@ -20,6 +20,7 @@ from stormproof.providers import (
 )
 from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
+from stormproof.reflex.once import Once
 from stormproof.reflex.passages import Passage, passages
 
 Request: TypeAlias = ChatRequest | TextRequest | EmbeddingRequest
@@ -41,23 +42,15 @@ class Call(msgspec.Struct, frozen=True, dict=True):
     private: bool = False
     cache_use: CacheUse = CacheUse.FULL
 
-    # Kept by hand: a cached property of Python 3.11 has a lock, which all calls share.
-
-    @property
+    @Once
     def passages(self) -> Sequence[Passage]:
         """Its texts; looked for once for all stages."""
-        found: Sequence[Passage] | None = self.__dict__.get("passages")
-        if found is None:
-            found = self.__dict__["passages"] = passages(self.request)
-        return found
+        return passages(self.request)
 
-    @property
+    @Once
     def text(self) -> str:
         """All its texts, with an end of a line between them: what is not in it is in none."""
-        joined: str | None = self.__dict__.get("text")
-        if joined is None:
-            joined = self.__dict__["text"] = "\n".join([one.text for one in self.passages])
-        return joined
+        return "\n".join([one.text for one in self.passages])
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -124,6 +117,7 @@ class Companion:
         """
 
 
+@final
 class Passed(msgspec.Struct, frozen=True):
     """The stage has nothing against the request as it is.
 
@@ -140,6 +134,7 @@ PASSED: Final = Passed()
 """What most stages say of most requests."""
 
 
+@final
 class Changed(msgspec.Struct, frozen=True):
     """The request goes on as another one."""
 
@@ -147,6 +142,7 @@ class Changed(msgspec.Struct, frozen=True):
     companion: Companion | None = None
 
 
+@final
 class Answered(msgspec.Struct, frozen=True):
     """No model has to be asked.
 
@@ -157,6 +153,7 @@ class Answered(msgspec.Struct, frozen=True):
     answer: Completion
 
 
+@final
 class Rejected(msgspec.Struct, frozen=True):
     """The request goes no further.
 

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from stormproof.providers.buckets import Buckets
 from stormproof.recovery import Event, subscribe
-from stormproof.reflex.events import Look, StagesEnded
+from stormproof.reflex.events import Look, StageOutcome, StagesEnded
 
 _BOUNDS: Final = (
     *(5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4),
@@ -73,10 +73,10 @@ class StageMetrics(Collector):
                     self._count()
 
     def _count(self) -> None:
-        looks, self._uncounted = list(chain.from_iterable(self._uncounted)), []
-        self._outcomes.update([(look.stage, look.outcome) for look in looks])
-        seconds = defaultdict[str, list[float]](list)
-        for look in looks:
-            seconds[look.stage].append(look.seconds)
-        for stage, those in seconds.items():
-            self._seconds[stage].observe_all(those)
+        requests, self._uncounted = self._uncounted, []
+        seconds = defaultdict[tuple[str, StageOutcome], list[float]](list)
+        for look in chain.from_iterable(requests):
+            seconds[look.stage, look.outcome].append(look.seconds)
+        for labels, those in seconds.items():
+            self._outcomes[labels] += len(those)
+            self._seconds[labels[0]].observe_all(those)

@@ -1,6 +1,5 @@
 """What no model should be asked, however it is meant: the stage that comes first."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from stormproof.errors import FieldProblem, ValidationErrors
@@ -49,13 +48,6 @@ class ValidateStage:
 
     def enter(self, call: Call) -> Outcome:
         """Measure a request."""
-        problems = self._problems(call)
-        if not problems:
-            return PASSED
-        reason = "the request is not let in,"
-        return Rejected(ValidationErrors(errors=problems[:_MOST_PROBLEMS], reason=reason))
-
-    def _problems(self, call: Call) -> Sequence[FieldProblem]:
         found: list[FieldProblem] = []
         if isinstance(call.request, ChatRequest):
             self._check_conversation(call.request, found)
@@ -68,7 +60,10 @@ class ValidateStage:
                 for passage in call.passages
                 if _has_control(passage.text)
             ]
-        return found
+        if not found:
+            return PASSED
+        reason = "the request is not let in,"
+        return Rejected(ValidationErrors(errors=found[:_MOST_PROBLEMS], reason=reason))
 
     def _check_length(self, call: Call, found: list[FieldProblem]) -> None:
         characters = sum([len(passage.text) for passage in call.passages])

@@ -10,14 +10,37 @@ from hypothesis import strategies as st
 
 from stormproof.errors import NetworkError
 from stormproof.providers import Completion, Journey
-from stormproof.reflex.cache import CacheStage, KnownAnswers, MemoryAnswers
+from stormproof.reflex.cache import AnswerStore, CacheStage, KnownAnswers, MemoryAnswers
 from stormproof.reflex.cache.flights import Flight, Flights
 from stormproof.testing import FakeClock
 from support.kept_answers import SECRET, House, answer, asked
 
 
-def stage(**options: Any) -> CacheStage:
-    return CacheStage(KnownAnswers(MemoryAnswers(), secret=SECRET), guard="g", **options)
+class Distant:
+    """A store that others are not kept waiting for."""
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, bytes] = {}
+
+    async def find(self, key: bytes) -> bytes | None:
+        await asyncio.sleep(0)
+        return self._kept.get(key)
+
+    async def keep(self, key: bytes, value: bytes, seconds: float) -> None:
+        await asyncio.sleep(0)
+        self._kept[key] = value
+
+    async def aclose(self) -> None:
+        return None
+
+
+STORES = pytest.mark.parametrize("store", [MemoryAnswers, Distant])
+
+
+def stage(
+    store: Callable[[], AnswerStore | MemoryAnswers] = MemoryAnswers, **options: Any
+) -> CacheStage:
+    return CacheStage(KnownAnswers(store(), secret=SECRET), guard="g", **options)
 
 
 async def settled() -> None:
@@ -31,9 +54,12 @@ def held() -> tuple[Callable[[], Awaitable[object]], asyncio.Event]:
     return event.wait, event
 
 
+@STORES
 @pytest.mark.parametrize("streams", [False, True])
-async def test_one_asks_and_all_are_answered(streams: bool) -> None:
-    house = House([stage()])
+async def test_one_asks_and_all_are_answered(
+    streams: bool, store: Callable[[], AnswerStore | MemoryAnswers]
+) -> None:
+    house = House([stage(store)])
     during, event = held()
     leader = asyncio.create_task(house.ask(asked(stream=streams), during=during))
     await settled()
@@ -60,10 +86,13 @@ async def test_who_asks_something_else_does_not_wait() -> None:
     await leader
 
 
+@STORES
 @pytest.mark.parametrize("leaves", [False, True])
-async def test_where_the_first_fails_or_leaves_the_next_asks(leaves: bool) -> None:
+async def test_where_the_first_fails_or_leaves_the_next_asks(
+    leaves: bool, store: Callable[[], AnswerStore | MemoryAnswers]
+) -> None:
     """And those behind him wait for that."""
-    house = House([stage()], NetworkError(reason="reset"), answer("Hello"))
+    house = House([stage(store)], NetworkError(reason="reset"), answer("Hello"))
     during, event = held()
     leader = asyncio.create_task(house.ask(during=during))
     await settled()
@@ -144,6 +173,24 @@ async def test_an_answer_that_is_cut_is_shared_and_not_kept() -> None:
     assert house.calls == 1
     await house.ask()
     assert house.calls == 2
+
+
+@STORES
+async def test_an_answer_that_cannot_be_kept_is_shared_all_the_same(
+    store: Callable[[], AnswerStore | MemoryAnswers],
+) -> None:
+    """Nobody waits for ever for one that has no form to be kept in."""
+    said = answer("Hello")
+    said.document["odd"] = object()
+    house = House([stage(store)], said)
+    during, event = held()
+    leader = asyncio.create_task(house.ask(during=during))
+    await settled()
+    follower = asyncio.create_task(house.ask())
+    await settled()
+    event.set()
+    assert [await leader, await follower] == ["Hello"] * 2
+    assert house.calls == 1
 
 
 @given(st.lists(st.tuples(st.sampled_from(["cancel", "land", "fail"]), st.integers(0, 9))))

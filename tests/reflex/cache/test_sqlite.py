@@ -16,6 +16,7 @@ from stormproof.errors import CapacityExceeded
 from stormproof.recovery import Event, subscribe
 from stormproof.reflex.cache import CacheSetAside, CacheStage, KnownAnswers, SqliteAnswers
 from support import cache_writer
+from support.awaited import awaited
 from support.kept_answers import SECRET, House, answer, asked
 
 
@@ -221,7 +222,7 @@ async def test_a_full_disk_costs_no_call(path: Path, monkeypatch: pytest.MonkeyP
         "stormproof.reflex.cache.answer_file.AnswerFile.write",
         lambda *_: (_ for _ in ()).throw(sqlite3.OperationalError("database or disk is full")),
     )
-    await known.keep(b"a", answer("Hello"), 60)
+    await awaited(known.keep(b"a", answer("Hello"), 60))
     with pytest.raises(sqlite3.OperationalError):
         await keep_until_refused(store)
     await store.aclose()

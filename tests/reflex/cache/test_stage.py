@@ -39,6 +39,7 @@ from stormproof.reflex.cache import (
     MemoryAnswers,
     SqliteAnswers,
 )
+from support.awaited import awaited
 from support.kept_answers import SECRET, House, answer, asked
 
 
@@ -296,13 +297,13 @@ async def test_continuations_of_texts_are_kept_too(answers: KnownAnswers, wall: 
     request = TextRequest({"model": "m", "prompt": "Once"})
     assert answers.lifetimes.of(request, answer(" upon")) == Lifetimes().completion
     call = Call(request, Caller())
-    assert isinstance(await stage.enter(call), Passed)
+    assert isinstance(await awaited(stage.enter(call)), Passed)
 
 
 async def test_embeddings_pass(stage: CacheStage) -> None:
     """They are vectors, and no answers."""
     call = Call(EmbeddingRequest({"model": "m", "input": "Hi"}), Caller())
-    assert await stage.enter(call) == Passed()
+    assert await awaited(stage.enter(call)) == Passed()
 
 
 class Broken:
@@ -346,14 +347,14 @@ async def test_what_somebody_else_wrote_is_no_answer(tmp_path: Path) -> None:
     """Nor what was damaged, nor what was kept under another key."""
     store = SqliteAnswers(tmp_path / "answers")
     known = KnownAnswers(store, secret=SECRET)
-    await known.keep(b"a", answer("Hello"), 60)
+    await awaited(known.keep(b"a", answer("Hello"), 60))
     value = await store.find(b"a")
     assert value
     for key, forged in ((b"b", value), (b"c", value[:-1] + b" "), (b"d", b"{}"), (b"e", b"")):
         await store.keep(key, forged, 60)
-        assert await known.find(key) is None
-    assert await known.find(b"a")
-    assert await KnownAnswers(store, secret=SECRET + b"?").find(b"a") is None
+        assert await awaited(known.find(key)) is None
+    assert await awaited(known.find(b"a"))
+    assert await awaited(KnownAnswers(store, secret=SECRET + b"?").find(b"a")) is None
     await store.aclose()
 
 
@@ -364,10 +365,10 @@ class Elsewhere:
         self._kept = MemoryAnswers(clock=wall)
 
     async def find(self, key: bytes) -> bytes | None:
-        return await self._kept.find(key)
+        return self._kept.find(key)
 
     async def keep(self, key: bytes, value: bytes, seconds: float) -> None:
-        await self._kept.keep(key, value, seconds)
+        self._kept.keep(key, value, seconds)
 
     async def aclose(self) -> None:
         return None
@@ -387,10 +388,10 @@ async def test_a_guarded_store_has_what_memory_has(steps: list[tuple[bytes, str,
     ]
     for key, text, seconds in steps:
         for known in ways:
-            await known.keep(key, answer(text), seconds)
+            await awaited(known.keep(key, answer(text), seconds))
         wall.time += 30.0
         for one in (b"a", b"b", b"c"):
-            found, again = [await known.find(one) for known in ways]
+            found, again = [await awaited(known.find(one)) for known in ways]
             assert found == again
             assert found is None or ways[0].fresh(found) is ways[1].fresh(found)
 
@@ -405,11 +406,11 @@ async def test_an_answer_beyond_measure_is_not_kept(stage: CacheStage) -> None:
 async def test_an_answer_that_was_given_cannot_be_changed_by_who_got_it(
     answers: KnownAnswers,
 ) -> None:
-    await answers.keep(b"k", answer("Hello"), 60)
-    first = await answers.find(b"k")
+    await awaited(answers.keep(b"k", answer("Hello"), 60))
+    first = await awaited(answers.find(b"k"))
     assert first
     first.answer.document["choices"].clear()
-    again = await answers.find(b"k")
+    again = await awaited(answers.find(b"k"))
     assert again
     assert again.answer == answer("Hello")
 

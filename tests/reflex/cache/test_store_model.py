@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,11 @@ class Keeping(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.store = self.opened()
 
-    def opened(self) -> AnswerStore:
+    def opened(self) -> AnswerStore | MemoryAnswers:
         return MemoryAnswers(max_bytes=ROOM, clock=lambda: self.now)
 
     def run(self, work: Any) -> Any:
-        return self.loop.run_until_complete(work)
+        return self.loop.run_until_complete(work) if isawaitable(work) else work
 
     @rule(key=KEYS, size=SIZES, seconds=st.sampled_from([1.0, 50.0]), filling=st.binary(max_size=2))
     def keep(self, key: bytes, size: int, seconds: float, filling: bytes) -> None:

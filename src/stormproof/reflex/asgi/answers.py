@@ -7,10 +7,10 @@ from starlette.types import Message, Send
 
 from stormproof.errors import ProtocolError, StormproofError
 from stormproof.providers.sse import EventDecoder
+from stormproof.reflex.admission import Admission
 from stormproof.reflex.asgi.api import Api, Events
 from stormproof.reflex.asgi.openai import usage_in
 from stormproof.reflex.asgi.wire import document_in, encode
-from stormproof.reflex.line import Admission
 from stormproof.reflex.stage import Request
 
 _ERROR: Final = 400

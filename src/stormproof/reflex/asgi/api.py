@@ -6,7 +6,7 @@ from stormproof.errors import StormproofError
 from stormproof.providers import Completion
 from stormproof.providers.chat import Document
 from stormproof.providers.sse import ServerEvent
-from stormproof.reflex.line import Admission
+from stormproof.reflex.admission import Admission
 from stormproof.reflex.stage import Request
 
 

@@ -11,11 +11,11 @@ from stormproof.providers.anthropic.answer import usage_of
 from stormproof.providers.chat import Document
 from stormproof.providers.documents import decoded, parsed, understood
 from stormproof.providers.sse import ServerEvent
+from stormproof.reflex.admission import Admission
 from stormproof.reflex.asgi.spoken import Spoken, SpokenTexts
 from stormproof.reflex.asgi.viewed_api import ViewedApi
 from stormproof.reflex.asgi.views import View, ViewedRequest
 from stormproof.reflex.asgi.wire import document_in, encode, written
-from stormproof.reflex.line import Admission
 from stormproof.reflex.passages import Place, rewritten
 from stormproof.reflex.stage import Request
 

@@ -13,13 +13,14 @@ from stormproof.errors import (
 )
 from stormproof.providers import ChatRequest, Journey, TextRequest
 from stormproof.providers.chat import Document
+from stormproof.reflex.admission import Admission
 from stormproof.reflex.asgi.answers import Answer
 from stormproof.reflex.asgi.api import Api, Asked
 from stormproof.reflex.asgi.apis import APIS, api_at
 from stormproof.reflex.asgi.wire import encode
 from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
-from stormproof.reflex.line import Admission, Reflex
+from stormproof.reflex.line import Reflex
 from stormproof.reflex.stage import Request
 
 _REPLACED: Final = frozenset({b"content-length", b"accept-encoding"})

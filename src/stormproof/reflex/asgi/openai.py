@@ -19,9 +19,9 @@ from stormproof.providers import (
 )
 from stormproof.providers.chat import Document, in_chunks
 from stormproof.providers.sse import ServerEvent
+from stormproof.reflex.admission import Admission
 from stormproof.reflex.asgi.api import Asked, Events
 from stormproof.reflex.asgi.wire import document_in, encode, written
-from stormproof.reflex.line import Admission
 from stormproof.reflex.stage import Request
 
 _DONE: Final = b"data: [DONE]\n\n"

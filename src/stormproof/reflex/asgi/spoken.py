@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from stormproof.errors import InternalError
 from stormproof.providers import Chunk, Completion, Usage
 from stormproof.providers.chat import Document
-from stormproof.reflex.line import Admission
+from stormproof.reflex.admission import Admission
 from stormproof.reflex.passages import Place
 from stormproof.reflex.stage import Request
 

@@ -7,9 +7,9 @@ from typing import NoReturn
 from stormproof.errors import InternalError, StormproofError, to_wire
 from stormproof.providers import Completion, Usage
 from stormproof.providers.chat import Document
+from stormproof.reflex.admission import Admission
 from stormproof.reflex.asgi.api import Asked, Events
 from stormproof.reflex.asgi.spoken import Spoken, changes, completion
-from stormproof.reflex.line import Admission
 from stormproof.reflex.passages import Place
 from stormproof.reflex.stage import Request
 

@@ -1,7 +1,7 @@
 """Sees a model's answer, and keeps it if it is one to be kept."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from typing import Final, TypeAlias
 
 from stormproof.providers import Chunk, Completion
 from stormproof.providers.collector import Collector
@@ -14,6 +14,9 @@ _ENDS: Final = frozenset({"stop", "tool_calls", "function_call"})
 _MOST_PIECES: Final = 1 << 16
 """Of a stream that is kept."""
 
+Keep: TypeAlias = Callable[[Completion], Awaitable[None] | None]
+"""Keeps an answer; returns what is waited for, or None where it is done."""
+
 
 class Keeping(Companion):
     """Goes with a call whose answer is to be kept.
@@ -23,14 +26,13 @@ class Keeping(Companion):
         flight: Those who wait for it; None if nobody can.
     """
 
-    def __init__(
-        self, keep: Callable[[Completion], Awaitable[None]], flight: Flight | None = None
-    ) -> None:
+    _answer: Completion | None = None
+    _collector: Collector | None = None
+    _pieces = 0
+
+    def __init__(self, keep: Keep, flight: Flight | None = None) -> None:
         self._keep = keep
         self._flight = flight
-        self._answer: Completion | None = None
-        self._collector: Collector | None = None
-        self._pieces = 0
 
     def whole(self, answer: Completion) -> Completion:
         """Take note of an answer."""
@@ -46,17 +48,29 @@ class Keeping(Companion):
             self._collector.add(chunk)
         return (chunk,)
 
-    async def settle(self, ending: Ending) -> None:
-        """Keep the answer, if it may be kept, and tell it to those who wait for it."""
-        for_others = ending.asked and not (ending.private or ending.journey.degraded)
-        answer = self._said() if for_others and ending.error is None else None
-        try:
-            if answer and _is_whole(answer):
-                await self._keep(answer)
-        finally:
-            if self._flight and ending.error is not None:
+    def settle(self, ending: Ending) -> Awaitable[None] | None:
+        """Keep the answer, if it may be kept, and then tell it to those who wait for it."""
+        if ending.error is not None:
+            if self._flight:
                 self._flight.hand_over()
-            elif self._flight:
+            return None
+        for_others = ending.asked and not (ending.private or ending.journey.degraded)
+        answer = writing = None
+        try:
+            if for_others:
+                answer = self._said()
+            if answer and _is_whole(answer):
+                writing = self._keep(answer)
+        finally:
+            if self._flight and writing is None:
+                self._flight.land(answer)
+        return self._written(writing, answer) if writing else None
+
+    async def _written(self, writing: Awaitable[None], answer: Completion | None) -> None:
+        try:
+            await writing
+        finally:
+            if self._flight:
                 self._flight.land(answer)
 
     def _said(self) -> Completion | None:

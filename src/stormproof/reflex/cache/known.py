@@ -1,7 +1,7 @@
 """What models have answered, as far as it is known."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -51,7 +51,7 @@ class KnownAnswers:
 
     def __init__(
         self,
-        store: AnswerStore,
+        store: AnswerStore | MemoryAnswers,
         *,
         secret: bytes,
         lifetimes: Lifetimes = Lifetimes(),  # noqa: B008 - immutable
@@ -60,8 +60,11 @@ class KnownAnswers:
         self.fingerprint: Final = Fingerprint(secret)
         self.lifetimes: Final = lifetimes
         self._clock = clock
-        own = isinstance(store, MemoryAnswers)  # never fails, and nobody else writes to it
-        self._store = store if own else GuardedAnswers(store, self.fingerprint)
+        self._store: MemoryAnswers | GuardedAnswers = (
+            store  # never fails, and nobody else writes to it
+            if isinstance(store, MemoryAnswers)
+            else GuardedAnswers(store, self.fingerprint)
+        )
 
     def fresh(self, found: Found, seconds: float | None = None) -> bool:
         """Whether an answer is still good.
@@ -74,20 +77,35 @@ class KnownAnswers:
         until = found.fresh_until if seconds is None else found.stored_at + seconds
         return found.stored_at <= now < until
 
-    async def find(self, key: bytes) -> Found | None:
-        """Return the answer that is known by a digest, if there is one, good or stale."""
-        value = await self._store.find(key)
-        return None if value is None else _decode(value)
+    def find(self, key: bytes) -> Found | Awaitable[Found | None] | None:
+        """Return the answer that is known by a digest, if there is one, good or stale.
 
-    async def keep(self, key: bytes, answer: Completion, seconds: float) -> None:
+        Returns:
+            That, or what it is waited for: in this process's own memory it is found at once.
+        """
+        value = self._store.find(key)
+        if value is None:
+            return None
+        return _decode(value) if isinstance(value, bytes) else _decoded(value)
+
+    def keep(self, key: bytes, answer: Completion, seconds: float) -> Awaitable[None] | None:
         """Keep an answer.
 
         Args:
             key: Its digest.
             answer: As the model gave it.
             seconds: For how long it is good.
+
+        Returns:
+            What is waited for; None where it is done.
         """
         now = self._clock()
         value = _encode(Found(now, now + seconds, answer))
-        if len(value) <= _LARGEST:
-            await self._store.keep(key, value, seconds + self.lifetimes.stale)
+        if len(value) > _LARGEST:
+            return None
+        return self._store.keep(key, value, seconds + self.lifetimes.stale)
+
+
+async def _decoded(coming: Awaitable[bytes | None]) -> Found | None:
+    value = await coming
+    return None if value is None else _decode(value)

@@ -18,7 +18,7 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class MemoryAnswers:
-    """Keeps answers in memory; the least recently used go first. An `AnswerStore`.
+    """Keeps answers in memory; the least recently used go first. Nobody waits for it.
 
     Args:
         max_bytes: Room for them.
@@ -33,7 +33,7 @@ class MemoryAnswers:
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self._bytes = 0
 
-    async def find(self, key: bytes) -> bytes | None:
+    def find(self, key: bytes) -> bytes | None:
         """Return what is kept under a key; see `AnswerStore`."""
         entry = self._entries.get(key)
         if entry is None:
@@ -44,7 +44,7 @@ class MemoryAnswers:
         self._entries.move_to_end(key)
         return entry.value
 
-    async def keep(self, key: bytes, value: bytes, seconds: float) -> None:
+    def keep(self, key: bytes, value: bytes, seconds: float) -> None:
         """Keep a value, unless it is larger than all the room; see `AnswerStore`."""
         if key in self._entries:
             self._drop(key)

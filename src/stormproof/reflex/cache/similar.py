@@ -111,7 +111,8 @@ class SimilarStage:
     async def _near(self, group: bytes, vector: Vector) -> Completion | None:
         near = self._neighbours.near(group, vector, self._threshold)
         for key in islice(near, _MOST_LOOKS):
-            found = await self._answers.find(key)
+            known = self._answers.find(key)
+            found = await known if isinstance(known, Awaitable) else known
             if found and self._answers.fresh(found, self._answers.lifetimes.similar):
                 return found.answer
         return None
@@ -126,7 +127,9 @@ class SimilarStage:
         return embedded.vector / np.float32(length) if length else None
 
     async def _keep(self, group: bytes, key: bytes, vector: Vector, answer: Completion) -> None:
-        await self._answers.keep(key, answer, self._answers.lifetimes.similar)
+        writing = self._answers.keep(key, answer, self._answers.lifetimes.similar)
+        if writing:
+            await writing
         self._neighbours.add(group, key, vector)
 
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from stormproof.providers import Completion, EmbeddingRequest, Question
 from stormproof.reflex.cache.flights import Flights
-from stormproof.reflex.cache.keeping import Keeping
-from stormproof.reflex.cache.known import KnownAnswers
+from stormproof.reflex.cache.keeping import Keep, Keeping
+from stormproof.reflex.cache.known import Found, KnownAnswers
 from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.stage import PASSED, Answered, Call, Outcome, Passed
 
@@ -45,7 +45,7 @@ class CacheStage:
         self._max_temperature = max_temperature
         self._flights = Flights(patience) if patience else None
 
-    async def enter(self, call: Call) -> Outcome:
+    def enter(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Answer a call, or see to it that its answer is kept; see `Stage`."""
         request = call.request
         if isinstance(request, EmbeddingRequest) or call.private or call.cache_use is CacheUse.NONE:
@@ -57,17 +57,36 @@ class CacheStage:
         keep = partial(self._keep, key, request)
         if call.cache_use is CacheUse.REFRESH:
             return Passed(Keeping(keep))
-        found = await self._answers.find(key)
+        found = self._answers.find(key)
+        if found is None or isinstance(found, Found):
+            return self._known(found, key, keep)
+        return self._looked_up(found, key, keep)
+
+    def _known(self, found: Found | None, key: bytes, keep: Keep) -> Outcome | Awaitable[Outcome]:
+        """Return what is made of what is known; nothing comes between a look and a flight."""
         if found and self._answers.fresh(found):
             return Answered(found.answer)
-        landing = None
+        flight = None
         if self._flights is not None:
-            landing = self._flights.begin(key) or await self._flights.join(key)
+            flight = self._flights.begin(key)
+            if flight is None:
+                return self._joined(self._flights, found, key, keep)
+        return Passed(Keeping(keep, flight), found.answer if found else None)
+
+    async def _looked_up(self, coming: Awaitable[Found | None], key: bytes, keep: Keep) -> Outcome:
+        outcome = self._known(await coming, key, keep)
+        return await outcome if isinstance(outcome, Awaitable) else outcome
+
+    async def _joined(
+        self, flights: Flights, found: Found | None, key: bytes, keep: Keep
+    ) -> Outcome:
+        """Return what is made of the answer to the same request, which is under way."""
+        landing = await flights.join(key)
         if isinstance(landing, Completion):
             return Answered(landing)
         return Passed(Keeping(keep, landing), found.answer if found else None)
 
-    def _keep(self, key: bytes, request: Question, answer: Completion) -> Awaitable[None]:
+    def _keep(self, key: bytes, request: Question, answer: Completion) -> Awaitable[None] | None:
         seconds = self._answers.lifetimes.of(request, answer)
         return self._answers.keep(key, answer, seconds)
 

@@ -109,7 +109,7 @@ class CacheBuilder:
             reason = f"{table.secret_env} holds fewer than 16 bytes"
             raise ConfigurationError(setting=_SETTING, reason=reason) from None
 
-    def _store(self, table: CacheTable) -> AnswerStore:
+    def _store(self, table: CacheTable) -> AnswerStore | MemoryAnswers:
         if table.url_env is not None:
             return self._redis(table.url_env)
         if table.file is None:
