@@ -47,6 +47,7 @@ PLANTED = [
     (Kind.COORDINATES, None, "meet me at {}", "52.520008, 13.404954"),
     (Kind.COORDINATES, None, "meet me at {}", "48°51'24\"N 2°21'03\"E"),
     (Kind.COORDINATES, None, "meet me at {}", "48.8566° N, 2.3522° E"),
+    (Kind.COORDINATES, None, '1,"{}",Ann', '48°51\'24""N 2°21\'03""E'),
     (Kind.COORDINATES, None, '"lat": {}', '48.85, "lng": 2.35'),
     (Kind.CRYPTO_WALLET, "bitcoin", "send it to {}", "1NEDqZPvTWRaoho48qXuLLsrYomMXPABfD"),
     (Kind.CRYPTO_WALLET, "bitcoin", "send it to {}", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"),

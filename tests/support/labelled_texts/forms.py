@@ -68,14 +68,17 @@ def log(chance: Chance, makers: Sequence[Maker]) -> LabelledText:
 
 def table(chance: Chance, makers: Sequence[Maker]) -> LabelledText:
     """Write a table, with several items of each kind."""
-    page, by = Page(), chance.choice((",", " | ", "\t", ";"))
+    by = chance.choice((",", " | ", "\t", ";"))
+    page = Page(lambda text: text.replace('"', '""'))
     rows = [[make(chance) for make in makers] for _ in range(chance.randint(2, 4))]
     page.write(by.join(["row", *(_key(item) for item in rows[0])]) + "\n")
     for number, row in enumerate(rows, 1):
         page.write(str(number))
         for item in row:
-            page.write(by)
+            quote = '"' if _needs_quotes(item.text, by) else ""
+            page.write(by + quote)
             page.plant(item)
+            page.write(quote)
         page.write("\n")
     return page.finished("table")
 
@@ -140,6 +143,11 @@ FORMS: Final = (
     environment,
     markup,
 )
+
+
+def _needs_quotes(cell: str, by: str) -> bool:
+    """Return whether a cell is not told from what stands beside it (RFC 4180)."""
+    return any(one in cell for one in (by.strip(" "), "\n", '"'))
 
 
 def _key(item: Item) -> str:

@@ -24,7 +24,7 @@ _DATE: Final = (
 )
 _BIRTH: Final = rf"(?i)(?:\b|_)(?:{_WORDS})\b(?:[^0-9\r\n.]|\.[^0-9\s]|\. ){{0,24}}?{_DATE}\b"
 _SEPARATORS: Final = frozenset(",;|\t")
-_IN_TABLE: Final = rf"[,;|\t] ?{_DATE}\b"
+_IN_TABLE: Final = rf"[,;|\t] ?\"?{_DATE}\b"
 _HEADS: Final = frozenset(
     {"dob", "birth", "birthday", "born", "birthdate", "geburtsdatum", "geburtstag", "geboren"}
     | {"naissance", "nacimiento", "nascita", "nascimento", "geboortedatum", "födelsedatum"}

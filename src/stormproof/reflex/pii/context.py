@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from stormproof.reflex.pii.scripts import unspaced_words
@@ -19,7 +19,19 @@ _CUTS: Final = ("\n", '",')
 """What ends a line, and a value in JSON: words beyond belong to something else."""
 
 _MOST_ROWS: Final = 256
+_LONGEST_ROW: Final = 1 << 13
 _SEPARATORS: Final = "\t|;,"
+_QUOTED: Final = re.compile('"[^"]*"')
+_CLOSING: Final = re.compile(rf'(?:[^"]*[^"\s{_SEPARATORS}])?"(?=\s*[{_SEPARATORS}])')
+"""A quote that ends a cell which began in a line above."""
+
+_CELL: Final = {
+    one: re.compile(rf'([ ]*(?:"(?:[^"]|"")*+")?[^{one}\n]*+)([{one}]?)') for one in _SEPARATORS
+}
+"""In quotes, if it has to be: then separators, and ends of lines, may be in it (RFC 4180)."""
+
+_MOST_CELLS: Final = 8
+"""Of several lines, in a row."""
 
 
 def words_near(text: str, start: int, end: int) -> Sequence[str]:
@@ -51,9 +63,34 @@ def words_above(text: str, start: int) -> Sequence[str]:
     for separator in separators:
         if separator in head:
             columns = head.split(separator)
-            column = before.count(separator)
+            column = _row_before(text, start).count(separator)
             return _words(columns[column]) if column < len(columns) else ()
     return ()
+
+
+def _row_before(text: str, place: int) -> str:
+    """Return what stands before a place in its row, but for what is in quotes.
+
+    There may be separators, and ends of lines, that are the cell's own (RFC 4180).
+    """
+    row = ""
+    for _ in range(_MOST_CELLS):
+        line = text.rfind("\n", max(0, place - _LONGEST_LINE), place) + 1
+        before = text[line:place].replace('""', "")
+        closing = _CLOSING.match(before)
+        opening = _last_quote(text, line) if closing else -1
+        if not closing or opening < 0:
+            return _QUOTED.sub("", before) + row
+        row = _QUOTED.sub("", before[closing.end() :]) + row
+        place = opening
+    return row
+
+
+def _last_quote(text: str, end: int) -> int:
+    """Return where the last quote is before a place, but for two that stand for one; or -1."""
+    first = max(0, end - _LONGEST_ROW)
+    last = text[first:end].replace('""', "  ").rfind('"')
+    return first + last if last >= 0 else -1
 
 
 def cells_below(text: str, place: int) -> Iterator[tuple[int, int]]:
@@ -65,17 +102,28 @@ def cells_below(text: str, place: int) -> Iterator[tuple[int, int]]:
     separator = next((one for one in _SEPARATORS if one in text[head:end]), None)
     if not separator:
         return
-    column, columns = text.count(separator, head, place), text.count(separator, head, end)
+    column, columns = text.count(separator, head, place), text.count(separator, head, end) + 1
     for _ in range(_MOST_ROWS):
-        start, end = end + 1, text.find("\n", end + 1)
-        cells = text[start : end if end >= 0 else None].split(separator)
-        if len(cells) != columns + 1:
+        cells = list(islice(_cells(text, end + 1, separator), columns + 1))
+        if len(cells) != columns:
             return
-        cell = start + sum(len(one) + 1 for one in cells[:column])
-        written = cells[column].strip()
-        yield text.index(written, cell), text.index(written, cell) + len(written)
-        if end < 0:
+        yield _content(text, *cells[column])
+        end = cells[-1][1]
+
+
+def _cells(text: str, start: int, separator: str) -> Iterator[tuple[int, int]]:
+    """Yield where the cells of a row are, the first of which begins in a place."""
+    for cell in _CELL[separator].finditer(text, start, start + _LONGEST_ROW):
+        yield cell.span(1)
+        if not cell[2]:
             return
+
+
+def _content(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return where what is in a cell is, without the spaces and quotes around it."""
+    written = text[start:end].strip().removeprefix('"').removesuffix('"')
+    start = text.index(written, start)
+    return start, start + len(written)
 
 
 def _words(text: str) -> Sequence[str]:
