@@ -302,7 +302,7 @@ _PARTS: Final = {
 
 
 def _needs(known: ChatFields) -> frozenset[Capability]:
-    needed = set[Capability]()
+    needed: set[Capability] = set()
     if known.tools and known.tool_choice != "none":
         needed.add(Capability.TOOLS)
     if known.response_format and known.response_format.get("type") == "json_schema":

@@ -133,7 +133,7 @@ Question: TypeAlias = ChatRequest | TextRequest
 
 
 def _needs(known: TextFields) -> frozenset[Capability]:
-    needed = set[Capability]()
+    needed: set[Capability] = set()
     if known.logprobs is not None:
         needed.add(Capability.LOGPROBS)
     if (known.n or 1) > 1:

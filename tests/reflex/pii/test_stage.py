@@ -1,6 +1,7 @@
 """What the stage makes of a call."""
 
 import re
+import weakref
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -164,6 +165,17 @@ async def test_thousands_of_values_are_as_well_replaced() -> None:
     message = {"content": sent}
     echo = Completion({"choices": [{"message": message, "finish_reason": "stop"}]}, Usage())
     assert outcome.companion.whole(echo).text == text
+
+
+async def test_values_are_forgotten_with_the_call() -> None:
+    """At once, not when garbage is next collected."""
+    changed = await redacted(PiiStage(DETECTOR, answers=True), call(chat(ALICE)))
+    assert changed.companion
+    message = {"role": "assistant", "content": "I see."}
+    changed.companion.whole(Completion({"choices": [{"index": 0, "message": message}]}, Usage()))
+    left = weakref.ref(changed.companion)
+    del changed
+    assert left() is None
 
 
 async def test_names_and_whatever_else_a_provider_is_sent_hold_none() -> None:

@@ -1,6 +1,6 @@
 """The texts of an answer, whole or in pieces, each through a filter of its own."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -61,12 +61,8 @@ class AnswerTexts:
         texts = list(_texts(chunk.delta))
         now = {one.whole for one in texts}
         ended = [place for place in filters if place not in now] if now else []
-        pieces = list(self._ending(chunk.index, filters, ended))
-        if texts:
-            said = {one.place: self._pushed(filters, one) for one in texts}
-            new = msgspec.structs.replace(chunk, delta=rewritten(dict(chunk.delta), said))
-        else:
-            new = chunk
+        pieces = list(self._ending(chunk.index, filters, ended)) if ended else []
+        new = self._passed(chunk, filters, texts)
         if chunk.finish_reason:
             return [*pieces, *self._finished(new, filters)]
         says = new.has_content or "role" in new.delta or not texts
@@ -86,6 +82,17 @@ class AnswerTexts:
             if text != one.text:
                 texts[one.place] = text
         return {**choice, "message": rewritten(message, texts)} if texts else choice
+
+    def _passed(self, chunk: Chunk, filters: dict[Place, Filter], texts: Sequence[_Text]) -> Chunk:
+        """Return a piece with what has come out of the filters of its texts."""
+        changed: dict[Place, str] = {}
+        for one in texts:
+            said = self._pushed(filters, one)
+            if said != one.text:
+                changed[one.place] = said
+        if not changed:
+            return chunk
+        return msgspec.structs.replace(chunk, delta=rewritten(dict(chunk.delta), changed))
 
     def _pushed(self, filters: dict[Place, Filter], piece: _Text) -> str:
         if piece.whole not in filters:

@@ -1,6 +1,7 @@
 """Goes with a call in which personal data was found, or may be found in the answer."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import msgspec
 
@@ -46,11 +47,10 @@ class PiiCompanion(Companion):
         private: bool,
     ) -> None:
         self._model = model
-        self._wants_json = wants_json
-        self._placeholders = placeholders
         self._judgement = judgement
         self._drops_tokens = judgement is not None and judgement.changes_texts
-        self._texts = AnswerTexts(self._filter)
+        # No method of its own: in a cycle, values would wait for the collector of garbage.
+        self._texts = AnswerTexts(partial(_filter, placeholders, judgement, wants_json))
         self.private = private
         self.slow = judgement is not None and judgement.slow
 
@@ -102,11 +102,18 @@ class PiiCompanion(Companion):
     def _note(self) -> None:
         self.private = self.private or bool(self._judgement and self._judgement.counts)
 
-    def _filter(self, place: Place) -> Filter:
-        json = place[-1] == "arguments" or (self._wants_json and place == ("content",))
-        filters: list[Filter] = []
-        if self._judgement:
-            filters.append(self._judgement.screen(json=json))
-        if self._placeholders:
-            filters.append(Restoring(self._placeholders, json=json))
-        return Chain(filters) if len(filters) > 1 else filters[0]
+
+def _filter(
+    placeholders: Placeholders | None,
+    judgement: Judgement | None,
+    wants_json: bool,
+    place: Place,
+) -> Filter:
+    """Return what a text of an answer passes."""
+    json = place[-1] == "arguments" or (wants_json and place == ("content",))
+    filters: list[Filter] = []
+    if judgement:
+        filters.append(judgement.screen(json=json))
+    if placeholders:
+        filters.append(Restoring(placeholders, json=json))
+    return Chain(filters) if len(filters) > 1 else filters[0]

@@ -44,11 +44,16 @@ class Search:
         """Return what is in each of some texts."""
         if not self._names and sum(map(len, texts)) < _REMEMBERED_FROM:
             return self._look(texts)
-        marks = [
-            self._seen.mark(text) if len(text) >= self._remembered_from else b"" for text in texts
-        ]
-        known = [self._seen.recall(mark) if mark else None for mark in marks]
-        new = [text for text, found in zip(texts, known, strict=True) if found is None]
+        marks: list[bytes] = []
+        known: list[Sequence[Finding] | None] = []
+        new: list[str] = []
+        for text in texts:
+            mark = self._seen.mark(text) if len(text) >= self._remembered_from else b""
+            found = self._seen.recall(mark) if mark else None
+            if found is None:
+                new.append(text)
+            marks.append(mark)
+            known.append(found)
         fresh = iter(await self._found(new))
         return [
             self._kept(mark, next(fresh)) if found is None else found

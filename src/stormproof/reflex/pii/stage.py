@@ -132,7 +132,7 @@ class PiiStage:
             return Rejected(_detected(texts, self._those(found, PiiAction.BLOCK)))
         if PiiAction.REDACT not in actions:
             return Passed(self._companion(call.request, private=True))
-        to_redact = self._those(found, PiiAction.REDACT)
+        to_redact = self._those(found, PiiAction.REDACT) if len(actions) > 1 else found
         changed, placeholders = redacted(texts, to_redact, self._tenant_key(call.caller.tenant))
         request = with_texts(call.request, changed)
         return Changed(request, self._companion(request, placeholders, private=True))
