@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stormproof.reflex import Caller, Limits, LimitSettings, Scope, Subject
+from stormproof.reflex.limits.applying import Applying
 from stormproof.reflex.limits.subject import of_address, of_user
 from support.reflex_calls import call
 
@@ -42,7 +43,7 @@ def test_a_key_s_own_limits_come_before_those_of_its_name_and_of_all_keys() -> N
 
 def test_where_no_limit_is_set_nobody_is_looked_up() -> None:
     """Neither a key nor a model."""
-    assert Limits().of(call()) == ((), ())
+    assert Limits().of(call()) == Applying((), (), ())
 
 
 def test_a_model_may_have_limits_of_its_own() -> None:

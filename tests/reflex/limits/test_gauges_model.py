@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from stormproof.recovery.redis import RedisStore
 from stormproof.reflex import Gauges, LimitSettings, LocalGauges, Scope, SharedGauges, Subject
-from stormproof.reflex.limits.applying import Limited
+from stormproof.reflex.limits.applying import Applying
 from stormproof.reflex.limits.gauges import Seat, Standing, Taken
+from stormproof.reflex.limits.headers import told
 from stormproof.testing import FakeClock
 from support.redis_server import PROGRAM, RedisServer
 
@@ -98,7 +99,7 @@ class GaugesMachine(RuleBasedStateMachine):
     def begin(self, subjects: Sequence[Subject], tokens: int) -> Any:
         fits = all(self.levels[subject].fits(tokens) for subject in subjects)
         limited = [(subject, LIMITS[subject]) for subject in subjects]
-        outcome = self.loop.run(self.taken(limited, tokens))
+        outcome = self.loop.run(self.taken(Applying(limited, told(limited), ()), tokens))
         if isinstance(outcome, Standing):
             assert not fits
             return None, ()
@@ -108,8 +109,8 @@ class GaugesMachine(RuleBasedStateMachine):
             self.levels[subject].change(Fraction(-1), Fraction(-tokens))
         return outcome, subjects
 
-    async def taken(self, limited: Sequence[Limited], tokens: int) -> Taken:
-        taken = self.gauges.take(limited, tokens)
+    async def taken(self, applying: Applying, tokens: int) -> Taken:
+        taken = self.gauges.take(applying, tokens)
         return taken if isinstance(taken, Struct) else await taken
 
     @rule(call=consumes(begun), extra=st.sampled_from([-65, -8, 0, 1, 40]))

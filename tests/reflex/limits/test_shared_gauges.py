@@ -152,6 +152,20 @@ async def test_without_redis_each_process_lets_in_its_share(
         await store.aclose()
 
 
+async def test_without_redis_callers_are_told_of_the_share(
+    mortal: RedisServer, clock: FakeClock
+) -> None:
+    """It is what they have left."""
+    store = RedisStore(mortal.url, timeout=5.0)
+    mortal.signal(SIGKILL)
+    companion = await passes(stage(store, key=LimitSettings(requests_per_minute=8)))
+    assert companion
+    headers = companion.headers()
+    assert headers[b"x-ratelimit-limit-requests"] == b"4"
+    assert headers[b"x-ratelimit-remaining-requests"] == b"3"
+    await store.aclose()
+
+
 async def test_garbage_in_a_key_is_nothing_and_every_key_expires(
     stores: Sequence[RedisStore], redis: RedisServer, prefix: str
 ) -> None:

@@ -56,19 +56,18 @@ class Calendar:
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.now: Final = now
-        self._windows = _windows(now())
+        self._set(now())
 
     def windows(self) -> Windows:
         """Return the day and the month that it is: the same object all day."""
         now = self.now()
-        day, _ = self._windows
-        if not day.begins <= now < day.ends:
-            self._windows = _windows(now)
+        if not self._begins <= now < self._ends:
+            self._set(now)
         return self._windows
 
-
-def _windows(now: float) -> Windows:
-    return Windows(_window(Period.DAY, now), _window(Period.MONTH, now))
+    def _set(self, now: float) -> None:
+        self._windows = Windows(_window(Period.DAY, now), _window(Period.MONTH, now))
+        self._begins, self._ends = self._windows.day.begins, self._windows.day.ends
 
 
 def _window(period: Period, now: float) -> Window:

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
+from msgspec import Struct
+
+from stormproof.reflex.limits.headers import Told, told
 from stormproof.reflex.limits.limit_settings import LimitSettings
 from stormproof.reflex.limits.subject import (
     ALL,
@@ -28,15 +31,17 @@ _NOTHING: Final = LimitSettings()
 _REMEMBERED: Final = 4096
 
 
-class Applying(NamedTuple):
+class Applying(Struct, frozen=True):
     """Whose limits a call has to keep.
 
     Attributes:
         metered: Those who have limited requests or tokens.
+        told: What is told of these.
         budgeted: Those who have limited money.
     """
 
     metered: Sequence[Limited]
+    told: Sequence[Told]
     budgeted: Sequence[Limited]
 
 
@@ -97,10 +102,8 @@ class Limits:
             found.append((of_user(tenant, user), self._user))
         if self._address and address is not None:
             found.append((of_address(address), self._address))
-        return Applying(
-            tuple(one for one in found if one[1].meters),
-            tuple(one for one in found if one[1].budgets),
-        )
+        metered = tuple(one for one in found if one[1].meters)
+        return Applying(metered, told(metered), tuple(one for one in found if one[1].budgets))
 
 
 @lru_cache(maxsize=1024)

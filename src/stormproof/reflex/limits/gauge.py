@@ -1,13 +1,16 @@
 """What one has left of its limits, in this process."""
 
 from math import inf
-from typing import Final
+from typing import Final, TypeAlias
 
 from stormproof.recovery.limits.bucket import TokenBucket
 from stormproof.recovery.sharing.joint_operations import MeterState
 from stormproof.reflex.limits.limit_settings import LimitSettings
 
 MINUTE: Final = 60.0
+
+Debts: TypeAlias = tuple[float, float]
+"""Seconds until all requests are there, and all tokens."""
 
 
 class Gauge:
@@ -34,16 +37,16 @@ class Gauge:
         self._requests = _bucket(settings.requests_per_minute, requests, now)
         self._tokens = _bucket(settings.tokens_per_minute, tokens, now)
 
-    def take(self, tokens: int, now: float) -> bool:
-        """Take a request, its tokens and a place; return whether all were there, else none is."""
+    def take(self, tokens: int, now: float) -> Debts | None:
+        """Take a request, its tokens and a place; return what is then owed, None if any lacked."""
         if self._taken >= self._places or (self._requests and self._requests.take(1, now)):
-            return False
+            return None
         if self._tokens and self._tokens.take(tokens, now):
             if self._requests:
                 self._requests.give_back(1, now)
-            return False
+            return None
         self._taken += 1
-        return True
+        return self.debts(now)
 
     def give_back(self, tokens: int, now: float) -> None:
         """Return what was taken for a request that was not let in."""
@@ -57,8 +60,8 @@ class Gauge:
         if extra and self._tokens:
             self._tokens.charge(min(extra, self.settings.tokens_per_minute or 0), now)
 
-    def debts(self, now: float) -> tuple[float, float]:
-        """Return the seconds until all its requests are there, and all its tokens."""
+    def debts(self, now: float) -> Debts:
+        """Return how much of its limits is used."""
         requests = self._requests.full_in(now) if self._requests else 0.0
         tokens = self._tokens.full_in(now) if self._tokens else 0.0
         return requests, tokens

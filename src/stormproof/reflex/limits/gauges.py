@@ -9,8 +9,9 @@ from msgspec import Struct
 from stormproof.recovery import current_clock
 from stormproof.recovery.keys.key_table import KeyTable
 from stormproof.recovery.sharing.joint_operations import MeterState
-from stormproof.reflex.limits.applying import Limited
-from stormproof.reflex.limits.gauge import Gauge
+from stormproof.reflex.limits.applying import Applying, Limited
+from stormproof.reflex.limits.gauge import Debts, Gauge
+from stormproof.reflex.limits.headers import Told
 from stormproof.reflex.limits.subject import Subject
 
 _MOST: Final = 100_000
@@ -32,13 +33,12 @@ class Seat(Struct, frozen=True):
     """What was taken for a request.
 
     Attributes:
-        limited: From whose limits.
-        debts: Of each of them the seconds until all requests are there, and all tokens, as it was
-            when they were taken.
+        told: What its caller is told of the limits.
+        debts: How each of them stood when it was taken.
     """
 
-    limited: Sequence[Limited]
-    debts: Sequence[tuple[float, float]]
+    told: Sequence[Told]
+    debts: Sequence[Debts]
 
     @abstractmethod
     def leave(self, extra: int) -> None:
@@ -57,7 +57,7 @@ Taken: TypeAlias = Seat | Standing
 class Gauges(Protocol):
     """What all have left."""
 
-    def take(self, limited: Sequence[Limited], tokens: int) -> Taken | Awaitable[Taken]:
+    def take(self, applying: Applying, tokens: int) -> Taken | Awaitable[Taken]:
         """Take a request, its tokens and a place from every limit, or nothing from any.
 
         Returns:
@@ -77,23 +77,24 @@ class LocalGauges:
     def __init__(self, most: int = _MOST) -> None:
         self._table: Final = KeyTable[Subject, Gauge](lambda _: Gauge(), most)
 
-    def take(self, limited: Sequence[Limited], tokens: int) -> Taken:
+    def take(self, applying: Applying, tokens: int) -> Taken:
         """Take from every limit, or nothing from any."""
         now = current_clock().now()
         gauges: list[Gauge] = []
-        for subject, settings in limited:
+        for subject, settings in applying.metered:
             gauge = self._table.entry(subject).value
             if gauge.settings is not settings and gauge.settings != settings:
                 gauge.set(settings, now)
             gauges.append(gauge)
-        debts: list[tuple[float, float]] = []
+        debts: list[Debts] = []
         for gauge in gauges:
-            if not gauge.take(tokens, now):
+            owed = gauge.take(tokens, now)
+            if owed is None:
                 for one in gauges[: len(debts)]:
                     one.give_back(tokens, now)
-                return Standing(limited, [one.state(now) for one in gauges])
-            debts.append(gauge.debts(now))
-        return LocalSeat(limited, debts, gauges, now)
+                return Standing(applying.metered, [one.state(now) for one in gauges])
+            debts.append(owed)
+        return LocalSeat(applying.told, debts, gauges, now)
 
 
 class LocalSeat(Seat, frozen=True):

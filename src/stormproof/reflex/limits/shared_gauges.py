@@ -1,7 +1,6 @@
 """What all have left, where several processes share it."""
 
 import dataclasses
-from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from itertools import count
@@ -18,9 +17,10 @@ from stormproof.recovery.sharing.joint_operations import (
     Meter,
 )
 from stormproof.recovery.sharing.store import result_of
-from stormproof.reflex.limits.applying import Limited
+from stormproof.reflex.limits.applying import Applying
 from stormproof.reflex.limits.gauge import MINUTE
 from stormproof.reflex.limits.gauges import LocalGauges, Seat, Standing, Taken
+from stormproof.reflex.limits.headers import told
 from stormproof.reflex.limits.limit_settings import LimitSettings
 from stormproof.reflex.limits.subject import Subject
 
@@ -54,18 +54,19 @@ class SharedGauges:
         self._process: Final = uuid4().hex
         self._calls: Final = count()
 
-    async def take(self, limited: Sequence[Limited], tokens: int) -> Taken:
+    async def take(self, applying: Applying, tokens: int) -> Taken:
         """Take from every limit, or nothing from any."""
+        limited = applying.metered
         meters = tuple(_meter(subject, settings, tokens) for subject, settings in limited)
         call = f"{self._process}-{next(self._calls)}"
         entered = await self._store.aask(EnterMeters(meters, call, self._longest))
         if entered is None:
             shares = [(subject, _part(settings, self._share)) for subject, settings in limited]
-            return self._alone.take(shares, tokens)
+            return self._alone.take(Applying(shares, told(shares), ()), tokens)
         if entered.granted:
             debts = [state.debts for state in entered.states]
             leaving = LeaveMeters(meters, call, self._longest)
-            return _SharedSeat(limited, debts, self._store, leaving)
+            return _SharedSeat(applying.told, debts, self._store, leaving)
         return Standing(limited, entered.states)
 
 

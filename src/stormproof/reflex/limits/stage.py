@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from stormproof.reflex.limits.applying import Limits
 from stormproof.reflex.limits.gauges import Gauges, Seat, Standing, Taken
-from stormproof.reflex.limits.refusal import limit_headers, refusal
+from stormproof.reflex.limits.headers import limit_headers
+from stormproof.reflex.limits.refusal import refusal
 from stormproof.reflex.limits.work import was_worked_on
 from stormproof.reflex.stage import PASSED, Call, Companion, Ending, Outcome, Passed, Rejected
 
@@ -33,11 +34,11 @@ class LimitsStage:
 
     def enter(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Let a call in if its limits do."""
-        limited = self._limits.of(call).metered
-        if not limited:
+        applying = self._limits.of(call)
+        if not applying.metered:
             return PASSED
         tokens = call.request.tokens
-        taken = self._gauges.take(limited, tokens)
+        taken = self._gauges.take(applying, tokens)
         return _outcome(taken, tokens) if isinstance(taken, Struct) else _awaited(taken, tokens)
 
 
@@ -64,7 +65,7 @@ class _Seated(Struct, Companion, frozen=True):
 
     def headers(self) -> Mapping[bytes, bytes]:
         """Return how much was left when it was let in."""
-        return limit_headers(self.seat.limited, self.seat.debts)
+        return limit_headers(self.seat.told, self.seat.debts)
 
     def settle(self, ending: Ending) -> None:
         """Take note of the tokens that were counted."""
