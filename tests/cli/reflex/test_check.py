@@ -34,7 +34,7 @@ def test_what_is_found_is_shown_in_its_place_without_its_value(tmp_path: Path) -
     file.write_text(f"To whom it may concern:\n\twrite to {EMAIL}, pay with {CARD}, thanks\n")
     result = run(str(file))
     assert result.exit_code == 1
-    for hidden in (EMAIL, CARD, "ann", "4111"):
+    for hidden in (EMAIL, CARD, "ann.brown", "4111 1111"):
         assert hidden not in result.stdout
     assert "2:11" in result.stdout
     assert f"write to {'•' * len(EMAIL)}, pay with {'•' * len(CARD)}, thanks" in result.stdout

@@ -73,12 +73,11 @@ def server() -> Iterator[CannedServer]:
 
 
 @pytest.fixture
-def refused_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def refused_port() -> Iterator[int]:
+    """A port of the loopback that nobody listens on, nor can."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 Caught = Callable[[Callable[[], object]], StormproofError]

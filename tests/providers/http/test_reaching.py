@@ -56,12 +56,12 @@ async def test_an_address_that_refuses_is_followed_by_the_next(
     server: RawServer, client: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = await server.answering(OK)
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        refusing = closed.getsockname()
-    resolving(monkeypatch, refusing, ("127.0.0.1", int(url.split(":")[2].split("/")[0])))
-    with await client.send("GET", "http://provider.test/", {}) as response:
-        assert await response.read(100) == b"hello"
+    with socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))
+        answering = ("127.0.0.1", int(url.split(":")[2].split("/")[0]))
+        resolving(monkeypatch, refusing.getsockname(), answering)
+        with await client.send("GET", "http://provider.test/", {}) as response:
+            assert await response.read(100) == b"hello"
 
 
 async def test_a_name_that_stands_for_nothing_is_a_network_error(client: HttpClient) -> None:

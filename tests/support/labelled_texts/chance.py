@@ -7,7 +7,9 @@ from random import Random
 from typing import Final, TypeVar
 
 from faker import Faker
+from faker.providers.address import it_IT
 
+it_IT.Provider.cities.sort()  # they come from a set: each process would have an order of its own
 T = TypeVar("T")
 
 _FIRST_BIRTH: Final = date(1935, 1, 1)
