@@ -80,7 +80,8 @@ class Admission(msgspec.Struct, Generic[Asked], eq=False):
 
     async def __aenter__(self) -> Self:
         looks: list[Look] = []
-        call, ended = self._call(private=False), time.perf_counter()
+        call = Call(self.request, self._caller, cache_use=self._cache_use)
+        ended = time.perf_counter()
         try:
             for stage, enter, fails_open in self._entries:
                 began = ended

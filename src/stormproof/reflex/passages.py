@@ -127,28 +127,31 @@ def passages(request: "Request") -> Sequence[Passage]:
     Raises:
         InvalidInput: There are too many.
     """
-    said: Iterable[Passage] = ()
+    others = _others(request)
     if isinstance(request, ChatRequest):
-        said = _plainly_said(request.document["messages"]) or _conversation(request)
-    found = list(islice(chain(said, _others(request)), _MOST + 1))
+        plainly = _plainly_said(request.document["messages"])
+        if plainly and not others and len(plainly) <= _MOST:
+            return plainly
+        said = plainly or _conversation(request)
+    else:
+        said = chain.from_iterable(
+            _texts(request.document, field) for field in sorted(_OWN[type(request)])
+        )
+    found = list(islice(chain(said, *others), _MOST + 1))
     if len(found) > _MOST:
         raise InvalidInput(reason=f"it has more than {_MOST} texts")
     return found
 
 
-def _others(request: "Request") -> Iterator[Passage]:
-    """Yield the texts outside of conversations."""
-    document, own = request.document, _OWN[type(request)]
-    if not isinstance(request, ChatRequest):
-        for field in sorted(own):
-            yield from _texts(document, field)
-    for field, value in document.items():
-        if field in own or field in _TEXTLESS:
-            continue
-        if field in _DEFINING:
-            yield from _definitions(field, value)
-        elif isinstance(value, _HOLDING):
-            yield from _within(value, (field,))
+def _others(request: "Request") -> Sequence[Iterator[Passage]]:
+    """Return the texts of each other field that may hold some."""
+    own = _OWN[type(request)]
+    found: list[Iterator[Passage]] = []
+    for field, value in request.document.items():
+        if isinstance(value, _HOLDING) and field not in own and field not in _TEXTLESS:
+            defining = field in _DEFINING
+            found.append(_definitions(field, value) if defining else _within(value, (field,)))
+    return found
 
 
 def with_texts(request: "Request", texts: Mapping[Place, str]) -> "Request":

@@ -4,6 +4,7 @@ What is made for every request is a struct: it takes no call of Python to make o
 """
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final, Protocol, TypeAlias, final
 
 import msgspec
@@ -22,6 +23,8 @@ from stormproof.reflex.cache_use import CacheUse
 from stormproof.reflex.caller import Caller
 from stormproof.reflex.once import Once
 from stormproof.reflex.passages import Passage, passages
+
+_text_of: Final = attrgetter("text")
 
 Request: TypeAlias = ChatRequest | TextRequest | EmbeddingRequest
 """What may be asked."""
@@ -50,7 +53,7 @@ class Call(msgspec.Struct, frozen=True, dict=True):
     @Once
     def text(self) -> str:
         """All its texts, with an end of a line between them: what is not in it is in none."""
-        return "\n".join([one.text for one in self.passages])
+        return "\n".join(map(_text_of, self.passages))
 
 
 class Ending(msgspec.Struct, frozen=True):

@@ -6,7 +6,9 @@ up by nobody who has none of it, and every listener would have to be as fast as 
 
 from asyncio import Future, get_running_loop
 from functools import partial
-from typing import Final, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from stormproof.providers import Completion
 from stormproof.recovery.clock import current_clock
@@ -14,15 +16,12 @@ from stormproof.recovery.clock import current_clock
 _Landing: TypeAlias = "Completion | Flight | None"
 
 
-class Flight:
+class Flight(Struct, eq=False):
     """A request under way, and those that wait for its answer."""
 
-    __slots__ = ("_flights", "_key", "_waiting")
-
-    def __init__(self, flights: "dict[bytes, Flight]", key: bytes) -> None:
-        self._flights: Final = flights
-        self._key: Final = key
-        self._waiting: dict[Future[_Landing], None] = {}  # in their order
+    _flights: "dict[bytes, Flight]"
+    _key: bytes
+    _waiting: "dict[Future[_Landing], None]" = {}  # in their order
 
     def land(self, answer: Completion | None) -> None:
         """End it.

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from stormproof.providers import Chunk, Completion
 from stormproof.providers.collector import Collector
 from stormproof.reflex.cache.flights import Flight
@@ -18,21 +20,19 @@ Keep: TypeAlias = Callable[[Completion], Awaitable[None] | None]
 """Keeps an answer; returns what is waited for, or None where it is done."""
 
 
-class Keeping(Companion):
+class Keeping(Struct, Companion, eq=False):
     """Goes with a call whose answer is to be kept.
 
-    Args:
+    Attributes:
         keep: Keeps an answer.
         flight: Those who wait for it; None if nobody can.
     """
 
+    keep: Keep
+    flight: Flight | None = None
     _answer: Completion | None = None
     _collector: Collector | None = None
-    _pieces = 0
-
-    def __init__(self, keep: Keep, flight: Flight | None = None) -> None:
-        self._keep = keep
-        self._flight = flight
+    _pieces: int = 0
 
     def whole(self, answer: Completion) -> Completion:
         """Take note of an answer."""
@@ -51,8 +51,8 @@ class Keeping(Companion):
     def settle(self, ending: Ending) -> Awaitable[None] | None:
         """Keep the answer, if it may be kept, and then tell it to those who wait for it."""
         if ending.error is not None:
-            if self._flight:
-                self._flight.hand_over()
+            if self.flight:
+                self.flight.hand_over()
             return None
         for_others = ending.asked and not (ending.private or ending.journey.degraded)
         answer = writing = None
@@ -60,18 +60,18 @@ class Keeping(Companion):
             if for_others:
                 answer = self._said()
             if answer and _is_whole(answer):
-                writing = self._keep(answer)
+                writing = self.keep(answer)
         finally:
-            if self._flight and writing is None:
-                self._flight.land(answer)
+            if self.flight and writing is None:
+                self.flight.land(answer)
         return self._written(writing, answer) if writing else None
 
     async def _written(self, writing: Awaitable[None], answer: Completion | None) -> None:
         try:
             await writing
         finally:
-            if self._flight:
-                self._flight.land(answer)
+            if self.flight:
+                self.flight.land(answer)
 
     def _said(self) -> Completion | None:
         if self._collector is None or self._pieces > _MOST_PIECES:
