@@ -65,7 +65,7 @@ class AnswerTexts:
         new = self._passed(chunk, filters, texts)
         if chunk.finish_reason:
             return [*pieces, *self._finished(new, filters)]
-        says = new.has_content or "role" in new.delta or not texts
+        says = new is chunk or new.has_content or "role" in new.delta
         return [*pieces, new] if says or chunk.logprobs or chunk.usage else pieces
 
     def rest(self) -> Iterator[Chunk]:

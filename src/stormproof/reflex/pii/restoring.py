@@ -25,6 +25,8 @@ class Restoring:
 
     def rest(self) -> str:
         """Return what is left when no piece comes any more."""
+        if not self._held:
+            return ""
         known = self._before + self._held
         return self._restored(known, len(known))
 

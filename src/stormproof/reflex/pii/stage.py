@@ -9,7 +9,7 @@ from typing import Final
 
 from stormproof.errors import InvalidInput, PiiDetected
 from stormproof.providers import EmbeddingRequest
-from stormproof.recovery import publish
+from stormproof.recovery.events import bus, publish
 from stormproof.reflex.passages import DEFINITION, Passage, told, with_texts
 from stormproof.reflex.pii.companion import PiiCompanion, Private
 from stormproof.reflex.pii.events import PiiFound
@@ -124,9 +124,9 @@ class PiiStage:
     ) -> Outcome:
         """Do something about what was found."""
         kinds = _counted(found)
-        publish(
-            PiiFound(pipeline=call.request.model, strategy=self.name, kinds=kinds, answer=False)
-        )
+        if bus.listeners:
+            model = call.request.model
+            publish(PiiFound(pipeline=model, strategy=self.name, kinds=kinds, answer=False))
         actions = {self._policy.of(kind) for kind in kinds}
         if PiiAction.BLOCK in actions:
             return Rejected(_detected(texts, self._those(found, PiiAction.BLOCK)))
