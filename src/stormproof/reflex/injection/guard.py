@@ -95,36 +95,43 @@ class InjectionGuard:
 
     def may_be_in(self, texts: Iterable[str]) -> bool:
         """Return whether an attempt may be in one of several texts, sooner than by finding it."""
-        text = _APART.join(texts)
-        if text.isascii() and not (self._words.present(text) or self._codes.present(text)):
-            return False
-        return next(self._places(text, _DEPTH), None) is not None
+        return any(True for _ in self._places(_APART.join(texts), _DEPTH))
 
-    def _places(self, text: str, depth: int) -> Iterator[_Place]:
-        """Yield where signatures are in a text: as it is, and with disguises off, up to a depth."""
+    def _places(self, text: str, depth: int) -> Iterable[_Place]:
+        """Return where signatures are in a text, as it is and with disguises off, up to a depth."""
         plain = fold(text)
         if plain is text:
-            yield from self._in_folded(text, depth)
-            return
-        yield from _back(self._in_folded(plain, depth), Counting(text, fold).back)
+            return self._in_folded(text, depth)
+        found = _back(self._in_folded(plain, depth), Counting(text, fold).back)
         if depth and (visible := disguises.revealed(text)):
             hidden = self._places(visible.text, depth - 1)
-            yield from _back(hidden, visible.back, Disguise.INVISIBLE)
+            return chain(found, _back(hidden, visible.back, Disguise.INVISIBLE))
+        return found
 
     def _in_folded(
         self, text: str, depth: int, was_decoded: Callable[[Span], object] | None = None
+    ) -> Iterable[_Place]:
+        """Return where they are in a folded text, of which some parts may have been decoded."""
+        present = self._words.present(text)
+        # What is decoded is replaced run by run: it is looked for in no other pass.
+        runs = list(self._codes.spans(0, text)) if depth else []
+        if was_decoded:  # others stand for nothing, as they did before
+            runs = [run for run in runs if was_decoded((run[0] - 1, run[1] + 1))]
+        if not (present or runs):
+            return ()
+        return self._among(present, runs, text, depth)
+
+    def _among(
+        self, present: Sequence[int], runs: Sequence[Span], text: str, depth: int
     ) -> Iterator[_Place]:
-        """Yield where they are in a folded text, of which some parts may have been decoded."""
-        for number in self._words.present(text):
+        """Yield where they are in a folded text, of what is in it and what may be encoded there."""
+        for number in present:
             found, spans = self._worded[number], self._words.spans(number, text)
             if isinstance(found, Signature):
                 yield from (_Place(found, *span) for span in islice(spans, _MOST))
             elif depth:
                 yield from self._behind(found, text, spans, depth)
-        if depth:  # what is decoded is replaced run by run: it is looked for in no other pass
-            runs = self._codes.spans(0, text)
-            if was_decoded:  # others stand for nothing, as they did before
-                runs = (run for run in runs if was_decoded((run[0] - 1, run[1] + 1)))
+        if runs:
             yield from self._behind(_IN_CODES, text, runs, depth)
 
     def _behind(
@@ -132,6 +139,7 @@ class InjectionGuard:
     ) -> Iterator[_Place]:
         """Yield where signatures are in a folded text with a disguise off."""
         undone = worn.undo(text, spans)
+        hidden: Iterable[_Place]
         if worn.disguise is Disguise.SPELLED:
             hidden = self._in_letters(undone.text)
         elif undone.text == text:
