@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from stormproof.reflex.injection.folding import Counting, fold, squeeze
 
 ANY = st.text(alphabet=st.characters(codec=None))
+SCRIPTS = ("αβςωάΐΏΣé«", "абяЯёґїé№—", "あがぱアガパー。、「漢é")
+WRITTEN = st.sampled_from(SCRIPTS).flatmap(lambda script: st.text(f"abz {script}"))
 
 
 @pytest.mark.parametrize(
@@ -50,11 +52,20 @@ def test_squeezed_letters_stand_together() -> None:
     assert squeeze("1gn0r3 - 4LL!") == "ignoreaiii"
 
 
-@pytest.mark.parametrize("page", ["cp1252", "cp1251"])
+@pytest.mark.parametrize("page", ["cp1252", "cp1251", "cp1253", "cp932"])
 def test_letters_of_code_pages_are_folded_as_others_are(page: str) -> None:
     """However fast: one that is not in the page makes no difference to those before it."""
     letters = bytes(range(256)).decode(page, "ignore")
     assert fold(f"{letters}中") == "".join(map(fold, letters)) + "中"
+
+
+@given(WRITTEN, WRITTEN, st.sampled_from(["", "é", "–", "中", "ﬁ"]))  # noqa: RUF001
+def test_what_stands_beside_a_letter_makes_no_difference_to_its_fold(
+    one: str, other: str, between: str
+) -> None:
+    """However a text is folded that has letters of one script, of two, or with accents."""
+    text = one + between + other
+    assert fold(text) == "".join(map(fold, text))
 
 
 @given(ANY, ANY)

@@ -7,12 +7,13 @@ of the folds of its parts, and places can be counted back.
 import re
 import unicodedata
 from bisect import bisect_right
+from codecs import lookup
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
 from typing import Final
 
-from stormproof.reflex.injection.code_pages import CodePage
+from stormproof.reflex.injection.code_pages import CodePage, code_page
 from stormproof.reflex.injection.tables import table
 
 _BLOCK: Final = 64
@@ -60,14 +61,26 @@ def _letter(character: str) -> str:
 _ALIKE: Final = _alike()
 _FOLDED: Final = _Folded()
 
-_MAY_CHANGE: Final = "[^\x00-\x7f\u3400-\u4dbf\u4e00-\u9fff]"
-"""Neither ASCII nor CJK ideographs, which stay what they are."""
+_STAYING_KANA: Final = "".join(
+    kana for kana in map(chr, range(0x3040, 0x3100)) if _FOLDED[ord(kana)] == kana
+)
+_MAY_CHANGE: Final = f"[^\x00-\x7f\u3400-\u4dbf\u4e00-\u9fff{_STAYING_KANA}]"
+"""Neither ASCII nor CJK ideographs, which stay what they are, as most kana do."""
+
+_CHANGED: Final = re.compile(_MAY_CHANGE)
+_SHORT: Final = 2048
+_FEW: Final = 32
+"""Letters that are sooner replaced one after the other, in short texts."""
 
 _CHANGING: Final = re.compile(f"{_MAY_CHANGE}++(?:[^A-Za-z]{{1,3}}{_MAY_CHANGE}++)*+")
 """What may change, and as much of what stays between as is sooner passed than left out."""
 
 
 def _any(text: str) -> str:
+    if len(text) <= _SHORT and len(changed := {*_CHANGED.findall(text)}) <= _FEW:
+        for one in changed:
+            text = text.replace(one, _FOLDED[ord(one)])
+        return text
     return _CHANGING.sub(_run, text)
 
 
@@ -75,8 +88,25 @@ def _run(run: re.Match[str]) -> str:
     return run[0].translate(_FOLDED)
 
 
-_CODE_PAGES: Final = [CodePage(name, _any) for name in ("latin-1", "cp1252", "cp1251")]
-"""Of what is written in Western Europe, with dashes and quotation marks too, and in Cyrillic."""
+_LATIN: Final = CodePage(lookup("latin-1"), _any)
+_WESTERN: Final = bytes(range(0x80, 0xA0)).decode("cp1252", "ignore")
+_CYRILLIC: Final = "".join(
+    filter(str.isalpha, bytes(range(0x80, 0x100)).decode("cp1251", "ignore"))
+)
+_GREEK: Final = "".join(filter(str.isalpha, map(chr, range(0x384, 0x3CF))))
+_BESIDE: Final = "àáâäçèéêíñóôöúüßÄÉÖÜ\u00a0°¿«»–—’“”„№"  # noqa: RUF001
+"""What Latin letters beside those have, and what stands between words."""
+
+_PAGES: Final = {
+    letter: page
+    for letters, page in (
+        (_WESTERN, CodePage(lookup("cp1252"), _any)),
+        (_CYRILLIC, CodePage(code_page(_CYRILLIC + _BESIDE), _any)),
+        (_GREEK, CodePage(code_page(_GREEK + _BESIDE), _any)),
+    )
+    for letter in letters
+}
+"""By letters that are not in Latin-1, what has all those of most texts with one of them."""
 
 LOOSE: Final = str.maketrans("Ll0134578@$!|", "iioieastbasii")
 """Digits and signs by the letters that they are written for; small l, which 1 is as well, is i."""
@@ -91,8 +121,17 @@ def fold(text: str) -> str:
     """Return a text without what hides words: ASCII itself, look-alikes as what they look like."""
     if text.isascii():
         return text
-    folded = (page.fold(text) for page in _CODE_PAGES)
-    return next((one for one in folded if one is not None), None) or _any(text)
+    page = _page(text)
+    return (page and page.fold(text)) or _any(text)
+
+
+def _page(text: str) -> CodePage | None:
+    """Return the page that may have all letters of a text; None if there is none."""
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        return _PAGES.get(text[error.start])
+    return _LATIN
 
 
 def squeeze(text: str) -> str:
