@@ -39,9 +39,8 @@ _BEFORE: Final = re.compile(
 )
 """What tells of a number; and, if that goes on with a list, how the one before it begins."""
 
-_MAY_TELL: Final = re.compile(r"[^\W\d_]|[§=]")
-_DIGITS: Final = frozenset("0123456789")
-_ENDS_OF_ITEMS: Final = _DIGITS | {",", ";"}
+_DIGITS: Final = "0123456789"
+_OF_LISTS: Final = f"{_SIGNS}{_DIGITS}.,;"
 _FARTHEST: Final = 48
 _INDENT: Final = 8
 _BULLETS: Final = " \t#*|"
@@ -56,13 +55,18 @@ _PRIVATE: Final = "10."
 
 def is_numbering(text: str, start: int, end: int) -> bool:
     """Return whether a dotted number in a text is one of a version, a chapter or a heading."""
-    words = (_word_before(text, start), *words_above(text, start))
-    if not _OF_VERSIONS.isdisjoint(words):
+    word = _word_before(text, start)
+    may_be_part = _PARTS.fullmatch(text, start, end) is not None
+    if word in _OF_VERSIONS or (may_be_part and word in _OF_PARTS):
         return True
-    return _PARTS.fullmatch(text, start, end) is not None and (
-        text[end : end + 1] in _BEHIND_PARTS
-        or not _OF_PARTS.isdisjoint(words)
-        or _is_heading(text, start, end)
+    head = words_above(text, start)
+    return not _OF_VERSIONS.isdisjoint(head) or (
+        may_be_part
+        and (
+            text[end : end + 1] in _BEHIND_PARTS
+            or not _OF_PARTS.isdisjoint(head)
+            or _is_heading(text, start, end)
+        )
     )
 
 
@@ -71,21 +75,31 @@ def _word_before(text: str, start: int) -> str:
     first = max(0, start - _FARTHEST)
     line = max(first, text.rfind("\n", first, start) + 1)
     before = text[line:start]
-    if before.rstrip(" \t")[-1:] in _DIGITS or not _MAY_TELL.search(before):
-        return ""  # nothing tells of a number that only stands behind another one
-    told = _BEFORE.search(text, _beginning_of_word(text, line, start), start)
-    if not told or (told[2] and not text.startswith(f"{told[2]}.", start)):
-        return ""
-    word = (told[1] or "=").lower()
-    return "version" if word.endswith(_ENDS_OF_VERSIONS) else word
+    if before.rstrip(" \t")[-1:] in _DIGITS:
+        return ""  # nothing tells of a number that stands first, or only behind another one
+    word = _plain_word(before)
+    if not word:
+        told = _BEFORE.search(text, line + _beginning_of_word(before), start)
+        if not told or (told[2] and not text.startswith(f"{told[2]}.", start)):
+            return ""
+        word = told[1] or "="
+    return "version" if word.endswith(_ENDS_OF_VERSIONS) else word.lower()
 
 
-def _beginning_of_word(text: str, line: int, start: int) -> int:
-    """Return where the word, or the list, may begin that stands before a number in a line."""
-    before = text[line:start].rstrip(_SIGNS)
-    word = before[before.rfind(" ") + 1 :]
-    goes_on = word in _AND or before[-1:] in _ENDS_OF_ITEMS
-    return line if goes_on else line + len(before) - len(word)
+def _plain_word(before: str) -> str:
+    """Return the last word, as prose has them behind others; empty if it takes an expression."""
+    space = before.rfind(" ", 0, -1)
+    word = before[space + 1 : -1]
+    is_plain = space >= 0 and before[-1] == " " and word[1:].islower() and word.isalpha()
+    return word if is_plain and word not in _AND else ""
+
+
+def _beginning_of_word(before: str) -> int:
+    """Return where the word may begin that stands before a number, or before its list."""
+    left = before.rstrip(_OF_LISTS)
+    while (word := left[left.rfind(" ") + 1 :]) in _AND:
+        left = left[: -len(word)].rstrip(_OF_LISTS)
+    return len(left) - len(word)
 
 
 def _is_heading(text: str, start: int, end: int) -> bool:
