@@ -291,6 +291,14 @@ async def test_budgets_begin_with_what_the_books_say() -> None:
     ]
 
 
+async def test_where_it_is_known_what_was_spent_nothing_is_waited_for() -> None:
+    """Neither by who is let in, nor by who is refused."""
+    budget = stage(ledger=LocalLedger(Balances(Books(0))), key=a_day(3))
+    await let_in(budget, tokens=1)
+    assert isinstance(budget.enter(call(tokens=2)), Passed)
+    assert isinstance(budget.enter(call(tokens=1)), Rejected)
+
+
 async def test_books_that_cannot_be_read_are_an_error_of_the_stage() -> None:
     """Which the line knows what to do with; the next call tries again."""
     books = Books(0)

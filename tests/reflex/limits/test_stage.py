@@ -186,6 +186,14 @@ async def test_headers_tell_of_the_limit_with_the_least_left(clock: FakeClock) -
     }
 
 
+async def test_headers_tell_how_it_was_when_the_call_was_let_in(clock: FakeClock) -> None:
+    """Not what others have taken since, nor what has come back."""
+    limited = stage(key=per_minute(4))
+    first, _ = await let_in(limited), await let_in(limited)
+    clock.advance(60)
+    assert first.headers()[b"x-ratelimit-remaining-requests"] == b"3"
+
+
 async def test_what_others_use_is_not_told(clock: FakeClock) -> None:
     """Neither how much of what all share is left, nor how much that is."""
     limited = stage(all=per_minute(7), model=per_minute(7))
@@ -199,6 +207,13 @@ async def test_what_others_use_is_not_told(clock: FakeClock) -> None:
 async def test_who_has_no_limit_goes_by_unseen(clock: FakeClock) -> None:
     """Nothing is remembered of him."""
     assert stage().enter(call()) == Passed()
+
+
+async def test_in_the_process_nothing_is_waited_for(clock: FakeClock) -> None:
+    """Neither by who is let in, nor by who is refused."""
+    limited = stage(key=per_minute(1))
+    assert isinstance(limited.enter(call()), Passed)
+    assert isinstance(limited.enter(call()), Rejected)
 
 
 async def test_no_more_are_remembered_than_there_is_room_for(clock: FakeClock) -> None:

@@ -57,8 +57,10 @@ class Gauge:
     def leave(self, extra: int, now: float) -> None:
         """Return a request's place, and correct its tokens, by a minute's worth at most."""
         self._taken -= 1
-        if extra and self._tokens:
-            self._tokens.charge(min(extra, self.settings.tokens_per_minute or 0), now)
+        if extra > 0:
+            extra = min(extra, self.settings.tokens_per_minute or 0)
+        if self._tokens:
+            self._tokens.charge(extra, now)
 
     def debts(self, now: float) -> Debts:
         """Return how much of its limits is used."""

@@ -56,10 +56,13 @@ def limit_headers(told: Iterable[Told], debts: Sequence[Debts]) -> dict[bytes, b
     said: dict[bytes, bytes] = {}
     least = [inf, inf]
     for one in told:
-        reset = debts[one.place][one.unit]
-        left = max(one.limit - ceil(reset * one.limit / MINUTE - _ROUNDING), 0)
-        if left < least[one.unit]:
-            least[one.unit] = left
+        unit, limit = one.unit, one.limit
+        reset = debts[one.place][unit]
+        left = limit - ceil(reset * limit / MINUTE - _ROUNDING)
+        if left < 0:  # noqa: PLR1730 - calling max() costs more
+            left = 0
+        if left < least[unit]:
+            least[unit] = left
             limit_name, left_name, reset_name = one.names
             said[limit_name], said[left_name] = one.shown, b"%d" % left
             said[reset_name] = b"%.3fs" % reset

@@ -72,7 +72,10 @@ class _Seated(Struct, Companion, frozen=True):
         self.seat.leave(self._used(ending) - self.tokens)
 
     def _used(self, ending: Ending) -> int:
-        counted = max(ending.usage.total_tokens, 0) if ending.usage else 0
-        if ending.usage and ending.error is None:
+        usage = ending.usage
+        counted = usage.total_tokens if usage else 0
+        if counted < 0:  # noqa: PLR1730 - calling max() costs more
+            counted = 0
+        if usage and ending.error is None:
             return counted
         return max(counted, self.tokens if was_worked_on(ending) else 0)  # so far, not at last
