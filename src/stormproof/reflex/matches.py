@@ -13,11 +13,11 @@ _ANYWHERE: Final = re2._re2.RE2.Anchor.UNANCHORED
 
 
 def matches(expression: Any, text: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where a compiled expression is, in bytes; nowhere may it be empty."""
+    """Yield where a compiled expression is, in bytes: without groups, and nowhere empty."""
     match = expression._regexp.Match
     matched, end = 0, len(text)
     while True:
-        (start, matched), *_ = match(_ANYWHERE, text, matched, end)
+        [(start, matched)] = match(_ANYWHERE, text, matched, end)
         if start < 0:
             return
         yield start, matched

@@ -65,6 +65,7 @@ class Detector:
         self._kinds = frozenset(kinds)
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
+        options.never_capture = True
         options.log_errors = False
         signs = re2.Set.SearchSet(options)
         self._judged = []

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
+import re2
+
+from stormproof.reflex.matches import matches
 from stormproof.reflex.pii.finding import Finding
 
 _UNSEEN: Final = "\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff"
@@ -23,6 +26,7 @@ _PRIMES: Final = {"\u2032": "'", "\u2033": '"', "\u2019": "'", "\u201d": '"'}
 _IS_UNSEEN: Final = re.compile(f"[{_UNSEEN}]")
 _IS_DASH: Final = re.compile(f"[{_DASHES}]")
 _ODD: Final = re.compile(f"[{_UNSEEN}{_DASHES}{_SPACES}{_DIGITS}{_WIDE}{''.join(_PRIMES)}]")
+_IS_ODD: Final = re2.compile(_ODD.pattern)
 _ESCAPE: Final = re.compile(r"\\(?:[nrt]|u[0-9A-Fa-f]{4})")
 
 
@@ -61,7 +65,7 @@ def _is_plain(text: str) -> bool:
     try:
         text.encode("latin-1")
     except UnicodeEncodeError:
-        return not _ODD.search(text)
+        return not any(matches(_IS_ODD, text.encode("utf-8", "replace")))
     return "\u00a0" not in text and "\u00ad" not in text
 
 

@@ -56,8 +56,10 @@ _PRIVATE: Final = "10."
 def is_numbering(text: str, start: int, end: int) -> bool:
     """Return whether a dotted number in a text is one of a version, a chapter or a heading."""
     word = _word_before(text, start)
+    if word in _OF_VERSIONS:
+        return True
     may_be_part = _PARTS.fullmatch(text, start, end) is not None
-    if word in _OF_VERSIONS or (may_be_part and word in _OF_PARTS):
+    if may_be_part and word in _OF_PARTS:
         return True
     head = words_above(text, start)
     return not _OF_VERSIONS.isdisjoint(head) or (

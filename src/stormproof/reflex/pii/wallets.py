@@ -70,7 +70,7 @@ def _wallet(text: str, start: int, end: int) -> Iterable[Finding]:
 
 RECOGNISER: Final = Recogniser(
     frozenset({Kind.CRYPTO_WALLET}),
-    r"\b[13DLMT][1-9A-HJ-NP-Za-km-z]{9}|\b(?:bc1|tb1|ltc1|BC1|TB1|LTC1)|\b0x[0-9A-Fa-f]{8}",
+    r"\b[13DLMT][1-9A-HJ-NP-Za-km-z]{25}|\b(?:bc1|tb1|ltc1|BC1|TB1|LTC1)|\b0x[0-9A-Fa-f]{8}",
     "|".join((_BASE58, _BECH32, _ETHEREUM)),
     _wallet,
 )
