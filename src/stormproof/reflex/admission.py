@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Final, Generic, NamedTuple, Self, TypeVar, cast
+from typing import Final, Generic, Self, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -40,18 +40,8 @@ _OUTCOMES: Final = {
 }
 
 
-class Entry(NamedTuple):
-    """What a call asks of a stage.
-
-    Attributes:
-        stage: Its name.
-        enter: Has it look at the call.
-        fails_open: Whether a call passes that it could not look at.
-    """
-
-    stage: str
-    enter: Callable[[Call], Outcome | Awaitable[Outcome]]
-    fails_open: bool
+Entry: TypeAlias = tuple[str, Callable[[Call], Outcome | Awaitable[Outcome]], bool]
+"""A stage's name, what has it look at a call, and whether one passes that it could not look at."""
 
 
 class Admission(msgspec.Struct, Generic[Asked], eq=False):

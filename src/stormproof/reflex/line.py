@@ -78,4 +78,4 @@ class Reflex:
 
 
 def _entry(step: Step) -> Entry:
-    return Entry(step.stage.name, step.stage.enter, step.on_failure is OnFailure.OPEN)
+    return step.stage.name, step.stage.enter, step.on_failure is OnFailure.OPEN
