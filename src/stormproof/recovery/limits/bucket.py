@@ -72,15 +72,18 @@ class TokenBucket:
         permits: How many come in each period.
         period: Seconds.
         burst: How many there are at most.
+
+    Attributes:
+        full_at: When it will be full, or was.
     """
 
-    __slots__ = ("_depth", "_full_at", "_interval", "_reach")
+    __slots__ = ("_depth", "_interval", "_reach", "full_at")
 
     def __init__(self, permits: float, period: float, burst: float) -> None:
         self._interval: Final = period / permits
         self._depth: Final = self._interval * burst
         self._reach: Final = self._depth + _ROUNDING
-        self._full_at = float("-inf")
+        self.full_at = float("-inf")
 
     @property
     def rates(self) -> tuple[Rate, ...]:
@@ -89,19 +92,14 @@ class TokenBucket:
 
     def take(self, cost: float, now: float) -> float:
         """Take ``cost`` permits if they are there; return 0 or the seconds until they are."""
-        full_at = self._full_at
+        full_at = self.full_at
         if full_at < now:  # noqa: PLR1730 - calling max() costs more
             full_at = now
         full_at += cost * self._interval
         if full_at - now > self._reach:
             return full_at - now - self._depth
-        self._full_at = full_at
+        self.full_at = full_at
         return 0.0
-
-    def full_in(self, now: float) -> float:
-        """Return the seconds until it is full."""
-        left = self._full_at - now
-        return left if left > 0.0 else 0.0
 
     def give_back(self, cost: float, now: float) -> None:
         """Return permits that were taken and not used."""
@@ -109,14 +107,14 @@ class TokenBucket:
 
     def charge(self, extra: float, now: float) -> None:
         """Take ``extra`` permits whether they are there or not; less than 0 are given back."""
-        full_at = self._full_at
+        full_at = self.full_at
         if full_at < now:  # noqa: PLR1730 - calling max() costs more
             full_at = now
-        self._full_at = full_at + extra * self._interval
+        self.full_at = full_at + extra * self._interval
 
     def wait_for(self, cost: float, now: float, calls: int = 1) -> float:  # noqa: ARG002 - uncounted
         """Return the seconds until ``cost`` permits are there."""
-        full_at = max(self._full_at, now) + cost * self._interval
+        full_at = max(self.full_at, now) + cost * self._interval
         return full_at - now - self._depth if full_at - now > self._reach else 0.0
 
     def ration(
@@ -130,7 +128,7 @@ class TokenBucket:
         """Have no more than ``cost`` permits left after ``delay`` seconds."""
         if cost is not None:
             missing = max(self._depth - cost * self._interval, 0.0)
-            self._full_at = max(self._full_at, now + delay + missing)
+            self.full_at = max(self.full_at, now + delay + missing)
 
 
 class JointBuckets:

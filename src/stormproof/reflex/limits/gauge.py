@@ -64,9 +64,9 @@ class Gauge:
 
     def debts(self, now: float) -> Debts:
         """Return how much of its limits is used."""
-        requests = self._requests.full_in(now) if self._requests else 0.0
-        tokens = self._tokens.full_in(now) if self._tokens else 0.0
-        return requests, tokens
+        requests = self._requests.full_at - now if self._requests else 0.0
+        tokens = self._tokens.full_at - now if self._tokens else 0.0
+        return requests if requests > 0.0 else 0.0, tokens if tokens > 0.0 else 0.0
 
     def state(self, now: float) -> MeterState:
         """Return how its limits stand."""

@@ -69,13 +69,10 @@ class _Seated(Struct, Companion, frozen=True):
 
     def settle(self, ending: Ending) -> None:
         """Take note of the tokens that were counted."""
-        self.seat.leave(self._used(ending) - self.tokens)
-
-    def _used(self, ending: Ending) -> int:
         usage = ending.usage
-        counted = usage.total_tokens if usage else 0
-        if counted < 0:  # noqa: PLR1730 - calling max() costs more
-            counted = 0
-        if usage and ending.error is None:
-            return counted
-        return max(counted, self.tokens if was_worked_on(ending) else 0)  # so far, not at last
+        used = usage.total_tokens if usage else 0
+        if used < 0:  # noqa: PLR1730 - calling max() costs more
+            used = 0
+        if usage is None or ending.error:  # that is how many so far, not at last
+            used = max(used, self.tokens if was_worked_on(ending) else 0)
+        self.seat.leave(used - self.tokens)
