@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stormproof.errors import (
     CostTooHigh,
@@ -129,10 +130,11 @@ async def test_a_count_that_cannot_be_right_locks_nobody_out(
         (failed(asyncio.CancelledError(), asked=()), 100),
         (answered(None), 40),
         (answered(5, error=asyncio.CancelledError()), 40),
+        (replace(answered(None, rung="cache"), asked=False), 100),
     ],
     ids=[
         *("turned away", "nobody reached", "caller gone", "caller gone before", "not counted"),
-        "counted so far",
+        *("counted so far", "a stage has answered"),
     ],
 )
 async def test_tokens_are_given_back_where_nobody_worked(
