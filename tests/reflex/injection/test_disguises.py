@@ -3,6 +3,7 @@
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from string import printable
+from uuid import UUID
 
 import pytest
 from hypothesis import assume, given
@@ -61,6 +62,14 @@ def test_hexadecimal_stands_for_what_its_bytes_say(raw: bytes, between: str) -> 
     assume(run.strip("01 "))  # which would be binary
     expected = said(raw) or in_base64("".join(filter(LETTERS.__contains__, run.replace("-", "+"))))
     assert decoded(run, [(0, len(run))]).text == (run if expected is None else expected)
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_a_uuid_says_what_its_bytes_say(raw: bytes) -> None:
+    """And nothing in base64: most are names of something."""
+    written = str(UUID(bytes=raw))
+    expected = said(raw) or written
+    assert decoded(written, [(0, len(written))]).text == expected
 
 
 @pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])

@@ -89,6 +89,9 @@ _TAGS: Final = 0xE0000
 _SELECTORS: Final = 0xE0100
 
 _ESCAPED: Final = re.compile(r"\\(?:u\{?|x)([0-9a-f]+)\}?", re.IGNORECASE)
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+"""What many things have for a name; its digits spell no words in base64."""
+
 _BETWEEN_BYTES: Final = b" :,-"
 _OF_BYTES: Final = f"{hexdigits}xX :,-"
 
@@ -196,8 +199,10 @@ def _in_place_of(mark: str) -> str:
 
 def _decode(run: str) -> str | None:
     """Return what an encoded run stands for; None if that is no text."""
-    known = _BY_FIRST.get(run[0])
-    return known(run) if known else _hexadecimal(run) or _binary(run) or _base64(run)
+    if known := _BY_FIRST.get(run[0]):
+        return known(run)
+    text = _hexadecimal(run) or _binary(run)
+    return text if text or _UUID.fullmatch(run) else _base64(run)
 
 
 def _escape(run: str) -> str:
