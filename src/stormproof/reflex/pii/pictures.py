@@ -29,7 +29,9 @@ _SIGN: Final = (
     r"\d[ ./+-]?\d[ ./+-]?\d[ ./+-]?\d[ ./+-]?\d[ ./+-]?\d"
     r"|\d[A-Za-z]\d\d[A-Za-z]\d\d|[A-Za-z]{5}\d{4}"
 )
-_PICTURE: Final = str.maketrans(dict.fromkeys(digits, "9") | dict.fromkeys(ascii_letters, "A"))
+_PICTURE: Final = bytes.maketrans(
+    f"{digits}{ascii_letters}".encode(), b"9" * len(digits) + b"A" * len(ascii_letters)
+)
 _BLOCK: Final = re.compile("[9A]+")
 _MOST_REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 64
@@ -89,7 +91,7 @@ class _Numbers:
 
     def among(self, text: str, start: int, end: int) -> Iterable[Finding]:
         """Return the numbers between two places of a text."""
-        picture = text[start:end].translate(_PICTURE)
+        picture = text[start:end].encode().translate(_PICTURE).decode()
         looked_up = self._remembered if end - start <= _LONGEST_REMEMBERED else self._places
         places = looked_up(picture)
         return _valid(places, text, start) if places else ()
