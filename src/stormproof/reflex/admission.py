@@ -169,7 +169,7 @@ class Admission(msgspec.Struct, Generic[Asked], eq=False):
         """
         async with aclosing(chunks):
             async for chunk in chunks:
-                for piece in await self.pieces(chunk):
+                for piece in await self.pieces(chunk) if self.slow else self._past(chunk):
                     yield piece
         for piece in await self.rest():
             yield piece
@@ -180,12 +180,7 @@ class Admission(msgspec.Struct, Generic[Asked], eq=False):
         Raises:
             StormproofError: He is not to have the rest.
         """
-        if self.answer is None:
-            self._usage = chunk.usage or self._usage
-        watching = self._who_watches()
-        if not watching:
-            return (chunk,)
-        return await self._looked(self._through, watching, [chunk])
+        return await asyncio.to_thread(self._past, chunk) if self.slow else self._past(chunk)
 
     async def rest(self) -> Sequence[Chunk]:
         """Return what else he is to have when it says no more.
@@ -193,7 +188,14 @@ class Admission(msgspec.Struct, Generic[Asked], eq=False):
         Raises:
             StormproofError: He is not to have it.
         """
-        return await self._looked(self._left)
+        return await asyncio.to_thread(self._left) if self.slow else self._left()
+
+    def _past(self, chunk: Chunk) -> Sequence[Chunk]:
+        """Return what becomes of a piece on its way past all who look at it."""
+        if self.answer is None:
+            self._usage = chunk.usage or self._usage
+        watching = self._who_watches()
+        return self._through(watching, [chunk]) if watching else (chunk,)
 
     def _left(self) -> Sequence[Chunk]:
         left, pieces = self._who_watches(), list[Chunk]()
@@ -217,11 +219,9 @@ class Admission(msgspec.Struct, Generic[Asked], eq=False):
         """Return what becomes of pieces on their way past companions."""
         for name, companion in companions:
             seen = self._seen(name, _pieces, companion, pieces)
-            pieces = _marked(seen, pieces[0].index) if _begin_again(pieces) else seen
+            restarts = pieces and pieces[0].restarts
+            pieces = _marked(seen, pieces[0].index) if restarts else seen
         return pieces
-
-    async def _looked(self, look: Callable[..., T], *seen: object) -> T:
-        return await asyncio.to_thread(look, *seen) if self.slow else look(*seen)
 
     def _seen(self, name: str, look: Callable[..., T], *seen: object) -> T:
         """Return what a companion makes of an answer, which it may not keep by failing.
@@ -308,10 +308,6 @@ def _pieces(companion: Companion, pieces: Sequence[Chunk]) -> Sequence[Chunk]:
 
 def _rest(companion: Companion) -> Sequence[Chunk]:
     return list(companion.rest())
-
-
-def _begin_again(pieces: Sequence[Chunk]) -> bool:
-    return len(pieces) > 0 and pieces[0].restarts
 
 
 def _marked(pieces: Sequence[Chunk], index: int) -> Sequence[Chunk]:
