@@ -35,7 +35,7 @@ from support.labelled_texts import (
 from support.labelled_texts.chance import Chance
 from support.labelled_texts.forms import FORMS, Maker
 from support.labelled_texts.page import Item, Label, LabelledText, Page
-from support.labelled_texts.prose import language, paragraph
+from support.labelled_texts.prose import language, paragraph, sentence, template
 
 __all__ = [
     "MAKERS",
@@ -44,6 +44,7 @@ __all__ = [
     "Label",
     "LabelledText",
     "Page",
+    "everyday",
     "labelled_texts",
     "plain",
     "sized",
@@ -78,6 +79,15 @@ _MOST: Final = 5
 """How many items a text has at most; a table has them several times."""
 
 _MOST_MEASURED: Final = 3
+_EVERYDAY: Final = (
+    Kind.EMAIL,
+    Kind.PHONE,
+    Kind.CARD,
+    Kind.IBAN,
+    Kind.NATIONAL_ID,
+    Kind.IP_ADDRESS,
+    Kind.API_KEY,
+)
 _KILOBYTE: Final = 1024
 
 
@@ -101,6 +111,12 @@ def sized(count: int, size: int, seed: int) -> Sequence[str]:
     return [_of_size(chance, size) for _ in range(count)]
 
 
+def everyday(count: int, size: int, seed: int) -> Sequence[str]:
+    """Return English texts of ``size`` characters; three in four say one to three usual items."""
+    chance = Chance(seed)
+    return [_everyday(chance, size) for _ in range(count)]
+
+
 def plain(count: int, size: int, seed: int) -> Sequence[str]:
     """Return texts of ``size`` characters that are clean prose, each in languages of its own."""
     chance = Chance(seed)
@@ -112,6 +128,17 @@ def _prose(chance: Chance, size: int) -> str:
     while len(text) < size:
         text += f"{paragraph(chance, language(chance))}\n\n"
     return text[:size]
+
+
+def _everyday(chance: Chance, size: int) -> str:
+    sentences: list[str] = []
+    while sum(map(len, sentences)) < size:
+        sentences.append(sentence(chance, "en"))
+    for _ in range(chance.randint(1, _MOST_MEASURED) if chance.often(0.75) else 0):
+        item = chance.choice(MAKERS[chance.choice(_EVERYDAY)])(chance)
+        said = template(chance, "en", item.name).replace("{}", item.text)
+        sentences.insert(chance.randint(0, len(sentences) // 2), said)
+    return " ".join(sentences)[:size]
 
 
 def _drawn(chance: Chance, most: int = _MOST) -> LabelledText:
